@@ -1,1 +1,5 @@
 //! aftercare
+pub mod model;
+pub mod plan;
+pub mod sequence;
+pub mod state;

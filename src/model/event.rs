@@ -1,0 +1,762 @@
+//! What happened, normalised: the 27 canonical event kinds, their bodies, and the
+//! facts that follow from them. An event is never edited.
+
+use super::ids::EventSeq;
+use super::money::Money;
+use super::time::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident, $error:ident { $($variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "each variant is named after its text")]
+        pub enum $name { $($variant),* }
+
+        impl $name {
+            /// All of them, in the order of the reference.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+
+            /// The name on the wire and in files.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text),* }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+        }
+        impl FromStr for $name {
+            type Err = $error;
+            fn from_str(text: &str) -> Result<Self, $error> {
+                match text { $($text => Ok($name::$variant),)* _ => Err($error) }
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.as_str())
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        /// The text names none of them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error("unknown name")]
+        pub struct $error;
+    };
+}
+
+kinds! {
+    /// The kinds of canonical event (`event.schema.json`).
+    EventKind, UnknownEventKind {
+        OrderPlaced = "order.placed",
+        OrderPaid = "order.paid",
+        OrderUpdated = "order.updated",
+        OrderCancelled = "order.cancelled",
+        ShipmentDispatched = "shipment.dispatched",
+        ShipmentInTransit = "shipment.in_transit",
+        ShipmentOutForDelivery = "shipment.out_for_delivery",
+        ShipmentAvailableForPickup = "shipment.available_for_pickup",
+        ShipmentDeliveryFailed = "shipment.delivery_failed",
+        ShipmentDelivered = "shipment.delivered",
+        ShipmentReturnedToSender = "shipment.returned_to_sender",
+        ShipmentLost = "shipment.lost",
+        ShipmentCancelled = "shipment.cancelled",
+        RefundIssued = "refund.issued",
+        ReturnRequested = "return.requested",
+        ReturnUpdated = "return.updated",
+        DisputeOpened = "dispute.opened",
+        DisputeClosed = "dispute.closed",
+        ReviewReceived = "review.received",
+        TicketOpened = "ticket.opened",
+        TicketClosed = "ticket.closed",
+        CustomerUpdated = "customer.updated",
+        CustomerMerged = "customer.merged",
+        ConsentChanged = "consent.changed",
+        ErasureRequested = "privacy.erasure_requested",
+        DataRequested = "privacy.data_requested",
+        ProductUpdated = "product.updated",
+    }
+}
+
+kinds! {
+    /// Facts that follow from events by the fold; they never come over the wire.
+    DerivedKind, UnknownDerivedKind {
+        ItemDelivered = "item.delivered",
+        OrderDelivered = "order.delivered",
+        ItemRefunded = "item.refunded",
+        ItemReturned = "item.returned",
+        OrderRefunded = "order.refunded",
+        OrderEdited = "order.edited",
+        StepSent = "step.sent",
+    }
+}
+
+/// What a sequence may start, wait for or stop on: an event kind or a derived fact.
+/// (`order.paid` is both: the event, or the first snapshot that says paid.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FactKind {
+    /// An event as it came.
+    Event(EventKind),
+    /// What the fold concludes.
+    Derived(DerivedKind),
+}
+
+impl FactKind {
+    /// The name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FactKind::Event(kind) => kind.as_str(),
+            FactKind::Derived(kind) => kind.as_str(),
+        }
+    }
+
+    /// Every name that may stand in a file, for suggestions.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        EventKind::ALL
+            .iter()
+            .map(|kind| kind.as_str())
+            .chain(DerivedKind::ALL.iter().map(|kind| kind.as_str()))
+    }
+
+    /// Whether such a fact concerns one item.
+    pub fn is_of_item(self) -> bool {
+        matches!(
+            self,
+            FactKind::Derived(
+                DerivedKind::ItemDelivered | DerivedKind::ItemRefunded | DerivedKind::ItemReturned
+            )
+        )
+    }
+
+    /// Whether such a fact concerns one parcel.
+    pub fn is_of_shipment(self) -> bool {
+        self.as_str().starts_with("shipment.")
+    }
+}
+
+impl fmt::Display for FactKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for FactKind {
+    type Err = UnknownEventKind;
+    fn from_str(text: &str) -> Result<Self, UnknownEventKind> {
+        text.parse().map(FactKind::Event).or_else(|_| {
+            text.parse()
+                .map(FactKind::Derived)
+                .map_err(|_| UnknownEventKind)
+        })
+    }
+}
+
+impl Serialize for FactKind {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for FactKind {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How an event came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IngestMode {
+    /// As it happened, or nearly.
+    #[default]
+    Live,
+    /// History: builds state and enrols nobody.
+    Backfill,
+    /// Sent again on purpose.
+    Replay,
+}
+
+/// One fact as a source told it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place in the order of arrival; 0 before it is stored.
+    pub seq: EventSeq,
+    /// The name of the fact, unique within `source`.
+    pub id: String,
+    /// Who says so, such as `/shopify/shop.example.com`.
+    pub source: String,
+    /// What kind of fact.
+    pub kind: EventKind,
+    /// The thing it is about, such as `order/17`.
+    pub subject: String,
+    /// When it happened. More than [`FUTURE_TOLERANCE_SECONDS`] after `recorded` it is
+    /// not believed and equals `recorded`.
+    pub time: Timestamp,
+    /// When we learnt it.
+    pub recorded: Timestamp,
+    /// Orders facts of the same `time` from the same source, as text.
+    pub sequence: Option<String>,
+    /// What has to be handled in one line.
+    pub partition: Option<String>,
+    /// How it came.
+    pub mode: IngestMode,
+    /// Whether `time` was in the future and was replaced.
+    pub misdated: bool,
+    /// What it says.
+    pub body: Arc<Body>,
+    /// Whether a plan has seen it: an event may open enrolments once.
+    pub considered: bool,
+}
+
+/// How far ahead of our clock a source's clock may run before we stop believing it.
+pub const FUTURE_TOLERANCE_SECONDS: i64 = 300;
+
+fn null_as_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
+/// The parts that events carry; which of them a kind must have is checked at intake.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_ref: Option<OrderRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Customer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_ref: Option<CustomerRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipment: Option<Shipment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pickup: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Refund>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cancel>,
+    #[serde(rename = "return", skip_serializing_if = "Option::is_none")]
+    pub return_: Option<Return>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<Dispute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub survivor: Option<CustomerRef>,
+    #[serde(
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub absorbed: Vec<CustomerRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<Erasure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<super::product::ProductUpdate>,
+    /// A test: processed fully, mailed to the allow-list only.
+    #[serde(
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub test: bool,
+}
+
+/// A reference to an order; any part may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderRef {
+    pub order_id: Option<String>,
+    pub order_number: Option<String>,
+    #[serde(
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub aliases: Vec<String>,
+}
+
+/// A reference to a person; any part may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CustomerRef {
+    pub customer_id: Option<String>,
+    pub email: Option<String>,
+}
+
+/// A whole order as its source has it now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    pub order_id: String,
+    #[serde(default)]
+    pub order_number: Option<String>,
+    pub version: Timestamp,
+    #[serde(default)]
+    pub placed_at: Option<Timestamp>,
+    #[serde(default)]
+    pub channel: Option<String>,
+    pub currency: String,
+    #[serde(default)]
+    pub subtotal: Option<Money>,
+    #[serde(default)]
+    pub discount: Option<Money>,
+    #[serde(default)]
+    pub shipping: Option<Money>,
+    #[serde(default)]
+    pub tax: Option<Money>,
+    pub total: Money,
+    #[serde(default)]
+    pub shop_total: Option<Money>,
+    pub payment_status: String,
+    #[serde(default)]
+    pub fulfilment_status: Option<String>,
+    #[serde(default)]
+    pub status_url: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub discount_codes: Vec<serde_json::Value>,
+    #[serde(default)]
+    pub shipping_method: Option<String>,
+    #[serde(default)]
+    pub ship_to: Option<ShipTo>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub line_items: Vec<LineItem>,
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub aliases: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<Subscription>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gift: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
+/// Where an order goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShipTo {
+    pub name: Option<String>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
+    pub city: Option<String>,
+}
+
+/// Which delivery of a storefront's subscription an order is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub sequence: Option<i64>,
+}
+
+/// One line of an order, as it was at purchase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LineItem {
+    pub line_id: String,
+    #[serde(default)]
+    pub product_id: Option<String>,
+    #[serde(default)]
+    pub variant_id: Option<String>,
+    #[serde(default)]
+    pub sku: Option<String>,
+    pub title: String,
+    #[serde(default)]
+    pub variant_title: Option<String>,
+    pub quantity: i64,
+    pub current_quantity: i64,
+    pub unit_price: Money,
+    #[serde(default)]
+    pub discount: Option<Money>,
+    pub total: Money,
+    #[serde(default)]
+    pub vendor: Option<String>,
+    pub kind: LineKind,
+    #[serde(default)]
+    pub requires_shipping: Option<bool>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub image_url: Option<String>,
+    #[serde(default)]
+    pub product_url: Option<String>,
+    #[serde(default)]
+    pub catalog_resolved: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Bundle>,
+}
+
+/// What sort of thing a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LineKind {
+    Physical,
+    Digital,
+    Service,
+    GiftCard,
+    #[default]
+    Unknown,
+}
+
+/// The kit that a line was part of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    #[serde(default)]
+    pub sku: Option<String>,
+    #[serde(default)]
+    pub product_id: Option<String>,
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// A person as a source has them now.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Customer {
+    pub customer_id: Option<String>,
+    pub account: Option<String>,
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub name: Option<String>,
+    pub phone: Option<String>,
+    pub locale: Option<String>,
+    pub time_zone: Option<String>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub tags: Vec<String>,
+    pub marketing_consent: Option<Consent>,
+}
+
+/// What somebody agreed to or refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Consent {
+    pub channel: Channel,
+    pub state: ConsentState,
+    pub opt_in_level: Option<String>,
+    pub basis: ConsentBasis,
+    pub source: String,
+    pub updated_at: Option<Timestamp>,
+    /// A [`super::kind::Scope`] as text; absent means all marketing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// By which way one may be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Channel {
+    #[default]
+    Email,
+    Sms,
+}
+
+/// The state of consent. `Unknown` never overwrites a known one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ConsentState {
+    Subscribed,
+    Pending,
+    NotSubscribed,
+    Unsubscribed,
+    #[default]
+    Unknown,
+}
+
+/// On what a consent rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentBasis {
+    /// Asked for in so many words.
+    Explicit,
+    /// Details got in a sale, own similar goods, refusal offered at collection.
+    SoftOptIn,
+    /// Nothing.
+    #[default]
+    None,
+}
+
+/// One parcel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shipment {
+    pub shipment_id: String,
+    #[serde(default)]
+    pub direction: Direction,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub tracking: Vec<Tracking>,
+    /// What is inside; empty where the source does not say.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub items: Vec<ItemRef>,
+    #[serde(default)]
+    pub shipped_at: Option<Timestamp>,
+    #[serde(default)]
+    pub estimated_delivery: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pickup: Option<serde_json::Value>,
+}
+
+/// Which way a parcel goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Direction {
+    #[default]
+    Outbound,
+    Return,
+}
+
+/// A carrier's number for a parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tracking {
+    pub carrier: Option<String>,
+    pub carrier_name: Option<String>,
+    pub number: String,
+    pub url: Option<String>,
+}
+
+/// Some units of one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemRef {
+    #[serde(default)]
+    pub line_id: Option<String>,
+    #[serde(default)]
+    pub sku: Option<String>,
+    pub quantity: i64,
+}
+
+/// That a parcel arrived.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub delivered_at: Timestamp,
+    #[serde(default)]
+    pub precision: Precision,
+    #[serde(default)]
+    pub basis: DeliveryBasis,
+    #[serde(default)]
+    pub reported_by: Option<String>,
+}
+
+/// How exactly a time is known. The order is from exact to vague.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Precision {
+    #[default]
+    Second,
+    Date,
+    Approximate,
+}
+
+/// Who says that a parcel arrived. The order is from best to worst.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum DeliveryBasis {
+    Carrier,
+    #[default]
+    Storefront,
+    Merchant,
+    Digital,
+    Inferred,
+}
+
+impl DeliveryBasis {
+    /// The name in conditions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryBasis::Carrier => "carrier",
+            DeliveryBasis::Storefront => "storefront",
+            DeliveryBasis::Merchant => "merchant",
+            DeliveryBasis::Digital => "digital",
+            DeliveryBasis::Inferred => "inferred",
+        }
+    }
+}
+
+/// Money given back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refund {
+    pub refund_id: String,
+    pub amount: Money,
+    #[serde(default)]
+    pub refunded_total: Option<Money>,
+    #[serde(default)]
+    pub scope: RefundScope,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub items: Vec<RefundItem>,
+    #[serde(default)]
+    pub return_id: Option<String>,
+}
+
+/// How much of an order a refund gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum RefundScope {
+    Partial,
+    Full,
+    #[default]
+    Unknown,
+}
+
+/// Units of a line that were refunded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefundItem {
+    pub line_id: String,
+    #[serde(default)]
+    pub sku: Option<String>,
+    pub quantity: i64,
+    #[serde(default)]
+    pub amount: Option<Money>,
+    #[serde(default)]
+    pub restock: Option<Restock>,
+}
+
+/// What becomes of refunded goods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Restock {
+    Return,
+    Cancel,
+    NoRestock,
+}
+
+/// That an order is off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cancel {
+    #[serde(default)]
+    pub reason: Option<String>,
+    pub cancelled_at: Timestamp,
+}
+
+/// Goods on their way back. `status` is an open set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Return {
+    pub return_id: String,
+    #[serde(default)]
+    pub name: Option<String>,
+    pub status: String,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub items: Vec<ItemRef>,
+}
+
+/// A charge that somebody contests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dispute {
+    pub dispute_id: String,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub amount: Option<Money>,
+    #[serde(default)]
+    pub outcome: Option<String>,
+}
+
+/// A review that was written; its text is never kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    pub review_id: String,
+    pub platform: String,
+    #[serde(default)]
+    pub rating: Option<i64>,
+    #[serde(default)]
+    pub product_id: Option<String>,
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
+/// A conversation with the help desk; its text is never kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    pub ticket_id: String,
+    pub status: String,
+    #[serde(default)]
+    pub channel: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub tags: Vec<String>,
+}
+
+/// What an edit did to an order whose whole new state was not sent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Changes {
+    #[serde(deserialize_with = "null_as_default")]
+    pub added: Vec<ItemRef>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub removed: Vec<ItemRef>,
+}
+
+/// What a person's record said before.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Previous {
+    pub email: Option<String>,
+    pub locale: Option<String>,
+}
+
+/// That somebody wants to be forgotten.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Erasure {
+    pub scope: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub orders: Vec<serde_json::Value>,
+    pub due_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_there_are_27_event_kinds() {
+        assert_eq!(EventKind::ALL.len(), 27);
+        for name in FactKind::names() {
+            assert_eq!(name.parse::<FactKind>().map(|kind| kind.as_str()), Ok(name));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! All facts about one customer, as read at one version. It never holds the future.
+
+use super::enrolment::Enrolment;
+use super::event::Event;
+use super::ids::{CustomerId, EnrolmentId, SendId};
+use super::send::Send;
+use super::time::Timestamp;
+
+/// What the planner reads about one person.
+#[derive(Debug, Clone)]
+pub struct History {
+    pub customer: CustomerId,
+    /// Numbers of people merged into this one; keys of their enrolments count as ours.
+    pub absorbed: Vec<CustomerId>,
+    /// Raised by every write that concerns this person.
+    pub version: i64,
+    /// Every event about this person, in order of arrival.
+    pub events: Vec<Event>,
+    pub enrolments: Vec<Enrolment>,
+    pub sends: Vec<Send>,
+    /// The instant of the last plan: inferred facts up to it have been considered.
+    pub considered_at: Option<Timestamp>,
+    /// The person was forgotten: nothing personal is left, and nothing may come back.
+    pub erased: bool,
+}
+
+impl History {
+    /// A person of whom nothing is known yet.
+    pub fn new(customer: CustomerId) -> Self {
+        History {
+            customer,
+            absorbed: Vec::new(),
+            version: 0,
+            events: Vec::new(),
+            enrolments: Vec::new(),
+            sends: Vec::new(),
+            considered_at: None,
+            erased: false,
+        }
+    }
+
+    /// The send with this id.
+    pub fn send(&self, id: SendId) -> Option<&Send> {
+        self.sends.iter().find(|send| send.id == id)
+    }
+
+    /// The enrolment with this id.
+    pub fn enrolment(&self, id: EnrolmentId) -> Option<&Enrolment> {
+        self.enrolments.iter().find(|enrolment| enrolment.id == id)
+    }
+}

@@ -1,0 +1,132 @@
+//! The shop's policy: `config/store.toml` and `config/people.toml` as meant.
+
+use super::kind::Kind;
+use super::time::{Length, Time, TimeZone, Timestamp, Weekday};
+use std::collections::BTreeMap;
+
+/// Everything a shop decided about when and whether people may be mailed.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub id: String,
+    pub name: String,
+    pub url: String,
+    /// Postal address for footers.
+    pub address: String,
+    pub zone: TimeZone,
+    /// The IANA name of `zone`.
+    pub zone_name: String,
+    /// Languages of the shop; the first serves languages not listed.
+    pub locales: Vec<String>,
+    /// Stands in for missing translations.
+    pub fallback: Option<String>,
+    /// Facts before it are history only.
+    pub live_since: Option<Timestamp>,
+    /// Older facts enrol nobody: for fulfilment sequences, for all others.
+    pub enrol_max_age: EnrolMaxAge,
+    /// The only addresses (normalised) that get mail about test orders.
+    pub test_recipients: Vec<String>,
+    pub hours: Option<Hours>,
+    pub limits: Limits,
+    /// What an ask costs in education mails.
+    pub earn: BTreeMap<Kind, u32>,
+    /// First match by country; `*` matches any.
+    pub assume: Vec<Assume>,
+    pub consent: ConsentTable,
+    /// How long a solved ticket still holds asks back (rule 21).
+    pub ticket_cool_down: Length,
+    /// Who signs mails, by id.
+    pub people: BTreeMap<String, Sender>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct EnrolMaxAge {
+    pub fulfilment: Length,
+    pub others: Length,
+}
+
+/// When mail may go, in the customer's zone.
+#[derive(Debug, Clone)]
+pub struct Hours {
+    pub open: Time,
+    pub close: Time,
+    /// Days on which there are hours at all.
+    pub days: Vec<Weekday>,
+    /// Kinds that go at any hour.
+    pub except: Vec<Kind>,
+}
+
+/// At most so many mails per person, fulfilment apart, counted in local days.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    pub per_day: Option<u32>,
+    pub per_week: Option<u32>,
+    pub asks: Option<AskLimit>,
+    /// How long a limit may put a send off before it is skipped.
+    pub when_over: Option<Length>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct AskLimit {
+    pub at_most: u32,
+    /// In days.
+    pub within_days: i64,
+}
+
+/// That a parcel to a country has arrived so long after its dispatch, if nothing is heard.
+#[derive(Debug, Clone)]
+pub struct Assume {
+    /// ISO 3166 alpha-2, or `*`.
+    pub to: String,
+    pub after: Length,
+}
+
+/// What a kind of mail needs in a country.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConsentRule {
+    /// Nothing at all.
+    None,
+    /// That nobody opted out.
+    OptOut,
+    /// State `subscribed`, or basis `soft_opt_in`.
+    SoftOptIn,
+    /// State `subscribed`.
+    OptIn,
+    /// Never sent.
+    Never,
+}
+
+/// Consent rules by country and kind.
+#[derive(Debug, Clone, Default)]
+pub struct ConsentTable {
+    pub default: BTreeMap<Kind, ConsentRule>,
+    pub by_country: BTreeMap<String, BTreeMap<Kind, ConsentRule>>,
+}
+
+impl ConsentTable {
+    /// The rule for a kind in a country: the country's row, then the default row, then
+    /// what the kind's class needs in the strictest market. Fulfilment needs nothing.
+    pub fn rule(&self, country: Option<&str>, kind: Kind) -> ConsentRule {
+        if kind == Kind::Fulfilment {
+            return ConsentRule::None;
+        }
+        country
+            .and_then(|country| self.by_country.get(country))
+            .and_then(|row| row.get(&kind))
+            .or_else(|| self.default.get(&kind))
+            .copied()
+            .unwrap_or(match kind {
+                Kind::Fulfilment => ConsentRule::None,
+                Kind::Education => ConsentRule::OptOut,
+                Kind::Survey | Kind::Review | Kind::Offer => ConsentRule::SoftOptIn,
+            })
+    }
+}
+
+/// A person in whose name mail goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub reply_to: Option<String>,
+}

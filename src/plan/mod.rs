@@ -1,0 +1,2 @@
+//! The one place where anything is decided.
+pub mod decision;
