@@ -1,1 +1,2 @@
 //! aftercare
+pub mod mail;
