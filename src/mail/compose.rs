@@ -465,8 +465,7 @@ Feedback-ID: ask:coffee:review:shop
 Auto-Submitted: auto-generated
 X-Auto-Response-Suppress: OOF, AutoReply
 MIME-Version: 1.0
-Content-Type: multipart/alternative;
- boundary=\"=_k3jd9s\"
+Content-Type: multipart/alternative; boundary=\"=_k3jd9s\"
 
 --=_k3jd9s
 Content-Type: text/plain; charset=utf-8

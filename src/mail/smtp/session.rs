@@ -446,3 +446,6 @@ async fn log_in(
     require(Step::Auth, reply)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
