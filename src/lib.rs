@@ -1,4 +1,5 @@
 //! aftercare
+pub mod mail;
 pub mod model;
 pub mod plan;
 pub mod sequence;
