@@ -352,6 +352,7 @@ async fn a_refusal_that_leaves_data_open_costs_the_connection_and_no_dot() {
     );
     let journal = server.until(|journal| journal.ended == 1).await;
     assert!(journal.dotted().is_empty());
+    assert_eq!(journal.mails[0].data, b"", "a command went out as text");
 }
 
 /// The relay's own trouble in the middle of a mail: nothing went out, nobody's attempt is spent.
