@@ -352,6 +352,7 @@ async fn a_refusal_that_leaves_data_open_costs_the_connection_and_no_dot() {
     );
     let journal = server.until(|journal| journal.ended == 1).await;
     assert!(journal.dotted().is_empty());
+    assert_eq!(journal.mails[0].data, b"", "a command went out as text");
 }
 
 /// The relay's own trouble in the middle of a mail: nothing went out, nobody's attempt is spent.
@@ -389,6 +390,42 @@ async fn trouble_before_the_dot() {
                 }
                 let journal = server.until(|journal| journal.ended == 1).await;
                 assert!(journal.dotted().is_empty(), "{verb:?} {act:?}");
+            }
+        }
+    }
+}
+
+/// Every prefix of every reply before the dot, and then the connection is closed.
+#[tokio::test(start_paused = true)]
+async fn a_reply_cut_short_is_no_reply() {
+    let dialogue = [
+        (Verb::Banner, "220-scripted.example\r\n220 ESMTP\r\n"),
+        (
+            Verb::Ehlo,
+            "250-scripted.example\r\n250-PIPELINING\r\n250 SIZE\r\n",
+        ),
+        (Verb::Mail, "250 2.1.0 ok\r\n"),
+        (Verb::Rcpt, "250 2.1.5 ok\r\n"),
+        (Verb::Data, "354 go\r\n"),
+    ];
+    for script in [Script::new(), Script::bare()] {
+        for (verb, reply) in dialogue {
+            for cut in 0..reply.len() {
+                let server =
+                    Server::start(script.clone().on(verb, Act::raw_close(&reply[..cut]))).await;
+                let trouble = match Session::connect(&relay(&server)).await {
+                    Err(trouble) => trouble,
+                    Ok(session) => match session.offer(&mail("ann@example.com")).await {
+                        Err(NotOffered::Trouble(trouble)) => trouble,
+                        outcome => panic!("{verb:?} cut at {cut}: {outcome:?}"),
+                    },
+                };
+                assert!(
+                    matches!(trouble, Trouble::Closed { .. } | Trouble::Broken { .. }),
+                    "{verb:?} cut at {cut}: {trouble:?}"
+                );
+                let journal = server.until(|journal| journal.ended == 1).await;
+                assert!(journal.dotted().is_empty());
             }
         }
     }
