@@ -2,9 +2,8 @@
 //! Queued mail counts as accepted when it is due; relay weather is not promised.
 
 use super::{Clearance, clear, plan};
-use crate::model::enrolment::EnrolmentState;
 use crate::model::history::History;
-use crate::model::send::{Send, SendState};
+use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::{Anchor, Catalog};
 
@@ -158,14 +157,4 @@ pub fn depends_on(catalog: &Catalog, send: &Send) -> Vec<String> {
         all.push("help must have been sent first ([earn])".into());
     }
     all
-}
-
-/// Whether anything may still happen to a person by itself.
-pub fn is_open(history: &History) -> bool {
-    history.enrolments.iter().any(|enrolment| {
-        matches!(
-            enrolment.state,
-            EnrolmentState::Active | EnrolmentState::Paused { .. }
-        )
-    }) || history.sends.iter().any(|send| !send.state.is_terminal())
 }
