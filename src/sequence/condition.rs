@@ -9,7 +9,7 @@ mod value;
 pub use scan::{MAX_MARKS, MAX_NESTING, MAX_TEXT};
 
 use crate::model::names::{self, Known, Names, Type};
-use cel::common::ast::{CallExpr, Expr, IdedExpr, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, SourceInfo, operators};
 use cel::parser::Parser;
 use cel::{Context, Env, ExecutionError, Value};
 use std::collections::BTreeSet;
@@ -71,15 +71,17 @@ impl Condition {
     /// Every problem found, with its place in `text`.
     pub fn compile(text: &str, known: &Known) -> Result<Condition, Vec<Problem>> {
         let readable = scan::scan(text)?;
-        let (tree, source) = Parser::new()
-            .parse_with_source_info(&readable)
-            .map_err(|errors| {
-                errors
-                    .errors
-                    .iter()
-                    .map(|e| unparsed(text, e))
-                    .collect::<Vec<_>>()
-            })?;
+        let (tree, source) = parse(text, &readable)?;
+        if depth(&tree) > MAX_DEPTH {
+            return Err(vec![
+                Problem::new(
+                    "E130",
+                    0..text.len(),
+                    format!("this condition is more than {MAX_DEPTH} operations deep"),
+                )
+                .help("leave out what changes nothing, or split the step in two"),
+            ]);
+        }
         let mut checked = check::check(text, known, &tree, &source);
         if !checked.problems.is_empty() {
             checked.problems.sort_by_key(|problem| problem.at.start);
@@ -163,6 +165,56 @@ impl Condition {
             Value::Null => Err("it came to null where true or false was expected".to_owned()),
             _ => Err("it came to a value that is neither true nor false".to_owned()),
         }
+    }
+}
+
+/// Deepest tree of a condition: checking and evaluating it recurse so deep, on whatever
+/// stack the caller has. Chains of `&&` and `||` are balanced and stay flat.
+const MAX_DEPTH: usize = 40;
+
+fn depth(node: &IdedExpr) -> usize {
+    let inside = match &node.expr {
+        Expr::Call(call) => {
+            let parts = call.target.iter().map(|target| &**target).chain(&call.args);
+            parts.map(depth).max()
+        }
+        Expr::Select(select) => Some(depth(&select.operand)),
+        Expr::List(list) => list.elements.iter().map(depth).max(),
+        Expr::Comprehension(each) => Some(depth(&each.iter_range).max(depth(&each.loop_step))),
+        // Objects are refused without a look inside.
+        Expr::Map(_) | Expr::Struct(_) => None,
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => None,
+    };
+    1 + inside.unwrap_or(0)
+}
+
+/// Stack for the parser, in bytes: it takes up to 200 KiB for each level of brackets in
+/// a debug build, and [`MAX_NESTING`] levels have to fit several times over.
+const PARSER_STACK: usize = 16 << 20;
+
+/// Parses on a stack of its own, so that it matters to nobody how deep the caller stands.
+fn parse(text: &str, readable: &str) -> Result<(IdedExpr, SourceInfo), Vec<Problem>> {
+    let stack = std::thread::Builder::new().stack_size(PARSER_STACK);
+    let parsed = std::thread::scope(|scope| {
+        let thread = stack.spawn_scoped(scope, || {
+            Parser::new()
+                .parse_with_source_info(readable)
+                .map_err(|errors| errors.errors.iter().map(|e| unparsed(text, e)).collect())
+        });
+        thread.map(|thread| thread.join())
+    });
+    match parsed {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(vec![Problem::new(
+            "E130",
+            0..text.len(),
+            "this condition cannot be read",
+        )]),
+        Err(error) => Err(vec![Problem::new(
+            "E130",
+            0..text.len(),
+            format!("this condition could not be checked: no thread for it ({error})"),
+        )]),
     }
 }
 

@@ -161,6 +161,9 @@ impl Checker<'_> {
             Expr::Comprehension(each) => {
                 widen(self.span(&each.iter_range));
                 widen(self.span(&each.loop_step));
+                if let Some(close) = self.text.get(end..).and_then(|rest| rest.find(')')) {
+                    end += close + 1;
+                }
             }
             Expr::List(list) => list.elements.iter().for_each(|one| widen(self.span(one))),
             _ => {}
@@ -171,13 +174,13 @@ impl Checker<'_> {
     /// The place of a node's own token.
     fn own(&self, node: &IdedExpr) -> Option<(usize, usize)> {
         let (start, stop) = self.source.offset_for(node.id)?;
-        let bytes = |at: usize| {
-            self.text
-                .char_indices()
-                .nth(at)
-                .map_or(self.text.len(), |(offset, _)| offset)
+        let boundary = |at: usize| {
+            (at..self.text.len())
+                .find(|at| self.text.is_char_boundary(*at))
+                .unwrap_or(self.text.len())
         };
-        let (start, stop) = (bytes(start as usize), bytes(stop as usize + 1));
+        let start = boundary(usize::try_from(start).unwrap_or(0));
+        let stop = boundary(usize::try_from(stop).unwrap_or(0).saturating_add(1));
         Some((start, stop.max(start)))
     }
 

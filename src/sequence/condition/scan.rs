@@ -7,10 +7,10 @@ use super::Problem;
 /// Longest text of a condition, in bytes.
 pub const MAX_TEXT: usize = 2_000;
 /// Deepest nesting of brackets.
-pub const MAX_NESTING: usize = 24;
+pub const MAX_NESTING: usize = 12;
 /// Most operators, dots, commas and brackets; the parser's tree grows one level for
 /// each of a chain.
-pub const MAX_MARKS: usize = 250;
+pub const MAX_MARKS: usize = 200;
 
 /// `return` is a name of ours and a word that CEL keeps for itself. It stands under
 /// this name of the same length while it is parsed and evaluated.

@@ -443,9 +443,9 @@ fn what_is_read_is_known() {
 
 #[test]
 fn nothing_deep_or_long_reaches_the_parser() {
-    // A small stack, as worker threads have: an overflow would end the process.
+    // Half the stack of a worker thread: an overflow would end the process.
     std::thread::Builder::new()
-        .stack_size(2 << 20)
+        .stack_size(1 << 20)
         .spawn(|| {
             let known = item();
             let pad = |head: &str, middle: &str, tail: &str| {
