@@ -340,6 +340,8 @@ pub struct Names {
     pub owned: BTreeSet<String>,
     /// Families, SKUs and product ids that the person ever bought.
     pub bought: BTreeSet<String>,
+    /// Families, SKUs and product ids known to be out of stock.
+    pub out_of_stock: BTreeSet<String>,
     /// `sequence/step` of every send that went out to the person.
     pub sent: BTreeSet<String>,
     pub now: Timestamp,
