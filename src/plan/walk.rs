@@ -90,12 +90,18 @@ fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
     let mut changed = false;
     for mut send in due {
         let (state, reason) = match clear(catalog, history, &send, now) {
-            Clearance::Go(_) => (
-                SendState::Accepted {
-                    reply: "foreseen".into(),
-                },
-                send.reason.take(),
-            ),
+            Clearance::Go(ready) => {
+                send.prepared = Some(Prepared {
+                    hash: String::new(),
+                    version: catalog.version.clone(),
+                    date: now,
+                    to: ready.to.as_typed().to_owned(),
+                    locale: ready.locales.first().cloned().unwrap_or_default(),
+                    values: serde_json::Value::Null,
+                });
+                let reply = "foreseen".into();
+                (SendState::Accepted { reply }, send.reason.take())
+            }
             Clearance::Skip(reason) if send.doubts > 0 => (SendState::Unknown, Some(reason)),
             Clearance::Skip(reason) => (SendState::Skipped, Some(reason)),
             Clearance::Hold(reason) => (SendState::Held { since: now }, Some(reason)),

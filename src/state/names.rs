@@ -136,6 +136,7 @@ impl State {
             values,
             owned,
             bought,
+            out_of_stock: products.out_of_stock(),
             sent: history
                 .sends
                 .iter()
