@@ -7,7 +7,7 @@ use crate::model::history::History;
 use crate::model::ids::CustomerId;
 use crate::model::send::{Send, SendState};
 use crate::model::time::Timestamp;
-use crate::plan::explain;
+use crate::plan::explain::Addressees;
 use crate::store::{Access, SendFilter};
 use std::collections::HashMap;
 
@@ -111,7 +111,9 @@ async fn rows(
         .into_iter()
         .map(|(customer, email, send)| {
             let email = email.or_else(|| {
-                explain::addressee(catalog, histories.get(&customer)?, &send, send.at)
+                let history = histories.get(&customer)?;
+                let looked = Addressees::new(catalog, history, send.at);
+                looked.of(&send).map(|to| to.as_typed().to_owned())
             });
             rows.of(&send, customer, email)
         })

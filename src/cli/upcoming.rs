@@ -9,7 +9,8 @@ use crate::model::ids::CustomerId;
 use crate::model::kind::Kind;
 use crate::model::send::SendState;
 use crate::model::time::{self, Timestamp};
-use crate::plan::{explain, walk};
+use crate::plan::explain::Addressees;
+use crate::plan::walk;
 use crate::sequence::catalog::Catalog;
 use crate::store::Access;
 use jiff::SignedDuration;
@@ -98,9 +99,7 @@ async fn walked(
         }
     }
     all.retain(|one| is_wanted(&one.row, args));
-    all.sort_by(|a, b| {
-        (a.row.at, a.row.due, &a.row.id).cmp(&(b.row.at, b.row.due, &b.row.id))
-    });
+    all.sort_by(|a, b| (goes(&a.row), &a.row.id).cmp(&(goes(&b.row), &b.row.id)));
     if out.is_json() {
         for one in &all {
             out.object(one)?;
@@ -124,6 +123,7 @@ fn is_wanted(row: &Row, args: &Args) -> bool {
 fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -> Vec<Upcoming> {
     let catalog = &open.live.catalog;
     let rows = Rows { catalog, links: Some(&open.links) };
+    let addressees = Addressees::new(catalog, history, now);
     walk::forecast(catalog, history, now, until)
         .into_iter()
         .filter(|one| match one.send.state {
@@ -138,7 +138,7 @@ fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -
             | SendState::Unknown => false,
         })
         .map(|one| {
-            let email = explain::addressee(catalog, history, &one.send, now);
+            let email = addressees.of(&one.send).map(|to| to.as_typed().to_owned());
             // What the ledger knows is shown as it stands there, the rest as foreseen.
             let known = history.send(one.send.id);
             let mut row = rows.of(known.unwrap_or(&one.send), history.customer, email);
@@ -149,6 +149,11 @@ fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -
             Upcoming { row, depends_on: one.depends_on }
         })
         .collect()
+}
+
+/// When a mail will go: as foreseen where only that is known, else when it should.
+fn goes(row: &Row) -> Timestamp {
+    row.at.filter(|_| row.state == PLANNED).unwrap_or(row.due)
 }
 
 /// Streams the stored outlooks; nothing is planned.
@@ -202,7 +207,7 @@ fn show(all: &[Upcoming], days: u32, out: &mut Out) -> anyhow::Result<()> {
             out.table(&["when", "zone", "to", "mail", "order", "state", "what may still stop it"]);
         for Upcoming { row, depends_on } in all {
             table.add_row(vec![
-                row::local(row.at.unwrap_or(row.due), &row.zone),
+                row::local(goes(row), &row.zone),
                 row.zone.clone(),
                 row.whom(),
                 row.name(),
