@@ -1,5 +1,7 @@
 //! aftercare
+pub mod clock;
 pub mod model;
 pub mod plan;
 pub mod sequence;
 pub mod state;
+pub mod telemetry;
