@@ -1,5 +1,6 @@
 //! aftercare
 pub mod clock;
+pub mod mail;
 pub mod model;
 pub mod plan;
 pub mod sequence;
