@@ -118,6 +118,10 @@ pub const DUE_LAG_SECONDS: &str = "aftercare_due_lag_seconds";
 pub const RELAY_CIRCUIT_OPEN: &str = "aftercare_relay_circuit_open";
 /// Customers set aside because their rows or their plan failed.
 pub const SET_ASIDE: &str = "aftercare_customers_set_aside_total";
+/// Rows that the database holds, by `what`.
+pub const STORED: &str = "aftercare_stored";
+/// Sends that the database holds, by `state`.
+pub const STORED_SENDS: &str = "aftercare_stored_sends";
 
 static RENDERER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -169,6 +173,8 @@ fn describe() {
     describe_histogram!(SEND_LAG_SECONDS, "How late mails were accepted");
     describe_gauge!(DUE_LAG_SECONDS, "How overdue the head of the due queue is");
     describe_gauge!(RELAY_CIRCUIT_OPEN, "1 while the relay is left alone");
+    describe_gauge!(STORED, "Rows that the database holds");
+    describe_gauge!(STORED_SENDS, "Sends that the database holds, by state");
     describe_counter!(SET_ASIDE, "Customers set aside for an operator");
 }
 
@@ -240,6 +246,16 @@ pub fn relay_circuit(open: bool) {
 /// Counts one customer set aside.
 pub fn set_aside() {
     metrics::counter!(SET_ASIDE).increment(1);
+}
+
+/// Shows how many rows of one sort the database holds.
+pub fn stored(what: &'static str, count: u64) {
+    metrics::gauge!(STORED, "what" => what).set(count as f64);
+}
+
+/// Shows how many sends in one state the database holds.
+pub fn stored_sends(state: &str, count: u64) {
+    metrics::gauge!(STORED_SENDS, "state" => state.to_owned()).set(count as f64);
 }
 
 #[cfg(test)]
