@@ -19,9 +19,6 @@ mod router;
 mod serve;
 mod unsubscribe;
 
-#[cfg(test)]
-mod tests;
-
 pub use router::router;
 pub use serve::{ServeError, serve};
 

@@ -84,11 +84,6 @@ impl Problem {
         self.hang_up = true;
         self
     }
-
-    /// Which status it answers.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
 }
 
 impl IntoResponse for Problem {
@@ -177,4 +172,26 @@ pub fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_a_reason_to_come_back() {
+        let answer = |error| Problem::engine(&error).into_response();
+        let away = answer(EngineError::Unavailable("locked".into()));
+        assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(away.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn text_cannot_leave_its_place_in_html() {
+        let escaped = escape("<a href='x' title=\"y\">&amp;");
+        assert_eq!(
+            escaped,
+            "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;amp;"
+        );
+    }
 }
