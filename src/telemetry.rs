@@ -96,7 +96,7 @@ const LAG_BUCKETS: [f64; 10] = [
 pub const EVENTS_ACCEPTED: &str = "aftercare_events_accepted_total";
 /// Events that were known already.
 pub const EVENTS_DUPLICATE: &str = "aftercare_events_duplicate_total";
-/// Bodies that parse and are no event we know, by `reason`.
+/// Bodies that parse and are no event we know.
 pub const EVENTS_QUARANTINED: &str = "aftercare_events_quarantined_total";
 /// Requests turned away before anything was stored, by `status`.
 pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
@@ -106,6 +106,8 @@ pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
 pub const OPT_OUTS: &str = "aftercare_opt_outs_total";
 /// Sends that reached a state, by `state` and `kind`.
 pub const SENDS: &str = "aftercare_sends_total";
+/// Mails held because they could not be made, by `mail` and `because`.
+pub const MAILS_HELD: &str = "aftercare_mails_held_total";
 /// Customers planned.
 pub const PLANS: &str = "aftercare_plans_total";
 /// How long planning one batch of customers took, loading and saving included.
@@ -168,6 +170,7 @@ fn describe() {
     describe_histogram!(INTAKE_SECONDS, "Time that POST /events took");
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");
+    describe_counter!(MAILS_HELD, "Mails held because they could not be made");
     describe_counter!(PLANS, "Customers planned");
     describe_histogram!(PLAN_SECONDS, "Time that planning a batch of customers took");
     describe_histogram!(SEND_LAG_SECONDS, "How late mails were accepted");
@@ -191,15 +194,19 @@ pub fn upkeep() {
     }
 }
 
-/// Counts what came of one delivery of events.
-pub fn events(accepted: u64, duplicate: u64) {
-    metrics::counter!(EVENTS_ACCEPTED).increment(accepted);
-    metrics::counter!(EVENTS_DUPLICATE).increment(duplicate);
+/// Counts events that are new and durable.
+pub fn events_accepted(count: u64) {
+    metrics::counter!(EVENTS_ACCEPTED).increment(count);
 }
 
-/// Counts one body put into quarantine; `reason` is its stable code.
-pub fn quarantined(reason: &str) {
-    metrics::counter!(EVENTS_QUARANTINED, "reason" => reason.to_owned()).increment(1);
+/// Counts events that were known already.
+pub fn events_duplicate(count: u64) {
+    metrics::counter!(EVENTS_DUPLICATE).increment(count);
+}
+
+/// Counts bodies put into quarantine.
+pub fn events_quarantined(count: u64) {
+    metrics::counter!(EVENTS_QUARANTINED).increment(count);
 }
 
 /// Counts one request turned away with an HTTP status.
@@ -218,8 +225,14 @@ pub fn opted_out(how: &'static str) {
 }
 
 /// Counts one send that reached a state.
-pub fn send(state: &'static str, kind: &'static str) {
+pub fn send_settled(state: &'static str, kind: &'static str) {
     metrics::counter!(SENDS, "state" => state, "kind" => kind).increment(1);
+}
+
+/// Counts one mail held because it could not be made; `mail` is its name in the files
+/// and `because` the stable code of the reason.
+pub fn mail_held(mail: &str, because: &'static str) {
+    metrics::counter!(MAILS_HELD, "mail" => mail.to_owned(), "because" => because).increment(1);
 }
 
 /// Records how late one mail was accepted; early counts as on time.
@@ -267,9 +280,11 @@ mod tests {
         let recorder = recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
-            events(3, 1);
-            quarantined("unknown_type");
-            send("accepted", "review");
+            events_accepted(3);
+            events_duplicate(1);
+            events_quarantined(2);
+            mail_held("dslr/basics", "render");
+            send_settled("accepted", "review");
             send_lag(Duration::from_secs(2));
             due_lag(Duration::from_millis(1500));
         });
@@ -277,7 +292,8 @@ mod tests {
         for line in [
             "aftercare_events_accepted_total 3",
             "aftercare_events_duplicate_total 1",
-            "aftercare_events_quarantined_total{reason=\"unknown_type\"} 1",
+            "aftercare_events_quarantined_total 2",
+            "aftercare_mails_held_total{mail=\"dslr/basics\",because=\"render\"} 1",
             "aftercare_sends_total{state=\"accepted\",kind=\"review\"} 1",
             "aftercare_send_lag_seconds_bucket{le=\"5\"} 1",
             "aftercare_due_lag_seconds 1.5",

@@ -5,7 +5,7 @@
 //! must be seen, not hidden.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -18,6 +18,8 @@ use super::smtp::Reply;
 
 /// Most bytes of a file that the mailbox page reads. Larger ones are not ours.
 pub const FILE_LIMIT: u64 = 16 * 1_024 * 1_024;
+/// Most bytes read of each file for the list.
+const HEADERS_LIMIT: u64 = 64 * 1_024;
 /// Most copies of one mail that get a name.
 const COPIES_LIMIT: u32 = 10_000;
 /// Longest part of a file's name that comes from the Message-ID, in bytes.
@@ -70,41 +72,58 @@ impl Capture {
         &self.folder
     }
 
-    /// Everything captured, newest first. Files that are not mails are passed over. Blocks on the disk.
-    pub fn list(&self) -> io::Result<Vec<Caught>> {
+    /// The newest mails, newest first, `limit` at most. Files that are not mails are passed over. Blocks on the disk.
+    pub fn list(&self, limit: usize) -> io::Result<Vec<Caught>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut all = Vec::new();
+        let mut ids = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(".eml"));
-            // A file that is gone or half-made by now is no reason to show nothing.
-            if let Some(id) = id
-                && let Ok(Some(opened)) = self.read(id)
-            {
-                all.push(opened.caught);
+            if let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".eml")) {
+                ids.push(id.to_owned());
             }
         }
-        all.sort_by(|a, b| b.id.cmp(&a.id));
-        Ok(all)
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        // A file that is gone or half-made by now is no reason to show nothing.
+        let caught = ids.iter().filter_map(|id| self.summary(id).ok().flatten());
+        Ok(caught.take(limit).collect())
     }
 
-    /// One mail by its id; `None` where there is none. The id may come from a URL: it can't lead out of the folder.
-    /// Blocks on the disk.
-    pub fn read(&self, id: &str) -> io::Result<Option<Opened>> {
+    fn summary(&self, id: &str) -> io::Result<Option<Caught>> {
+        let Some(path) = self.path(id)? else {
+            return Ok(None);
+        };
+        let mut start = Vec::new();
+        File::open(path)?
+            .take(HEADERS_LIMIT)
+            .read_to_end(&mut start)?;
+        let message = MessageParser::default().parse_headers(&start);
+        Ok(message.map(|message| summary(id, &message)))
+    }
+
+    /// The file of one mail, if there is such a mail.
+    fn path(&self, id: &str) -> io::Result<Option<PathBuf>> {
         if id.is_empty() || id.starts_with('.') || !id.bytes().all(is_plain) {
             return Ok(None);
         }
         let path = self.folder.join(format!("{id}.eml"));
         match fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() && (1..=FILE_LIMIT).contains(&meta.len()) => {}
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            Ok(meta) if meta.is_file() && (1..=FILE_LIMIT).contains(&meta.len()) => Ok(Some(path)),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    /// One mail by its id; `None` where there is none. The id may come from a URL: it can't lead out of the folder.
+    /// Blocks on the disk.
+    pub fn read(&self, id: &str) -> io::Result<Option<Opened>> {
+        let Some(path) = self.path(id)? else {
+            return Ok(None);
+        };
         let source = fs::read(path)?;
         let Some(message) = MessageParser::default().parse(&source) else {
             return Ok(None);
@@ -118,9 +137,9 @@ impl Capture {
                 .filter(|part| part.is_text_html())
                 .and_then(|part| part.text_contents())
                 .map(str::to_owned),
-            source: source.clone(),
+            source: Vec::new(),
         };
-        Ok(Some(opened))
+        Ok(Some(Opened { source, ..opened }))
     }
 
     /// Writes one mail; this is the capture mailbox's final dot.
@@ -254,7 +273,7 @@ mod tests {
     async fn keeps_mails_and_shows_them() {
         let folder = tempfile::tempdir().unwrap();
         let capture = Capture::new(folder.path().join("data/mailbox"));
-        assert_eq!(capture.list().unwrap(), []);
+        assert_eq!(capture.list(10).unwrap(), []);
         let mut letter = letter("a..b@docomo.ne.jp");
         letter.subject = "ご注文ありがとうございます".to_owned();
         let mail = letter.compose().unwrap();
@@ -270,7 +289,7 @@ mod tests {
             capture.dot(mail.clone()).await,
             Delivery::Accepted(_)
         ));
-        let list = capture.list().unwrap();
+        let list = capture.list(10).unwrap();
         let ids: Vec<&str> = list.iter().map(|caught| caught.id.as_str()).collect();
         assert_eq!(
             ids,
@@ -311,7 +330,7 @@ mod tests {
         // Half-made and foreign files are no mails.
         fs::write(capture.folder().join("empty.eml"), "").unwrap();
         fs::write(capture.folder().join("notes.txt"), "x").unwrap();
-        assert_eq!(capture.list().unwrap(), []);
+        assert_eq!(capture.list(10).unwrap(), []);
     }
 
     #[tokio::test]

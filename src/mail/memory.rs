@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::compose::Composed;
 use super::delivery::{Delivery, Rejection, Step, Trouble};
 use super::smtp::Reply;
+use super::transport::{Connection, NotOffered};
 
 /// The relay; clones share what it holds.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     outbox: Vec<Composed>,
+    /// By recipient, as on the wire.
     scripts: HashMap<String, VecDeque<Scripted>>,
     connections: VecDeque<Trouble>,
     offers: u64,
@@ -38,6 +40,13 @@ pub enum Scripted {
         /// Whether the mail was taken all the same.
         taken: bool,
     },
+}
+
+/// What the dot of an offered mail will bring.
+#[derive(Debug)]
+pub struct Settled {
+    taken: bool,
+    delivery: Delivery,
 }
 
 impl Memory {
@@ -78,43 +87,46 @@ impl Memory {
         }
     }
 
-    /// What happens up to the dot: the mail is turned away, or what its dot will do is settled.
-    pub(super) fn offer(&self, mail: &Composed) -> Result<Scripted, Result<Rejection, Trouble>> {
+    /// What happens up to the dot: the mail is turned away, or what its dot will bring is settled.
+    pub(super) fn offer(&self, mail: &Composed) -> Result<Settled, NotOffered> {
         let mut state = self.lock();
         state.offers += 1;
         let to = mail.envelope().to.to_string();
         let script = state.scripts.get_mut(&to).and_then(VecDeque::pop_front);
-        match script.unwrap_or(Scripted::Accept) {
-            Scripted::AtRcpt(reply) => Err(Ok(Rejection::Reply {
-                step: Step::Rcpt,
-                reply,
-            })),
-            Scripted::Trouble(trouble) => Err(Err(trouble)),
-            at_dot => Ok(at_dot),
-        }
-    }
-
-    pub(super) fn dot(&self, mail: Composed, script: Scripted) -> Delivery {
-        match script {
+        let (taken, delivery) = match script.unwrap_or(Scripted::Accept) {
+            Scripted::Trouble(trouble) => return Err(NotOffered::Trouble(trouble)),
+            Scripted::AtRcpt(reply) => {
+                return Err(NotOffered::Rejected {
+                    rejection: Rejection::Reply {
+                        step: Step::Rcpt,
+                        reply,
+                    },
+                    connection: Some(Connection::Memory(self.clone())),
+                });
+            }
             Scripted::Accept => {
-                let mut state = self.lock();
-                state.outbox.push(mail);
-                Delivery::Accepted(Reply {
+                let reply = Reply {
                     code: 250,
                     enhanced: Some((2, 0, 0)),
-                    text: format!("kept as {}", state.outbox.len()),
-                })
+                    text: format!("kept, offer {}", state.offers),
+                };
+                (true, Delivery::Accepted(reply))
             }
-            Scripted::AtDot(reply) if reply.code / 100 == 4 => Delivery::Deferred(reply),
-            Scripted::AtDot(reply) | Scripted::AtRcpt(reply) => Delivery::Refused(reply),
-            Scripted::Trouble(trouble) => Delivery::Unsent(trouble),
-            Scripted::Lost { taken } => {
-                if taken {
-                    self.lock().outbox.push(mail);
-                }
-                Delivery::Uncertain(Trouble::Closed { step: Step::Dot })
-            }
+            Scripted::AtDot(reply) if reply.code / 100 == 4 => (false, Delivery::Deferred(reply)),
+            Scripted::AtDot(reply) => (false, Delivery::Refused(reply)),
+            Scripted::Lost { taken } => (
+                taken,
+                Delivery::Uncertain(Trouble::Closed { step: Step::Dot }),
+            ),
+        };
+        Ok(Settled { taken, delivery })
+    }
+
+    pub(super) fn dot(&self, mail: Composed, settled: Settled) -> Delivery {
+        if settled.taken {
+            self.lock().outbox.push(mail);
         }
+        settled.delivery
     }
 
     /// A test that panicked while it held the lock has left nothing half-done.

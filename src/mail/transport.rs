@@ -3,12 +3,13 @@
 //! A closed set, so an enum. Whatever the engine proves with one of them holds for the others.
 
 use std::fmt;
+use std::path::Path;
 
 use super::capture::Capture;
 use super::compose::Composed;
 use super::delivery::{Delivery, Rejection, Step, Trouble};
-use super::memory::{Memory, Scripted};
-use super::smtp::{self, Relay, Session};
+use super::memory::{Memory, Settled};
+use super::smtp::{self, Relay, RelayError, Session};
 
 /// Where mail goes.
 #[derive(Debug, Clone)]
@@ -41,7 +42,7 @@ pub enum Offered {
     /// It will be written.
     Capture(Capture, Composed),
     /// It will be kept, or whatever the script says.
-    Memory(Memory, Composed, Scripted),
+    Memory(Memory, Composed, Settled),
 }
 
 /// Why a mail could not be offered. Nothing of it went out.
@@ -71,6 +72,14 @@ pub enum Next<'a> {
 }
 
 impl Transport {
+    /// What `smtp.url` says: `capture`, which keeps mails in `mailbox`, or a relay's URL.
+    pub fn parse(url: &str, mailbox: &Path) -> Result<Self, RelayError> {
+        match url.trim() {
+            "capture" => Ok(Self::Capture(Capture::new(mailbox))),
+            url => Ok(Self::Smtp(Box::new(Relay::parse(url)?))),
+        }
+    }
+
     /// Opens a connection.
     pub async fn open(&self) -> Result<Connection, Trouble> {
         match self {
@@ -108,14 +117,10 @@ impl Connection {
         match self {
             Self::Smtp(session) => Ok(Offered::Smtp(session.offer(mail).await?)),
             Self::Capture(capture) => Ok(Offered::Capture(capture, mail.clone())),
-            Self::Memory(memory) => match memory.offer(mail) {
-                Ok(script) => Ok(Offered::Memory(memory, mail.clone(), script)),
-                Err(Ok(rejection)) => Err(NotOffered::Rejected {
-                    rejection,
-                    connection: Some(Self::Memory(memory)),
-                }),
-                Err(Err(trouble)) => Err(NotOffered::Trouble(trouble)),
-            },
+            Self::Memory(memory) => {
+                let settled = memory.offer(mail)?;
+                Ok(Offered::Memory(memory, mail.clone(), settled))
+            }
         }
     }
 
@@ -148,8 +153,8 @@ impl Offered {
                 let delivery = capture.dot(mail).await;
                 (delivery, Some(Connection::Capture(capture)))
             }
-            Self::Memory(memory, mail, script) => {
-                let delivery = memory.dot(mail, script);
+            Self::Memory(memory, mail, settled) => {
+                let delivery = memory.dot(mail, settled);
                 let lost = matches!(delivery, Delivery::Unsent(_) | Delivery::Uncertain(_));
                 (delivery, (!lost).then_some(Connection::Memory(memory)))
             }
@@ -206,5 +211,131 @@ impl From<smtp::NotOffered> for NotOffered {
             },
             smtp::NotOffered::Trouble(trouble) => Self::Trouble(trouble),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::super::compose::tests::letter;
+    use super::super::memory::Scripted;
+    use super::super::scripted::{Script, Server};
+    use super::super::smtp::Reply;
+    use super::*;
+
+    fn mail(to: &str) -> Composed {
+        letter(to).compose().unwrap()
+    }
+
+    fn reply(code: u16) -> Reply {
+        Reply {
+            code,
+            enhanced: None,
+            text: "as scripted".to_owned(),
+        }
+    }
+
+    #[test]
+    fn reads_smtp_url() {
+        let mailbox = Path::new("data/mailbox");
+        let shown = |url| Transport::parse(url, mailbox).map(|transport| transport.to_string());
+        assert_eq!(shown("capture").unwrap(), "capture in data/mailbox");
+        assert_eq!(
+            shown("smtps://u:p@relay.example").unwrap(),
+            "smtps://relay.example:465"
+        );
+        assert!(matches!(shown("captured"), Err(RelayError::NotAUrl { .. })));
+        assert!(
+            Transport::parse("smtp://127.0.0.1", mailbox)
+                .unwrap()
+                .stays_here()
+        );
+        assert!(
+            !Transport::parse("smtp://relay.example", mailbox)
+                .unwrap()
+                .stays_here()
+        );
+    }
+
+    /// The protocol is one, whatever carries the mail: nothing before the dot, everything after it.
+    #[tokio::test]
+    async fn no_transport_sends_before_the_dot() {
+        let folder = tempfile::tempdir().unwrap();
+        let capture = Capture::new(folder.path());
+        let memory = Memory::new();
+        let server = Server::start(Script::new()).await;
+        let relay = Relay::parse(&server.url()).unwrap();
+        for transport in [
+            Transport::Capture(capture.clone()),
+            Transport::Memory(memory.clone()),
+            Transport::Smtp(Box::new(relay)),
+        ] {
+            let sent = || match &transport {
+                Transport::Smtp(_) => server.journal().dotted().len(),
+                Transport::Capture(_) => capture.list(10).unwrap().len(),
+                Transport::Memory(_) => memory.outbox().len(),
+            };
+            let (first, second) = (mail("ann@example.com"), mail("bob@example.com"));
+            let connection = transport.open().await.unwrap();
+            connection.offer(&first).await.unwrap().abandon();
+            let connection = transport.open().await.unwrap();
+            let offered = connection.offer(&first).await.unwrap();
+            assert_eq!(sent(), 0, "{transport}");
+            let (delivery, next) = offered.dot_then(&second).await;
+            assert!(matches!(delivery, Delivery::Accepted(_)));
+            let offered = next.offered().await.unwrap();
+            assert_eq!(sent(), 1, "{transport}");
+            let (delivery, connection) = offered.dot().await;
+            assert!(matches!(delivery, Delivery::Accepted(_)));
+            assert_eq!(sent(), 2, "{transport}");
+            connection.unwrap().quit().await;
+        }
+        assert_eq!(
+            memory.outbox(),
+            [mail("ann@example.com"), mail("bob@example.com")]
+        );
+    }
+
+    #[tokio::test]
+    async fn memory_does_as_it_is_told() {
+        let memory = Memory::new();
+        let transport = Transport::Memory(memory.clone());
+        let trouble = Trouble::Closed { step: Step::Data };
+        memory.fail_connection(trouble.clone());
+        assert_eq!(transport.open().await.unwrap_err(), trouble);
+        let ann = "ann@example.com";
+        for script in [
+            Scripted::Trouble(trouble.clone()),
+            Scripted::AtRcpt(reply(450)),
+            Scripted::AtDot(reply(451)),
+            Scripted::AtDot(reply(550)),
+            Scripted::Lost { taken: false },
+            Scripted::Lost { taken: true },
+        ] {
+            memory.script(ann, script);
+        }
+        let offer = async || transport.open().await.unwrap().offer(&mail(ann)).await;
+        assert!(matches!(offer().await, Err(NotOffered::Trouble(found)) if found == trouble));
+        let Err(NotOffered::Rejected {
+            rejection,
+            connection,
+        }) = offer().await
+        else {
+            panic!("not rejected");
+        };
+        assert!(!rejection.is_permanent());
+        // Others are not concerned.
+        let bob = mail("bob@example.com");
+        let (delivery, _) = connection.unwrap().offer(&bob).await.unwrap().dot().await;
+        assert!(matches!(delivery, Delivery::Accepted(_)));
+        let dot = async || offer().await.unwrap().dot().await;
+        assert!(matches!(dot().await, (Delivery::Deferred(_), Some(_))));
+        assert!(matches!(dot().await, (Delivery::Refused(_), Some(_))));
+        assert!(matches!(dot().await, (Delivery::Uncertain(_), None)));
+        assert_eq!(memory.outbox().len(), 1);
+        assert!(matches!(dot().await, (Delivery::Uncertain(_), None)));
+        assert_eq!(memory.outbox().len(), 2);
+        assert!(matches!(dot().await, (Delivery::Accepted(_), Some(_))));
+        assert_eq!((memory.outbox().len(), memory.offers()), (3, 8));
     }
 }

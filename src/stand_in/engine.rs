@@ -3,63 +3,35 @@
 
 use crate::clock::Clock;
 use crate::mail::Capture;
-use crate::model::event::Event;
 use crate::model::kind::Scope;
 use crate::model::time::Timestamp;
+use crate::store::{Incoming, Poison, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::time::Duration;
 
-/// One event on its way in, with the key of its delivery.
-#[derive(Debug, Clone)]
-pub struct Incoming {
-    pub event: Event,
-    pub transport: Option<String>,
+/// What became of one delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    pub accepted: usize,
+    pub duplicate: usize,
+    pub quarantined: usize,
 }
 
-/// A body that parses and is no event we know.
-#[derive(Debug, Clone)]
-pub struct Poison {
-    pub source: Option<String>,
-    pub id: Option<String>,
-    pub kind: Option<String>,
-    pub body: String,
-    pub reason: String,
-    pub because: String,
-    pub recorded: Timestamp,
-}
-
-/// What came of one delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AcceptedTotals {
-    pub accepted: u64,
-    pub duplicate: u64,
-    pub quarantined: u64,
-}
-
-/// Why the engine could not do it.
+/// What may go wrong in the engine itself; outcomes are not errors.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Not now: try again.
-    #[error("the database is not to be had now: {0}")]
-    Unavailable(String),
-    /// Something of ours is broken.
-    #[error("{0}")]
-    Broken(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the shop's files hold {count} errors")]
+    Files { count: usize },
+    #[error("cannot render the page: {0}")]
+    Page(String),
 }
 
-/// What an opt-out did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptOutOutcome {
+/// What came of an opt-out link.
+#[derive(Debug, Clone)]
+pub struct OptOut {
     pub known: bool,
-    /// The locale of the mail, or the shop's first.
-    pub locale: String,
-}
-
-/// What the page behind an unsubscribe link needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptOutPage {
-    /// The locale of the mail, or the shop's first.
     pub locale: String,
 }
 
@@ -99,7 +71,6 @@ pub struct Engine {
     clock: Clock,
     capture: Option<Capture>,
     kept: Mutex<Kept>,
-    pub failing: Mutex<Option<&'static str>>,
 }
 
 pub const KNOWN_TOKEN: &str = "known-token";
@@ -110,28 +81,22 @@ impl Engine {
             clock,
             capture,
             kept: Mutex::default(),
-            failing: Mutex::default(),
         }
     }
 
-    fn kept(&self) -> Result<std::sync::MutexGuard<'_, Kept>, EngineError> {
-        match *self.failing.lock().unwrap_or_else(|e| e.into_inner()) {
-            Some("unavailable") => return Err(EngineError::Unavailable("locked".into())),
-            Some(other) => return Err(EngineError::Broken(other.into())),
-            None => {}
-        }
-        Ok(self.kept.lock().unwrap_or_else(|e| e.into_inner()))
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     pub async fn accept(
         &self,
         batch: Vec<Incoming>,
         poison: Vec<Poison>,
-    ) -> Result<AcceptedTotals, EngineError> {
-        let mut kept = self.kept()?;
-        let mut totals = AcceptedTotals {
-            quarantined: poison.len() as u64,
-            ..AcceptedTotals::default()
+    ) -> Result<Totals, EngineError> {
+        let mut kept = self.kept();
+        let mut totals = Totals {
+            quarantined: poison.len(),
+            ..Totals::default()
         };
         for incoming in batch {
             if kept
@@ -144,6 +109,7 @@ impl Engine {
             }
         }
         kept.poison.extend(poison);
+        crate::telemetry::events_accepted(totals.accepted as u64);
         Ok(totals)
     }
 
@@ -151,27 +117,19 @@ impl Engine {
         self.clock.now()
     }
 
-    pub async fn opt_out(
-        &self,
-        token: &str,
-        scope: Option<Scope>,
-    ) -> Result<OptOutOutcome, EngineError> {
-        let mut kept = self.kept()?;
+    pub async fn opt_out(&self, token: &str, scope: Option<Scope>) -> Result<OptOut, EngineError> {
         let known = token == KNOWN_TOKEN;
         if known {
-            kept.opted_out.push((token.to_owned(), scope));
+            self.kept().opted_out.push((token.to_owned(), scope));
         }
-        Ok(OptOutOutcome {
+        Ok(OptOut {
             known,
             locale: "en".into(),
         })
     }
 
-    pub async fn opt_out_page(&self, _token: &str) -> Result<OptOutPage, EngineError> {
-        drop(self.kept()?);
-        Ok(OptOutPage {
-            locale: "en".into(),
-        })
+    pub async fn opt_out_locale(&self, _token: &str) -> Result<String, EngineError> {
+        Ok("en".into())
     }
 
     pub fn render_page(
@@ -180,9 +138,6 @@ impl Engine {
         locale: &str,
         values: serde_json::Value,
     ) -> Result<String, EngineError> {
-        if *self.failing.lock().unwrap_or_else(|e| e.into_inner()) == Some("template") {
-            return Err(EngineError::Broken("no such page".into()));
-        }
         Ok(format!(
             "<!DOCTYPE html><html lang=\"{locale}\"><title>{name}</title><p>{}</p></html>",
             values["done"]
@@ -190,13 +145,9 @@ impl Engine {
     }
 
     pub async fn health(&self) -> Health {
-        let database = match self.kept() {
-            Ok(_) => Check::Fine,
-            Err(error) => Check::Down(error.to_string()),
-        };
         Health {
             checks: vec![
-                ("database", database),
+                ("database", Check::Fine),
                 ("files", Check::Fine),
                 ("relay", Check::Fine),
             ],
@@ -204,7 +155,7 @@ impl Engine {
     }
 
     pub async fn counts(&self) -> Result<Counts, EngineError> {
-        let kept = self.kept()?;
+        let kept = self.kept();
         Ok(Counts {
             events: kept.ids.len() as u64,
             quarantined: kept.poison.len() as u64,
@@ -216,7 +167,4 @@ impl Engine {
     pub fn mailbox(&self) -> Option<Capture> {
         self.capture.clone()
     }
-
-    /// How long a caller had better wait before trying again.
-    pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 }

@@ -12,9 +12,10 @@ use super::reply::{self, Problem};
 use super::router::Doors;
 use super::{Intake, MAX_BYTES_IN_FLIGHT};
 use crate::clock;
-use crate::engine::{AcceptedTotals, Incoming};
+use crate::engine::Totals;
 use crate::ingest::canonical::{self, Limits, Malformed, Parsed};
 use crate::ingest::signature;
+use crate::store::Incoming;
 use crate::telemetry;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -79,7 +80,6 @@ pub async fn post(State(doors): State<Arc<Doors>>, request: Request) -> Response
     };
     match take(&doors, intake, request).await {
         Ok(totals) => {
-            telemetry::events(totals.accepted, totals.duplicate);
             telemetry::intake_took(began.elapsed());
             let body = serde_json::json!({
                 "accepted": totals.accepted,
@@ -92,7 +92,7 @@ pub async fn post(State(doors): State<Arc<Doors>>, request: Request) -> Response
     }
 }
 
-async fn take(doors: &Doors, intake: &Intake, request: Request) -> Result<AcceptedTotals, Problem> {
+async fn take(doors: &Doors, intake: &Intake, request: Request) -> Result<Totals, Problem> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
     let announced = receive::declared_length(headers).unwrap_or(intake.max_body);
@@ -271,15 +271,8 @@ fn percent_decode(text: &str) -> Option<String> {
 }
 
 /// Hands everything to the engine; returns after the durable commit.
-async fn store(
-    doors: &Doors,
-    delivery: Option<&str>,
-    parsed: Parsed,
-) -> Result<AcceptedTotals, Problem> {
+async fn store(doors: &Doors, delivery: Option<&str>, parsed: Parsed) -> Result<Totals, Problem> {
     let Parsed { events, poison } = parsed;
-    for poison in &poison {
-        telemetry::quarantined(&poison.reason);
-    }
     // One delivery may carry many events; each keeps a key of its own under that of the delivery.
     let many = events.len() > 1;
     let batch = events

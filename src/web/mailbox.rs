@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Mails on one page of the list.
 pub const PAGE_SIZE: usize = 100;
+/// Most mails that the list knows: the newest.
+pub const MAX_LISTED: usize = 2000;
 /// Longest search that is looked at, in bytes.
 pub const MAX_SEARCH: usize = 200;
 
@@ -55,7 +57,7 @@ pub async fn list(
     if wanted.q.len() > MAX_SEARCH {
         wanted.q.clear();
     }
-    match with_folder(&doors, |capture| capture.list()).await {
+    match with_folder(&doors, |capture| capture.list(MAX_LISTED)).await {
         Ok(mails) => reply::page_under(StatusCode::OK, list_page(&mails, &wanted), POLICY),
         Err(problem) => problem.into_response(),
     }
@@ -235,6 +237,7 @@ fn list_page(mails: &[Caught], wanted: &Wanted) -> String {
     let shown = found.iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE);
     let count = match found.len() {
         1 => "1 mail".to_owned(),
+        MAX_LISTED => format!("The newest {MAX_LISTED} mails"),
         count => format!("{count} mails"),
     };
     let mut body = format!(

@@ -4,6 +4,7 @@
 //! An answer never repeats what a stranger sent, save in a page that escapes it.
 
 use crate::engine::EngineError;
+use crate::store::StoreError;
 use crate::telemetry;
 use axum::body::Body;
 use axum::http::header::{self, HeaderName};
@@ -64,7 +65,12 @@ impl Problem {
     /// What the engine could not do. The cause goes to the log, not to the caller.
     pub fn engine(error: &EngineError) -> Problem {
         match error {
-            EngineError::Unavailable(_) => Problem {
+            EngineError::Store(
+                StoreError::Unavailable(_)
+                | StoreError::Locked(_)
+                | StoreError::Full(_)
+                | StoreError::Closed,
+            ) => Problem {
                 retry_after: Some(RETRY_UNAVAILABLE_SECONDS),
                 ..Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -181,9 +187,12 @@ mod tests {
     #[test]
     fn a_database_that_is_away_is_a_reason_to_come_back() {
         let answer = |error| Problem::engine(&error).into_response();
-        let away = answer(EngineError::Unavailable("locked".into()));
+        let away = answer(EngineError::Store(StoreError::Closed));
         assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(away.headers().contains_key(header::RETRY_AFTER));
+        let broken = answer(EngineError::Page("no such page".into()));
+        assert_eq!(broken.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!broken.headers().contains_key(header::RETRY_AFTER));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use super::router::router;
 use super::{MAX_HEAD, READ_TIMEOUT, Settings};
 use crate::engine::Engine;
-use crate::telemetry;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,8 +22,6 @@ use tokio_util::task::TaskTracker;
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(300);
 /// How long to wait after the system could not accept a connection (no descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often histograms are folded.
-const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why the doors could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +74,6 @@ pub async fn serve(
     let router = router(engine, settings);
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
-    let upkeep = tokio::spawn(upkeep());
     tracing::info!(%address, "listening");
     loop {
         let next = async {
@@ -112,7 +108,6 @@ pub async fn serve(
         }
     }
     drop(listener);
-    upkeep.abort();
     connections.close();
     if tokio::time::timeout(drain, connections.wait())
         .await
@@ -166,12 +161,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
     )
-}
-
-async fn upkeep() {
-    let mut ticks = tokio::time::interval(UPKEEP);
-    loop {
-        ticks.tick().await;
-        telemetry::upkeep();
-    }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The template under `templates/pages` and the values it is given beside the shop's:
-/// `action`, where its buttons post to, and `done`, whether a choice was taken.
+/// `locale`, `action` (where its buttons post to) and `done` (whether a choice was taken).
 pub const PAGE: &str = "unsubscribe";
 /// How long a form may take to arrive.
 pub const FORM_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,8 +29,8 @@ pub const MAX_TOKEN: usize = 512;
 /// Shows the page.
 pub async fn show(State(doors): State<Arc<Doors>>, uri: Uri) -> Response {
     let token = token(&uri);
-    match doors.engine.opt_out_page(token).await {
-        Ok(page) => answer(&doors, &page.locale, token, false),
+    match doors.engine.opt_out_locale(token).await {
+        Ok(locale) => answer(&doors, &locale, token, false),
         Err(error) => failed(&error),
     }
 }
@@ -113,7 +113,7 @@ fn answer(doors: &Doors, locale: &str, token: &str, done: bool) -> Response {
     // Relative to the page, so that it holds behind a proxy that adds a path; with `./`
     // before it, because a made-up token may look like an address of its own.
     let action = format!("./{token}");
-    let values = serde_json::json!({ "action": action, "done": done });
+    let values = serde_json::json!({ "locale": locale, "action": action, "done": done });
     let html = match doors.engine.render_page(PAGE, locale, values) {
         Ok(html) => html,
         Err(error) => {

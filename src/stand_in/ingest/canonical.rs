@@ -1,5 +1,5 @@
 //! Stand-in: CloudEvents.
-use crate::engine::Poison;
+use crate::store::Poison;
 use crate::model::event::{Body, Event, IngestMode};
 use crate::model::ids::EventSeq;
 use crate::model::time::Timestamp;

@@ -352,6 +352,7 @@ async fn a_refusal_that_leaves_data_open_costs_the_connection_and_no_dot() {
     );
     let journal = server.until(|journal| journal.ended == 1).await;
     assert!(journal.dotted().is_empty());
+    assert_eq!(journal.mails[0].data, b"", "a command went out as text");
 }
 
 /// The relay's own trouble in the middle of a mail: nothing went out, nobody's attempt is spent.
@@ -394,13 +395,47 @@ async fn trouble_before_the_dot() {
     }
 }
 
+/// Every prefix of every reply before the dot, and then the connection is closed.
+#[tokio::test(start_paused = true)]
+async fn a_reply_cut_short_is_no_reply() {
+    let dialogue = [
+        (Verb::Banner, "220-scripted.example\r\n220 ESMTP\r\n"),
+        (
+            Verb::Ehlo,
+            "250-scripted.example\r\n250-PIPELINING\r\n250 SIZE\r\n",
+        ),
+        (Verb::Mail, "250 2.1.0 ok\r\n"),
+        (Verb::Rcpt, "250 2.1.5 ok\r\n"),
+        (Verb::Data, "354 go\r\n"),
+    ];
+    for script in [Script::new(), Script::bare()] {
+        for (verb, reply) in dialogue {
+            for cut in 0..reply.len() {
+                let server =
+                    Server::start(script.clone().on(verb, Act::raw_close(&reply[..cut]))).await;
+                let trouble = match Session::connect(&relay(&server)).await {
+                    Err(trouble) => trouble,
+                    Ok(session) => match session.offer(&mail("ann@example.com")).await {
+                        Err(NotOffered::Trouble(trouble)) => trouble,
+                        outcome => panic!("{verb:?} cut at {cut}: {outcome:?}"),
+                    },
+                };
+                assert!(
+                    matches!(trouble, Trouble::Closed { .. } | Trouble::Broken { .. }),
+                    "{verb:?} cut at {cut}: {trouble:?}"
+                );
+                let journal = server.until(|journal| journal.ended == 1).await;
+                assert!(journal.dotted().is_empty());
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_relay_that_stops_reading_is_left() {
     let mut long = letter("ann@example.com");
     long.text = "x".repeat(20_000_000);
     let mail = long.compose().unwrap();
-    let server = Server::start(Script::bare().on(Verb::Body, Act::Drip(Vec::new(), MINUTE))).await;
-    drop(server);
     // Nobody reads at all: a listener that accepts and stays silent after 354.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
@@ -417,7 +452,7 @@ async fn a_relay_that_stops_reading_is_left() {
         ] {
             tcp.write_all(reply.as_bytes()).await.unwrap();
             if !reply.starts_with("354") {
-                tcp.read(&mut buffer).await.unwrap();
+                assert!(tcp.read(&mut buffer).await.unwrap() > 0);
             }
         }
         std::future::pending::<()>().await;
@@ -621,7 +656,7 @@ async fn respects_size_and_letters() {
 
     let hanako = mail("花子@example.jp");
     let server = Server::start(Script::new()).await;
-    let outcome = session_of(&server).await.offer(&hanako).await;
+    let outcome = self::session(&server).await.offer(&hanako).await;
     assert!(matches!(
         outcome,
         Err(NotOffered::Rejected {
@@ -630,7 +665,7 @@ async fn respects_size_and_letters() {
         })
     ));
     let server = Server::start(Script::new().offering("SMTPUTF8")).await;
-    let offered = session_of(&server).await.offer(&hanako).await.unwrap();
+    let offered = self::session(&server).await.offer(&hanako).await.unwrap();
     assert!(accepted(&offered.dot().await.0));
     let journal = server.journal();
     assert!(
@@ -640,10 +675,6 @@ async fn respects_size_and_letters() {
             .any(|line| line.ends_with("BODY=8BITMIME SMTPUTF8"))
     );
     assert_eq!(journal.mails[0].to, ["花子@example.jp"]);
-}
-
-async fn session_of(server: &Server) -> Session {
-    session(server).await
 }
 
 #[tokio::test(start_paused = true)]
