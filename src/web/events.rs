@@ -15,7 +15,7 @@ use crate::clock;
 use crate::engine::Totals;
 use crate::ingest::canonical::{self, Limits, Malformed, Parsed};
 use crate::ingest::signature;
-use crate::store::Incoming;
+use crate::store::{Incoming, Poison};
 use crate::telemetry;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -289,6 +289,7 @@ async fn store(doors: &Doors, delivery: Option<&str>, parsed: Parsed) -> Result<
             }),
         })
         .collect();
+    let poison = poison.into_iter().map(quarantine).collect();
     match tokio::time::timeout(COMMIT_TIMEOUT, doors.engine.accept(batch, poison)).await {
         Ok(Ok(totals)) => Ok(totals),
         Ok(Err(error)) => {
@@ -302,6 +303,19 @@ async fn store(doors: &Doors, delivery: Option<&str>, parsed: Parsed) -> Result<
             tracing::error!("a delivery of events was not stored in time");
             Err(Problem::overload())
         }
+    }
+}
+
+/// What ingest could not take, as the store keeps it.
+fn quarantine(poison: canonical::Poison) -> Poison {
+    Poison {
+        source: poison.source,
+        id: poison.id,
+        kind: poison.kind,
+        body: poison.body,
+        reason: poison.reason,
+        because: poison.because,
+        recorded: poison.recorded,
     }
 }
 

@@ -1,5 +1,4 @@
 //! Stand-in: CloudEvents.
-use crate::store::Poison;
 use crate::model::event::{Body, Event, IngestMode};
 use crate::model::ids::EventSeq;
 use crate::model::time::Timestamp;
@@ -15,6 +14,17 @@ pub struct Limits {
 pub struct Parsed {
     pub events: Vec<Event>,
     pub poison: Vec<Poison>,
+}
+
+#[derive(Debug)]
+pub struct Poison {
+    pub source: Option<String>,
+    pub id: Option<String>,
+    pub kind: Option<String>,
+    pub body: String,
+    pub reason: String,
+    pub because: String,
+    pub recorded: Timestamp,
 }
 
 #[derive(Debug, thiserror::Error)]
