@@ -190,7 +190,7 @@ fn authenticate(intake: &Intake, signed: Option<Signed<'_>>, body: &[u8]) -> Res
         intake.signature_window,
     )
     .map_err(|cause| {
-        tracing::info!(because = %cause, "a delivery of events was refused: its signature does not hold");
+        tracing::debug!(because = %cause, "a delivery of events was refused: its signature does not hold");
         refused()
     })
 }
