@@ -837,7 +837,7 @@ impl<'l> Loader<'l> {
                         .unwrap_or_default();
                     let mut plain = markdown::to_text(&body, &tags);
                     plain.push_str("\n\n-- \n");
-                    plain.push_str(&text::footer(tail));
+                    plain.push_str(&text::footer(tail, &tags));
                     (mjml::inline(html, &tags), Some(plain))
                 }
                 None if ending == "mjml" => (mjml::inline(self.mjml(number, &body)?, &tags), None),

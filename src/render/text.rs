@@ -1,6 +1,8 @@
 //! The plain text part once its values are in: wrapped, without stray blank lines. And
 //! plain text of HTML mails that have no text of their own.
 
+use super::tags::{Piece, TOKEN, Tags, pieces, token};
+
 /// Widest line, in columns, where a line can be broken at all.
 pub const WIDTH: usize = 78;
 
@@ -42,44 +44,68 @@ fn wrap(line: &str, body: &str, out: &mut String) {
     } else {
         0
     };
+    let indent = columns(lead) + hang;
     let mut column = columns(lead);
     out.push_str(lead);
-    let mut first = true;
     for word in body.split(' ').filter(|word| !word.is_empty()) {
-        let width = columns(word);
-        if !first {
-            if column + 1 + width > WIDTH && column > columns(lead) + hang {
+        for (at, chunk) in chunks(word).into_iter().enumerate() {
+            let spaced = at == 0 && column > columns(lead);
+            let width = columns(chunk);
+            if column + usize::from(spaced) + width > WIDTH && column > indent {
                 out.push('\n');
                 out.push_str(lead);
                 out.push_str(&"        "[..hang.min(8)]);
-                column = columns(lead) + hang;
-            } else {
+                column = indent;
+            } else if spaced {
                 out.push(' ');
                 column += 1;
             }
+            out.push_str(chunk);
+            column += width;
         }
-        first = false;
-        out.push_str(word);
-        column += width;
     }
     out.push('\n');
 }
 
+/// Cuts a word where East Asian text may be broken: between two of its letters, but not
+/// before a closing mark or a small letter, nor after an opening one.
+fn chunks(word: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    let mut before: Option<char> = None;
+    for (at, c) in word.char_indices() {
+        let breaks = before.is_some_and(|before| {
+            (is_wide(before) || is_wide(c))
+                && !"、。，．・：；？！」』）］｝】〉》〕ーぁぃぅぇぉっゃゅょァィゥェォッャュョ々%),.:;?!]}…".contains(c)
+                && !"「『（［｛【〈《〔([{".contains(before)
+        });
+        if breaks {
+            found.push(&word[from..at]);
+            from = at;
+        }
+        before = Some(c);
+    }
+    found.push(&word[from..]);
+    found
+}
+
 /// Columns of a text in a fixed-width font: East Asian letters take two.
 fn columns(text: &str) -> usize {
-    text.chars()
-        .map(|c| match c {
-            '\u{1100}'..='\u{115f}'
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(
+        c,
+        '\u{1100}'..='\u{115f}'
             | '\u{2e80}'..='\u{a4cf}'
             | '\u{ac00}'..='\u{d7a3}'
             | '\u{f900}'..='\u{faff}'
             | '\u{fe30}'..='\u{fe6f}'
             | '\u{ff00}'..='\u{ff60}'
             | '\u{ffe0}'..='\u{ffe6}'
-            | '\u{1f300}'..='\u{1faff}' => 2,
-            _ => 1,
-        })
-        .sum()
+            | '\u{1f300}'..='\u{1faff}'
+    )
 }
 
 /// Text of a rendered HTML page, links as footnotes.
@@ -95,7 +121,7 @@ pub fn of_html(html: &str) -> Option<String> {
 
 /// Plain text of what a layout prints after the mail: one line for each part, a link's
 /// address behind its words. Tokens stay where they are.
-pub fn footer(html: &str) -> String {
+pub fn footer(html: &str, tags: &Tags) -> String {
     let mut out = String::new();
     let mut link: Option<(String, usize)> = None;
     let mut rest = html;
@@ -105,7 +131,7 @@ pub fn footer(html: &str) -> String {
         if rest.starts_with("<!--") {
             let end = rest.find("-->").map_or(rest.len(), |end| end + 3);
             let inside = rest.get(4..end.saturating_sub(3)).unwrap_or_default();
-            if inside.starts_with(super::tags::TOKEN) {
+            if inside.starts_with(TOKEN) {
                 out.push_str(inside);
             }
             rest = &rest[end..];
@@ -135,7 +161,7 @@ pub fn footer(html: &str) -> String {
                 if let Some((address, from)) = link.take() {
                     let shown = out.get(from..).unwrap_or_default().trim().to_owned();
                     let bare = address.strip_prefix("mailto:").unwrap_or(&address);
-                    if !same_words(&shown, bare) {
+                    if !same_words(&shown, bare, tags) {
                         out.push_str(": ");
                         out.push_str(bare);
                     }
@@ -152,29 +178,27 @@ pub fn footer(html: &str) -> String {
     }
     push_words(&mut out, rest);
     out.lines()
-        .map(str::trim)
-        .filter(|line| {
-            !line
-                .trim_matches(['·', '|', '•', '-', '/', ' ', '\u{a0}'])
-                .is_empty()
-        })
+        .map(|line| line.trim_matches(['·', '|', '•', '/', ' ', '\u{a0}']))
+        .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-/// Whether two texts are the same, tokens of equal tags included.
-fn same_words(one: &str, two: &str) -> bool {
-    let bare = |text: &str| -> String {
-        super::tags::pieces(text)
+/// Whether a link's words are its address.
+fn same_words(shown: &str, address: &str, tags: &Tags) -> bool {
+    let bare = |text: &str| -> Vec<String> {
+        pieces(text)
             .into_iter()
             .map(|piece| match piece {
-                super::tags::Piece::Text(text) => text.to_owned(),
-                super::tags::Piece::Tag(_) => "\u{fffc}".to_owned(),
+                Piece::Text(text) => text.to_owned(),
+                Piece::Tag(number) => tags
+                    .get(number)
+                    .filter(|tag| tag.call.params.is_empty())
+                    .map_or_else(|| token(number), |tag| tag.name.clone()),
             })
             .collect()
     };
-    // Only a link that is nothing but one value, such as an address, repeats itself.
-    bare(one) == bare(two) && bare(one).contains(['\u{fffc}', '@', ':'])
+    bare(shown) == bare(address)
 }
 
 fn push_words(out: &mut String, html: &str) {
