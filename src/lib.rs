@@ -1,5 +1,6 @@
 //! aftercare
 pub mod clock;
+pub mod ingest;
 pub mod links;
 pub mod mail;
 pub mod model;

@@ -1,3 +1,7 @@
 //! Tests of the library from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod web;
+mod guards;
+mod plan;
+mod story;
+mod timeline;
