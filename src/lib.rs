@@ -1,4 +1,6 @@
 //! aftercare
+pub mod config;
+pub mod files;
 pub mod model;
 pub mod plan;
 pub mod sequence;
