@@ -1,4 +1,5 @@
 //! aftercare
+pub mod ingest;
 pub mod mail;
 pub mod model;
 pub mod plan;
