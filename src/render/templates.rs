@@ -320,8 +320,10 @@ impl Templates {
         let language = self.languages.get(locale);
         let strings = self.strings_for(locale);
         let nothing = Value::Null;
-        Evaluation::new(context, &nothing, &language, &strings, self, Form::Html)
-            .run(program, 8 * 1024)
+        let mut evaluation =
+            Evaluation::new(context, &nothing, &language, &strings, self, Form::Html);
+        evaluation.page = true;
+        evaluation.run(program, 8 * 1024)
     }
 
     fn strings_for(&self, locale: &str) -> [&Strings; 2] {
