@@ -220,6 +220,10 @@ pub enum Form {
     Text,
 }
 
+/// Finds the program of a partial by its name; `true` where it stands in a paragraph.
+pub type PartialOf<'a> =
+    dyn FnMut(&str, Place, bool, &mut Vec<Diagnostic>) -> Option<Arc<Program>> + 'a;
+
 /// What building a program needs to know of the files around it.
 pub struct Building<'a> {
     pub tags: &'a Tags,
@@ -230,8 +234,7 @@ pub struct Building<'a> {
     pub whole: bool,
     /// Path of a file by its number.
     pub path: &'a dyn Fn(u16) -> String,
-    /// The program of a partial; `true` where it stands inside a paragraph.
-    pub partial: &'a mut dyn FnMut(&str, Place, bool, &mut Vec<Diagnostic>) -> Option<Arc<Program>>,
+    pub partial: &'a mut PartialOf<'a>,
     pub problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -453,13 +456,13 @@ impl Building<'_> {
             }
             Expr::Call(Box::new(tag.call.clone()))
         } else if bare {
-            Expr::Path(Path::parse(&tag.name, place))
+            Expr::Path(Path::parse(&tag.name, tag.call.place))
         } else {
             self.unknown_helper(&tag.name, place);
             return None;
         };
         if tag.sort == Sort::Raw {
-            if self.raw.iter().any(|field| *field == tag.name) && self.form == Form::Html {
+            if self.raw.contains(&tag.name) && self.form == Form::Html {
                 spot = Spot::Raw;
             } else if self.form == Form::Html {
                 self.raw_refused(place, &tag.name);

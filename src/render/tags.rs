@@ -448,6 +448,9 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
             };
             tag.name.clone_from(&head);
             tag.call = call(head, &params, hash.iter(), place, text);
+            if tag.call.params.is_empty() && tag.call.hash.is_empty() {
+                tag.call.place = within(place, text, &tag.name);
+            }
             Ok(tag)
         }
         Some(TemplateElement::PartialExpression(partial)) => {

@@ -963,3 +963,10 @@ fn content_of(html: &str, tags: &Tags) -> Option<usize> {
         Piece::Text(_) => None,
     })
 }
+
+/// Mails are rendered on several threads from one set.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Templates>();
+    shared::<Context>();
+};
