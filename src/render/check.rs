@@ -246,7 +246,7 @@ impl<'c> Checker<'c> {
                         names,
                         this: this.unwrap_or_else(|| scope.this.clone()),
                     };
-                    self.nodes(&body.nodes, &inner);
+                    self.nodes(body, &inner);
                 }
             }
         }

@@ -223,7 +223,7 @@ impl<'e> Evaluation<'e> {
                             .collect(),
                         turn: None,
                     };
-                    self.nodes(&body.nodes, &inner, depth, out)?;
+                    self.nodes(body, &inner, depth, out)?;
                 }
             }
             if out.text.len() > MAX_OUTPUT {
