@@ -13,7 +13,7 @@ mod enrol;
 mod exit;
 pub mod explain;
 mod permit;
-//SIM pub mod simulate;
+pub mod simulate;
 mod step;
 mod subject;
 mod timing;
