@@ -3,10 +3,11 @@
 
 use super::context::Shop;
 use super::exit::out_of_reach;
-use super::lines::{self, Learnt, Line, Lines};
+use super::lines::{self, Line, Lines};
 use super::{Exit, Global, Out, key};
 use crate::clock::Clock;
 use crate::engine::intake::Totals;
+use crate::ingest::canonical::Learnt;
 use crate::store::{Access, Accepted, Incoming, Poison, Store};
 use std::io::Write as _;
 use std::time::Duration;
@@ -95,7 +96,7 @@ async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Re
             let line = line?;
             let learnt = match how {
                 As::Live => Learnt::Now(clock.now()),
-                As::History => Learnt::AsRecorded { now: Some(clock.now()) },
+                As::History => Learnt::AsTold(clock.now()),
             };
             match lines::event(&line, learnt, how == As::History) {
                 Ok(event) => batch.push(Incoming { event, transport: None }),

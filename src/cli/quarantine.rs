@@ -3,8 +3,9 @@
 
 use super::context::{PAGE, Shop};
 use super::exit::not_found;
-use super::lines::{self, Learnt, Line};
+use super::lines::{self, Line};
 use super::{Exit, Global, Out};
+use crate::ingest::canonical::Learnt;
 use crate::store::{Access, Accepted, Incoming, Quarantined, Store};
 use serde::Serialize;
 
@@ -77,7 +78,7 @@ pub async fn run(global: &Global, what: &Command, out: &mut Out) -> anyhow::Resu
         Command::Drop(which) => {
             let all = chosen(&store, which).await?;
             for one in &all {
-                store.quarantine_drop(one.id).await?;
+                store.drop_quarantined(one.id).await?;
             }
             say(out, "dropped", all.len(), 0)?
         }
@@ -137,14 +138,14 @@ async fn replay(shop: &Shop, store: &Store, which: &Which, out: &mut Out) -> any
             Ok(event) => {
                 let batch = vec![Incoming { event, transport: None }];
                 let answers = store.accept(batch, Vec::new(), now).await?;
-                store.quarantine_drop(one.id).await?;
+                store.drop_quarantined(one.id).await?;
                 used += 1;
                 if answers.iter().any(|one| matches!(one, Accepted::Duplicate)) && !out.is_json() {
                     out.line(format_args!("{}: known already", one.id))?;
                 }
             }
             Err(bad) => {
-                store.quarantine_tried(one.id, &bad.reason, &bad.because).await?;
+                store.tried_quarantined(one.id).await?;
                 left += 1;
                 if !out.is_json() {
                     out.line(format_args!("{}: {}: {}", one.id, bad.reason, bad.because))?;
@@ -166,7 +167,7 @@ fn say(out: &mut Out, what: &str, done: usize, left: usize) -> anyhow::Result<Ex
 
 async fn get(store: &Store, id: i64) -> anyhow::Result<Quarantined> {
     store
-        .quarantined(id)
+        .quarantined_one(id)
         .await?
         .ok_or_else(|| not_found(format!("nothing in quarantine has the number {id}")))
 }
@@ -181,7 +182,7 @@ async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<Quarantined>
 async fn every(store: &Store) -> anyhow::Result<Vec<Quarantined>> {
     let mut all: Vec<Quarantined> = Vec::new();
     loop {
-        let page = store.quarantine(all.last().map(|last| last.id), PAGE).await?;
+        let page = store.quarantined(all.last().map_or(0, |last| last.id), PAGE).await?;
         if page.is_empty() {
             return Ok(all);
         }

@@ -1,7 +1,7 @@
 //! `release`: held mail goes, whatever held it. It is planned and cleared once more,
 //! so that no rule is passed over.
 
-use super::context::{Open, PAGE, Shop};
+use super::context::{Open, Shop};
 use super::exit::{misuse, not_found};
 use super::{Exit, Global, Out};
 use crate::model::ids::{CustomerId, SendId};
@@ -66,10 +66,12 @@ async fn all_held(open: &Open) -> anyhow::Result<Vec<(CustomerId, SendId)>> {
     let mut all = Vec::new();
     let mut after = None;
     loop {
-        let page = open.store.sends(&filter, after, PAGE).await?;
-        let Some((_, _, last)) = page.last() else { return Ok(all) };
-        after = Some(last.id);
+        let (page, last) = open.sends(&filter, after).await?;
         all.extend(page.iter().map(|(customer, _, send)| (*customer, send.id)));
+        after = last;
+        if after.is_none() {
+            return Ok(all);
+        }
     }
 }
 

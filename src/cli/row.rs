@@ -1,7 +1,7 @@
 //! A send as one line of JSON: the fields of `sends`, `upcoming`, `simulate` and `why`,
 //! always all of them, null where unknown.
 
-use crate::links::Links;
+use crate::engine::preview::Press;
 use crate::mail::Mailbox;
 use crate::model::ids::{CustomerId, SendId};
 use crate::model::send::Send;
@@ -46,8 +46,8 @@ pub struct Row {
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     pub catalog: &'a Catalog,
-    /// The install's key, of which Message-IDs are made.
-    pub links: Option<&'a Links>,
+    /// The install's own, of which Message-IDs are made.
+    pub press: Option<&'a Press<'a>>,
 }
 
 impl Rows<'_> {
@@ -79,11 +79,11 @@ impl Rows<'_> {
 
     /// The Message-ID that a send has or will have.
     pub fn message_id(&self, send: SendId, sequence: &str) -> Option<String> {
-        let links = self.links?;
+        let press = self.press?;
         let sequence = self.catalog.sequence(sequence)?;
         let sender = self.catalog.policy.people.get(&sequence.from)?;
         let from = Mailbox::new(Some(&sender.name), &sender.email).ok()?;
-        let id = links.message_id(send, 0, from.address.domain());
+        let id = press.message_id(send, &from);
         Some(id.trim_start_matches('<').trim_end_matches('>').to_owned())
     }
 }

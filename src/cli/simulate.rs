@@ -2,9 +2,10 @@
 //! virtual time. It opens no database; the same file gives the same lines.
 
 use super::context::Shop;
-use super::lines::{self, Learnt, Lines};
+use super::lines::{self, Lines};
 use super::row::{self, Rows};
 use super::{Exit, Global, Out};
+use crate::ingest::canonical::Learnt;
 use crate::model::time::Timestamp;
 use crate::plan::simulate::{Simulated, simulate};
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let mut poison = 0_u64;
     for line in Lines::open(&args.events)? {
         let line = line?;
-        match lines::event(&line, Learnt::AsRecorded { now: None }, false) {
+        match lines::event(&line, Learnt::AsTold(Timestamp::UNIX_EPOCH), false) {
             Ok(event) => events.push(event),
             Err(bad) => {
                 poison += 1;
@@ -43,7 +44,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     }
     let count = events.len();
     let decided = simulate(&live.catalog, events, args.from, args.to);
-    let rows = Rows { catalog: &live.catalog, links: None };
+    let rows = Rows { catalog: &live.catalog, press: None };
     let mut table = out.table(&["when", "zone", "to", "mail", "order", "state", "why"]);
     for Simulated { send, customer, email } in &decided {
         let row = rows.of(send, *customer, email.clone());

@@ -122,7 +122,8 @@ fn is_wanted(row: &Row, args: &Args) -> bool {
 /// What one person will get. Skips are decisions, not mail.
 fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -> Vec<Upcoming> {
     let catalog = &open.live.catalog;
-    let rows = Rows { catalog, links: Some(&open.links) };
+    let press = open.press();
+    let rows = Rows { catalog, press: Some(&press) };
     let addressees = Addressees::new(catalog, history, now);
     walk::forecast(catalog, history, now, until)
         .into_iter()
@@ -159,7 +160,8 @@ fn goes(row: &Row) -> Timestamp {
 /// Streams the stored outlooks; nothing is planned.
 async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyhow::Result<Exit> {
     let catalog = &open.live.catalog;
-    let rows = Rows { catalog, links: Some(&open.links) };
+    let press = open.press();
+    let rows = Rows { catalog, press: Some(&press) };
     let only = match &args.customer {
         Some(customer) => Some(open.people(customer).await?),
         None => None,
@@ -169,12 +171,12 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
     loop {
         let page = open.store.outlooks(Some(until), after, PAGE * 4).await?;
         let Some(last) = page.last() else { break };
-        after = Some(last.place);
+        after = Some((last.wake_at, last.customer));
         for foreseen in page {
             if only.as_ref().is_some_and(|people| !people.contains(&foreseen.customer)) {
                 continue;
             }
-            for outlook in foreseen.outlooks.iter().filter(|outlook| outlook.go <= until) {
+            for outlook in foreseen.outlook.iter().filter(|outlook| outlook.go <= until) {
                 let row = of_outlook(catalog, &rows, foreseen.customer, outlook);
                 if !is_wanted(&row, args) {
                     continue;

@@ -97,7 +97,8 @@ fn explain(
     now: Timestamp,
 ) -> anyhow::Result<Vec<Explanation>> {
     let catalog = &open.live.catalog;
-    let rows = Rows { catalog, links: Some(&open.links) };
+    let press = open.press();
+    let rows = Rows { catalog, press: Some(&press) };
     let addressees = Addressees::new(catalog, history, now);
     let is_meant = |send: &Send| {
         send.sequence == sequence

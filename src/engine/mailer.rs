@@ -193,7 +193,7 @@ fn prepare(
             return settled(claim, send);
         }
     };
-    match preview::make(engine, live, &send, &ready, now) {
+    match preview::make(&preview::Press::new(&engine.links, &engine.config), live, &send, &ready, now) {
         Ok(made) => Prepared::Mail(Box::new(Job { claim, send, version: history.version, made })),
         Err(because) => {
             tracing::error!(
