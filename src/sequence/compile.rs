@@ -705,6 +705,7 @@ impl<'s> Reader<'s> {
             late: late.map_or(Length::Minutes(kind.late_hours() * 60), |late| late.value),
             on_uncertain: on_uncertain.map_or(kind.on_uncertain(), |how| how.value),
             known,
+            since: None,
         })
     }
 

@@ -1,1 +1,7 @@
-fn main() {}
+//! Tests of the library from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod guards;
+mod plan;
+mod story;
+mod timeline;

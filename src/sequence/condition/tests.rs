@@ -36,7 +36,7 @@ fn names() -> Names {
         values,
         owned: set(&["dslr", "CAM"]),
         bought: set(&["dslr", "CAM", "TRI"]),
-        out_of_stock: set(&["tripod"]),
+        out_of_stock: std::sync::Arc::new(set(&["tripod"])),
         sent: set(&["fulfilment/placed"]),
         now: "2026-03-30T08:00:00Z".parse().unwrap(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
