@@ -186,7 +186,7 @@ fn relay(smtp: &Smtp) -> Result<Relay, Box<dyn std::error::Error>> {
         relay = relay.with_helo(name)?;
     }
     if let Some(path) = &smtp.ca_file {
-        relay = relay.with_ca_file(path)?;
+        relay = relay.with_authorities(&std::fs::read(path)?)?;
     }
     let usual = Timeouts::default();
     let given = &smtp.timeouts;

@@ -99,7 +99,11 @@ async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Re
                 As::History => Learnt::AsTold(clock.now()),
             };
             match lines::event(&line, learnt, how == As::History) {
-                Ok(event) => batch.push(Incoming { event, transport: None }),
+                Ok(mut event) => {
+                    // A file may say when it learnt something, but not that it will.
+                    event.recorded = event.recorded.min(clock.now());
+                    batch.push(Incoming { event, transport: None });
+                }
                 Err(bad) => {
                     told += 1;
                     tell(told, &line, &bad);

@@ -30,11 +30,11 @@ pub struct Row {
     pub occurrence: Option<String>,
     pub kind: &'static str,
     pub mail: String,
-    pub locale: String,
+    pub locale: Option<String>,
     pub state: &'static str,
     /// When it should go.
     pub due: Timestamp,
-    pub zone: String,
+    pub zone: Option<String>,
     /// Its last change of state.
     pub at: Option<Timestamp>,
     pub attempts: u32,
@@ -66,10 +66,10 @@ impl Rows<'_> {
             occurrence: some(&send.occurrence),
             kind: send.kind.as_str(),
             mail: send.mail.clone(),
-            locale: prepared.map_or(&send.locale, |prepared| &prepared.locale).clone(),
+            locale: Some(prepared.map_or(&send.locale, |prepared| &prepared.locale).clone()),
             state: send.state.as_str(),
             due: send.due,
-            zone: send.zone.clone(),
+            zone: Some(send.zone.clone()),
             at: Some(send.at),
             attempts: send.attempts,
             reason: send.reason.as_ref().map(|reason| reason.code()),
@@ -114,8 +114,8 @@ impl Row {
 }
 
 /// An instant as its reader's clock shows it.
-pub fn local(instant: Timestamp, zone: &str) -> String {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+pub fn local(instant: Timestamp, zone: Option<&str>) -> String {
+    let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
     instant.to_zoned(zone).strftime("%a %Y-%m-%d %H:%M").to_string()
 }
 

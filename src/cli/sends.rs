@@ -125,7 +125,7 @@ async fn rows(
 
 fn cells(row: &Row) -> Vec<String> {
     vec![
-        row.at.map(|at| row::local(at, &row.zone)).unwrap_or_default(),
+        row.at.map(|at| row::local(at, row.zone.as_deref())).unwrap_or_default(),
         row.whom(),
         row.name(),
         row.order_shown(),

@@ -52,7 +52,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             out.object(&row)?;
         } else {
             table.add_row(vec![
-                row::local(send.at, &send.zone),
+                row::local(send.at, Some(&send.zone)),
                 send.zone.clone(),
                 row.whom(),
                 row.name(),

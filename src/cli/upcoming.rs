@@ -5,13 +5,13 @@ use super::context::{Open, PAGE, Shop, is_of_order};
 use super::row::{self, PLANNED, Row, Rows};
 use super::{Exit, Global, Out};
 use crate::model::history::History;
-use crate::model::ids::CustomerId;
+use crate::model::ids::{CustomerId, SendId};
 use crate::model::kind::Kind;
 use crate::model::send::SendState;
 use crate::model::time::{self, Timestamp};
+use crate::plan::Outlook;
 use crate::plan::explain::Addressees;
 use crate::plan::walk;
-use crate::sequence::catalog::Catalog;
 use crate::store::Access;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -177,7 +177,7 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
                 continue;
             }
             for outlook in foreseen.outlook.iter().filter(|outlook| outlook.go <= until) {
-                let row = of_outlook(catalog, &rows, foreseen.customer, outlook);
+                let row = of_outlook(&rows, foreseen.customer, outlook);
                 if !is_wanted(&row, args) {
                     continue;
                 }
@@ -203,14 +203,44 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
     Ok(Exit::Fine)
 }
 
+/// The row of a stored outlook. It knows no person: whom it concerns is a number.
+fn of_outlook(
+    rows: &Rows<'_>,
+    customer: CustomerId,
+    outlook: &Outlook,
+) -> Row {
+    let id = SendId::derive(outlook.enrolment, &outlook.step, &outlook.occurrence);
+    Row {
+        id: id.to_string(),
+        message_id: rows.message_id(id, &outlook.sequence),
+        customer: customer.to_string(),
+        email: None,
+        order: outlook.order.clone(),
+        order_number: outlook.order_number.clone(),
+        sequence: outlook.sequence.clone(),
+        step: outlook.step.clone(),
+        occurrence: row::some(&outlook.occurrence),
+        kind: outlook.kind.as_str(),
+        mail: outlook.mail.clone(),
+        locale: None,
+        state: PLANNED,
+        due: outlook.due,
+        zone: None,
+        at: Some(outlook.go),
+        attempts: 0,
+        reason: outlook.because.as_ref().map(|reason| reason.code()),
+        because: outlook.because.as_ref().map(|reason| reason.sentence()),
+    }
+}
+
 fn show(all: &[Upcoming], days: u32, out: &mut Out) -> anyhow::Result<()> {
     if !all.is_empty() {
         let mut table =
             out.table(&["when", "zone", "to", "mail", "order", "state", "what may still stop it"]);
         for Upcoming { row, depends_on } in all {
             table.add_row(vec![
-                row::local(goes(row), &row.zone),
-                row.zone.clone(),
+                row::local(goes(row), row.zone.as_deref()),
+                row.zone.clone().unwrap_or_default(),
                 row.whom(),
                 row.name(),
                 row.order_shown(),

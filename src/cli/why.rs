@@ -323,7 +323,7 @@ fn show(explanation: &Explanation, out: &mut Out) -> anyhow::Result<()> {
         let shown = match value.parse::<Timestamp>() {
             Ok(instant) if name == "due" || name == "at" => {
                 let zone = text("zone");
-                format!("{} {zone} ({value})", row::local(instant, &zone))
+                format!("{} {zone} ({value})", row::local(instant, Some(&zone)))
             }
             _ => value,
         };
