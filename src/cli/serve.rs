@@ -8,7 +8,6 @@ use crate::config::LogFormat;
 use crate::engine::serve::{self, Roles};
 use crate::engine::{Engine, EngineError};
 use crate::ingest::signature::Secret;
-use crate::mail::Transport;
 use crate::store::Access;
 use crate::telemetry;
 use crate::web;
