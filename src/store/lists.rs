@@ -1,12 +1,12 @@
 //! Lists for people who look: sends, outlooks, customers by what is known of them, and
 //! counts.
 
+use super::Store;
 use super::accept::own_key;
 use super::db::{Db, rows, statements};
 use super::error::{Corrupt, StoreError};
 use super::rows::{Read, send as read_send};
 use super::upkeep::hashed;
-use super::Store;
 use crate::ingest::identity::{Key, keys};
 use crate::model::event::{Body, Event, EventKind, IngestMode, OrderRef};
 use crate::model::ids::{CustomerId, EventSeq, SendId};
@@ -107,13 +107,19 @@ impl Store {
         let secret = &self.shared.secret;
         let mut tx = self.shared.pools.read().await?;
         if let Who::Own(customer) = who
-            && tx.fetch_one(&BY_NUMBER, vec![customer.0.into()]).await?.is_some()
+            && tx
+                .fetch_one(&BY_NUMBER, vec![customer.0.into()])
+                .await?
+                .is_some()
         {
             tx.rollback().await;
             return Ok(vec![*customer]);
         }
         let list: BTreeSet<String> = match who {
-            Who::Address(text) => Key::email(text).iter().map(|key| hashed(secret, key.as_str())).collect(),
+            Who::Address(text) => Key::email(text)
+                .iter()
+                .map(|key| hashed(secret, key.as_str()))
+                .collect(),
             Who::ShopId(id) => Key::customer_anywhere(id)
                 .iter()
                 .map(|key| hashed(secret, key.as_str()))
@@ -127,7 +133,10 @@ impl Store {
         let list: Vec<(String,)> = list.into_iter().map(|key| (key,)).collect();
         let found = tx.fetch(&BY_KEY, vec![rows(&list)?]).await?;
         tx.rollback().await;
-        found.iter().map(|row| Ok(CustomerId(row.int(0)?))).collect()
+        found
+            .iter()
+            .map(|row| Ok(CustomerId(row.int(0)?)))
+            .collect()
     }
 
     /// Sends, by id, after one; each with its customer, the address that it was sent to,
@@ -135,14 +144,21 @@ impl Store {
     ///
     /// # Errors
     /// Where the database is out of reach.
-    #[expect(clippy::type_complexity, reason = "a list of three things that have names")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "a list of three things that have names"
+    )]
     pub async fn sends(
         &self,
         filter: &SendFilter,
         after: Option<SendId>,
         limit: usize,
     ) -> Result<Vec<Result<(CustomerId, Option<String>, Send), Corrupt>>, StoreError> {
-        let statement = if filter.customer.is_some() { &SENDS_OF } else { &SENDS };
+        let statement = if filter.customer.is_some() {
+            &SENDS_OF
+        } else {
+            &SENDS
+        };
         let values = vec![
             after.map(|id| id.to_string()).unwrap_or_default().into(),
             filter.customer.map(|customer| customer.0).into(),
@@ -225,7 +241,10 @@ impl Store {
         let mut tx = self.shared.pools.read().await?;
         let found = tx.fetch(&ACTIVE, values).await?;
         tx.rollback().await;
-        found.iter().map(|row| Ok(CustomerId(row.int(0)?))).collect()
+        found
+            .iter()
+            .map(|row| Ok(CustomerId(row.int(0)?)))
+            .collect()
     }
 
     /// How much there is of everything, read at one moment.
@@ -253,7 +272,9 @@ impl Store {
             counts.sends.insert(state, count);
         }
         let mut one = async |statement| -> Result<i64, StoreError> {
-            tx.fetch_one(statement, vec![]).await?.map_or(Ok(0), |row| row.int(0))
+            tx.fetch_one(statement, vec![])
+                .await?
+                .map_or(Ok(0), |row| row.int(0))
         };
         let all = one(&COUNT_SENDS).await?;
         counts.events = one(&COUNT_EVENTS).await?;

@@ -77,7 +77,11 @@ impl Store {
 
     /// Lets waiting writes finish, then closes everything. Later calls fail.
     pub async fn close(self) {
-        let Store { shared, writes, tasks } = self;
+        let Store {
+            shared,
+            writes,
+            tasks,
+        } = self;
         if let Some(writes) = writes {
             let (answer, done) = tokio::sync::oneshot::channel();
             if writes.send(writer::Job::Stop(answer)).await.is_ok() {

@@ -100,14 +100,23 @@ impl Store {
         };
         let (worker, secret) = if access == Access::Reader {
             let mut tx = pools.read().await?;
-            let found = tx.fetch_one(&SCHEMA, vec![]).await?.map_or(Ok(0), |row| row.int(0))?;
+            let found = tx
+                .fetch_one(&SCHEMA, vec![])
+                .await?
+                .map_or(Ok(0), |row| row.int(0))?;
             let known = newest(&SQLITE_MIGRATIONS);
             if found > known {
                 return Err(StoreError::NewerSchema { known, found });
             }
             let secret = upkeep::read_secret(&mut tx).await?.unwrap_or_default();
             tx.rollback().await;
-            (Worker { id: String::new(), fence: 0 }, secret)
+            (
+                Worker {
+                    id: String::new(),
+                    fence: 0,
+                },
+                secret,
+            )
         } else {
             let mut tx = pools.write().await?;
             let secret = upkeep::make_secret(&mut tx).await?;
@@ -118,7 +127,11 @@ impl Store {
         let mut tasks = Vec::new();
         if let (Pools::Postgres(_), true) = (&pools, access == Access::Owner) {
             let held = hold(url, &worker.id).await?;
-            tasks.push(tokio::spawn(keep_holding(url.to_owned(), worker.id.clone(), held)));
+            tasks.push(tokio::spawn(keep_holding(
+                url.to_owned(),
+                worker.id.clone(),
+                held,
+            )));
         }
         let shared = Arc::new(Shared {
             pools,
@@ -158,7 +171,8 @@ async fn enter(tx: &mut Tx, access: Access) -> Result<Worker, StoreError> {
         }
         (Db::Sqlite, _) => ("command".to_owned(), 0),
     };
-    tx.run(&ENTER, vec![id.as_str().into(), fence.into()]).await?;
+    tx.run(&ENTER, vec![id.as_str().into(), fence.into()])
+        .await?;
     Ok(Worker { id, fence })
 }
 
@@ -241,7 +255,10 @@ async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>),
 
 /// Whether a version of SQLite keeps every commit.
 fn is_recent(version: &str) -> bool {
-    let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    let parts: Vec<u32> = version
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
     parts.as_slice() >= OLDEST_SQLITE.as_slice()
 }
 
@@ -281,7 +298,9 @@ fn own(path: &Path) -> Result<File, StoreError> {
         .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Owned { path: path.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Owned {
+            path: path.to_owned(),
+        }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod guards;
+mod harness;
 mod plan;
+mod shop;
 mod story;
 mod timeline;
+mod twin;
