@@ -944,6 +944,14 @@ fn footers_follow_the_kind_and_languages_the_policy() {
         None,
     );
     assert_eq!(found[0].help, ["did you mean `shipment.tracking_url`?"]);
+    let selling = checked(
+        "{{#if item.product_url}}[x]({{link item.product_url}}){{/if}}",
+        Kind::Fulfilment,
+    );
+    assert!(
+        selling.iter().any(|(problem, _)| problem.code == "W208"),
+        "{selling:?}"
+    );
     let unknown = templates.check("a/c", &known(), Kind::Offer, &locales, None);
     assert_eq!(unknown[0].help[0], "did you mean `a/b`?");
 
