@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod guards;
+mod people;
 mod plan;
 mod story;
 mod timeline;
