@@ -3,6 +3,7 @@
 
 mod guards;
 mod harness;
+mod people;
 mod plan;
 mod shop;
 mod story;
