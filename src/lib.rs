@@ -1,6 +1,7 @@
 //! aftercare
 pub mod clock;
 pub mod config;
+pub mod engine;
 pub mod files;
 pub mod ingest;
 pub mod links;
@@ -10,4 +11,6 @@ pub mod plan;
 pub mod render;
 pub mod sequence;
 pub mod state;
+pub mod store;
 pub mod telemetry;
+pub mod web;
