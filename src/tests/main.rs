@@ -9,3 +9,4 @@ mod shop;
 mod story;
 mod timeline;
 mod twin;
+mod web;
