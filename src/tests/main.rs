@@ -1,1 +1,3 @@
-fn main() {}
+//! Tests of the library from outside.
+
+mod store;
