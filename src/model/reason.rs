@@ -64,6 +64,8 @@ pub enum Reason {
     Merged,
     /// The step or sequence is no longer in the files.
     StepRemoved,
+    /// The step was added to the files after its moment for this person.
+    AddedLater,
     /// The parcel went back, was lost or was withdrawn.
     ParcelGone { status: String },
     /// A template would have printed a blank, looped or grew too large; its owner is told.
@@ -115,6 +117,7 @@ impl Reason {
             Reason::Erased => "erased",
             Reason::Merged => "merged",
             Reason::StepRemoved => "step_removed",
+            Reason::AddedLater => "added_later",
             Reason::ParcelGone { .. } => "parcel_gone",
             Reason::Render { .. } => "render",
             Reason::Paused { .. } => "paused",
@@ -185,6 +188,9 @@ impl Reason {
             Reason::Erased => "the customer asked to be forgotten".into(),
             Reason::Merged => "the customer was merged with another who has the same series".into(),
             Reason::StepRemoved => "the step is no longer in the files".into(),
+            Reason::AddedLater => {
+                "the step was added to the files after its moment had passed".into()
+            }
             Reason::ParcelGone { status } => format!("the parcel will not come: {status}"),
             Reason::Render { message } => format!("the mail cannot be rendered: {message}"),
             Reason::Paused { by } => format!("paused: {by}"),

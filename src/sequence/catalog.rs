@@ -6,7 +6,7 @@ use crate::model::kind::{Kind, OnUncertain};
 use crate::model::names::Known;
 use crate::model::policy::Policy;
 use crate::model::product::Products;
-use crate::model::time::{Length, Time};
+use crate::model::time::{Length, Time, Timestamp};
 use std::sync::Arc;
 
 /// One complete, valid set of files.
@@ -101,6 +101,9 @@ pub struct Step {
     pub on_uncertain: OnUncertain,
     /// Names that its conditions and its mail may use.
     pub known: Known,
+    /// When this install first had the step in its files: a step reaches only people
+    /// whose moment for it was still ahead then. `None`: always had it.
+    pub since: Option<Timestamp>,
     pub place: Place,
 }
 

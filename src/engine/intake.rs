@@ -1,0 +1,36 @@
+//! Taking events in: recorded durably, customers woken, and only then answered. Intake
+//! never plans.
+
+use super::{Engine, EngineError};
+use crate::model::event::EventKind;
+use crate::store::{Accepted, Incoming, Poison};
+
+/// What became of one delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    pub accepted: usize,
+    pub duplicate: usize,
+    pub quarantined: usize,
+}
+
+impl Engine {
+    /// Records events and what could not be read as such. Durable when it returns.
+    ///
+    /// # Errors
+    /// Nothing was recorded: the caller must not acknowledge.
+    pub async fn accept(&self, batch: Vec<Incoming>, poison: Vec<Poison>) -> Result<Totals, EngineError> {
+        let quarantined = poison.len();
+        let products = batch.iter().any(|one| one.event.kind == EventKind::ProductUpdated);
+        let answers = self.store.accept(batch, poison, self.now()).await?;
+        let duplicate = answers.iter().filter(|one| matches!(one, Accepted::Duplicate)).count();
+        if products {
+            self.refresh_products().await?;
+        }
+        self.to_plan.notify_one();
+        let totals = Totals { accepted: answers.len() - duplicate, duplicate, quarantined };
+        crate::telemetry::events_accepted(totals.accepted as u64);
+        crate::telemetry::events_duplicate(totals.duplicate as u64);
+        crate::telemetry::events_quarantined(totals.quarantined as u64);
+        Ok(totals)
+    }
+}

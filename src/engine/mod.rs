@@ -1,0 +1,164 @@
+//! The engine: gathers histories, has them planned, carries plans out. Nothing else
+//! decides, and nothing here decides either.
+//!
+//! [`Engine::plan_due`] and the mailer do one batch each and return; only `serve`
+//! loops. A notification shortens a wait and is never needed: one look at the due queue
+//! finds everything, so the path after a crash is the ordinary path.
+
+mod circuit;
+pub mod consent;
+pub mod health;
+pub mod intake;
+pub mod mailer;
+pub mod outcome;
+pub mod preview;
+pub mod reload;
+pub mod scheduler;
+pub mod serve;
+
+pub use health::{Check, Health};
+pub use intake::Totals;
+pub use crate::store::Counts;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::links::Links;
+use crate::mail::Transport;
+use crate::model::time::Timestamp;
+use crate::store::{Store, StoreError};
+use arc_swap::ArcSwap;
+use reload::Live;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
+
+/// Everything that the loops and the doors share.
+#[derive(Debug)]
+pub struct Engine {
+    pub store: Store,
+    pub transport: Transport,
+    pub clock: Clock,
+    pub config: Config,
+    pub links: Links,
+    live: ArcSwap<Live>,
+    circuit: circuit::Circuit,
+    /// Set while this install may not send: its database came without its key file.
+    observing: AtomicBool,
+    /// Set while outcomes cannot be written down: then nothing more is claimed.
+    jammed: AtomicBool,
+    /// Something may be due for planning.
+    to_plan: Notify,
+    /// Something may be due for sending.
+    to_send: Notify,
+    /// Called with every send that reached a new state; `demo` tells about them.
+    witness: Option<Witness>,
+}
+
+/// Hears of every outcome, after it is durable.
+#[derive(Clone)]
+pub struct Witness(Arc<dyn Fn(&Told) + Send + Sync>);
+
+impl Witness {
+    /// Wraps what is to be called.
+    pub fn new(hear: impl Fn(&Told) + Send + Sync + 'static) -> Self {
+        Witness(Arc::new(hear))
+    }
+}
+
+impl std::fmt::Debug for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+/// One thing that happened, for whoever watches.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// A send reached a new state. The subject is there where it was rendered.
+    Send { send: Box<crate::model::send::Send>, to: Option<String>, subject: Option<String> },
+}
+
+/// What may go wrong in the engine itself; outcomes are not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files hold errors.
+    #[error("the shop's files hold {count} errors\nhint: aftercare check")]
+    Files {
+        /// How many.
+        count: usize,
+    },
+    /// A page could not be rendered.
+    #[error("cannot render the page: {0}")]
+    Page(String),
+    /// An outside part of the machine.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+impl Engine {
+    /// An engine over an open store and a complete set of files.
+    pub fn new(
+        store: Store,
+        transport: Transport,
+        clock: Clock,
+        config: Config,
+        links: Links,
+        live: Live,
+    ) -> Self {
+        Engine {
+            store,
+            transport,
+            clock,
+            config,
+            links,
+            live: ArcSwap::from_pointee(live),
+            circuit: circuit::Circuit::default(),
+            observing: AtomicBool::new(false),
+            jammed: AtomicBool::new(false),
+            to_plan: Notify::new(),
+            to_send: Notify::new(),
+            witness: None,
+        }
+    }
+
+    /// With somebody who hears of every outcome.
+    #[must_use]
+    pub fn with_witness(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+
+    /// The engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The files in force.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Makes this install observe only: it takes events and shows what it would send.
+    pub fn observe(&self) {
+        self.observing.store(true, Ordering::Release);
+    }
+
+    /// Whether it only observes.
+    pub fn is_observing(&self) -> bool {
+        self.observing.load(Ordering::Acquire)
+    }
+
+    fn tell(&self, told: &Told) {
+        if let Some(witness) = &self.witness {
+            (witness.0)(told);
+        }
+    }
+}

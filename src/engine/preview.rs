@@ -1,0 +1,176 @@
+//! Making one mail: values, rendering, MIME. What `preview` shows is made by the same
+//! function as what is sent, so the bytes are the same.
+
+use super::Engine;
+use super::reload::Live;
+use crate::mail::{Composed, Letter, Mailbox};
+use crate::model::kind::Kind;
+use crate::model::reason::Reason;
+use crate::model::send::{Prepared, Send};
+use crate::model::time::Timestamp;
+use crate::model::kind::OnUncertain;
+use crate::plan::Ready;
+use crate::render::{Campaign, Context};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// A mail, made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub composed: Composed,
+    pub prepared: Prepared,
+    pub to: String,
+    pub subject: String,
+    pub preheader: String,
+    pub html: String,
+    pub text: String,
+    pub message_id: String,
+}
+
+/// Renders and composes one send for one person. The same send, values and instant give
+/// the same bytes.
+///
+/// # Errors
+/// The reason for which the send has to be held.
+pub fn make(engine: &Engine, live: &Live, send: &Send, ready: &Ready, now: Timestamp) -> Result<Made, Reason> {
+    // In doubt, only the very bytes of the first try may go again.
+    if send.doubts > 0 {
+        return remake(engine, live, send, ready);
+    }
+    let locale = ready.locales.first().cloned().unwrap_or_default();
+    build(engine, live, send, ready, values(engine, live, send, ready, &locale), now)
+}
+
+fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
+    let Some(prepared) = &send.prepared else { return Err(Reason::BytesChanged) };
+    let Value::Object(values) = prepared.values.clone() else { return Err(Reason::BytesChanged) };
+    let ready = Ready {
+        to: crate::model::email::Address::parse(&prepared.to).map_err(|_| Reason::BytesChanged)?,
+        ..ready.clone()
+    };
+    let made = build(engine, live, send, &ready, values, prepared.date)?;
+    if made.prepared.hash == prepared.hash { Ok(made) } else { Err(Reason::BytesChanged) }
+}
+
+fn build(
+    engine: &Engine,
+    live: &Live,
+    send: &Send,
+    ready: &Ready,
+    values: Map<String, Value>,
+    date: Timestamp,
+) -> Result<Made, Reason> {
+    let failed = |message: String| Reason::Render { message };
+    let keeps_values = live
+        .catalog
+        .sequence(&send.sequence)
+        .and_then(|sequence| sequence.step(&send.step))
+        .is_some_and(|step| step.on_uncertain == OnUncertain::Resend);
+    let kept = if keeps_values { Value::Object(values.clone()) } else { Value::Null };
+    let context = Context::new(
+        values,
+        ready.locales.first().cloned().unwrap_or_default(),
+        ready.names.zone.clone(),
+        Arc::clone(&live.catalog.products),
+        ready.names.owned.clone(),
+        ready.currency.clone(),
+        Campaign { sequence: send.sequence.clone(), step: send.step.clone() },
+    );
+    let rendered = live
+        .templates
+        .render(&send.mail, &ready.locales, &context)
+        .map_err(|error| failed(error.to_string()))?;
+    let from = Mailbox::new(Some(&ready.sender.name), &ready.sender.email)
+        .map_err(|error| failed(error.to_string()))?;
+    let reply_to = ready.sender.reply_to.as_deref().unwrap_or(&ready.sender.email);
+    let reply_to = Mailbox::new(Some(&ready.sender.name), reply_to)
+        .map_err(|error| failed(error.to_string()))?;
+    let to = Mailbox::new(ready.to_name.as_deref(), ready.to.as_typed()).map_err(|error| {
+        Reason::NoAddress { why: error.to_string() }
+    })?;
+    let domain = from.address.domain().to_owned();
+    let message_id = engine.links.message_id(send.id, 0, &domain);
+    let bound = send.kind != Kind::Fulfilment;
+    let letter = Letter {
+        bounce_to: engine.bounce_to(),
+        reply_to: Some(reply_to),
+        to,
+        subject: rendered.subject.clone(),
+        text: rendered.text.clone(),
+        html: Some(rendered.html.clone()),
+        message_id: message_id.clone(),
+        date,
+        boundary: engine.links.boundary(send.id),
+        list_unsubscribe: bound.then(|| engine.links.unsubscribe(send.id)),
+        list_id: Some(format!("{}.{domain}", send.sequence)),
+        feedback_id: Some(format!(
+            "{}:{}:{}:{}",
+            send.step, send.sequence, send.kind, live.catalog.policy.id
+        )),
+        from,
+    };
+    let composed = letter.compose().map_err(|error| failed(error.to_string()))?;
+    let mut hash = Sha256::new();
+    hash.update(composed.eml());
+    let hash = hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        use std::fmt::Write;
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    Ok(Made {
+        prepared: Prepared {
+            hash,
+            version: live.catalog.version.clone(),
+            date,
+            to: ready.to.as_typed().to_owned(),
+            locale: rendered.locale.clone(),
+            values: kept,
+        },
+        composed,
+        to: ready.to.as_typed().to_owned(),
+        subject: rendered.subject,
+        preheader: rendered.preheader,
+        html: rendered.html,
+        text: rendered.text,
+        message_id,
+    })
+}
+
+/// Everything that the templates of a mail may name.
+fn values(engine: &Engine, live: &Live, send: &Send, ready: &Ready, locale: &str) -> Map<String, Value> {
+    let policy = &live.catalog.policy;
+    let mut values = ready.names.values.clone();
+    values.insert(
+        "shop".into(),
+        json!({"name": policy.name, "url": policy.url, "address": policy.address}),
+    );
+    values.insert(
+        "sender".into(),
+        json!({
+            "name": ready.sender.name,
+            "email": ready.sender.email,
+            "reply_to": ready.sender.reply_to.as_deref().unwrap_or(&ready.sender.email),
+        }),
+    );
+    let status = ready
+        .names
+        .values
+        .get("order")
+        .and_then(|order| order.get("status_url"))
+        .cloned()
+        .unwrap_or(Value::Null);
+    values.insert(
+        "links".into(),
+        json!({
+            "unsubscribe": engine.links.unsubscribe(send.id),
+            "preferences": engine.links.preferences(send.id),
+            "status": status,
+        }),
+    );
+    values.insert("mail".into(), json!({"locale": locale, "kind": send.kind.as_str()}));
+    values.insert("sequence".into(), json!({"id": send.sequence}));
+    values.insert("step".into(), json!({"id": send.step}));
+    values.entry("enrolment").or_insert_with(|| json!({"items": []}));
+    values
+}

@@ -1,0 +1,91 @@
+//! Planning what is due: one batch of people, each planned alone, saved together.
+
+use super::{Engine, EngineError, Told};
+use crate::model::ids::CustomerId;
+use crate::model::send::SendState;
+use crate::plan::{self, Decision, Plan};
+use crate::store::{Saved, Saving};
+
+/// People planned in one batch.
+pub const PLAN_BATCH: usize = 256;
+
+impl Engine {
+    /// Plans one batch of people whose wake-up is due. Returns how many there were.
+    ///
+    /// # Errors
+    /// The store's; nothing is lost, the wake-ups are still due.
+    pub async fn plan_due(&self) -> Result<usize, EngineError> {
+        if self.is_observing() {
+            return Ok(0);
+        }
+        let now = self.now();
+        let due = self.store.claim_customers(now, PLAN_BATCH).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let live = self.live();
+        let mut saving = Vec::with_capacity(due.len());
+        let mut erased: Vec<CustomerId> = Vec::new();
+        for (customer, history) in due.iter().zip(self.store.histories(&due).await?) {
+            let history = match history {
+                Ok(history) => history,
+                Err(corrupt) => {
+                    tracing::error!(customer = %customer, error = %corrupt, "set aside: a row does not parse");
+                    self.store.set_aside(*customer, &corrupt.to_string(), None, now).await?;
+                    crate::telemetry::set_aside();
+                    continue;
+                }
+            };
+            let plan = plan::plan(&live.catalog, &history, now);
+            if is_erasure(&history, &plan) {
+                erased.push(*customer);
+            }
+            saving.push(Saving { customer: *customer, version: history.version, now, plan });
+        }
+        let told: Vec<Told> = if self.witness.is_some() { decided(&saving) } else { Vec::new() };
+        let queued = saving.iter().any(|one| queues(&one.plan));
+        let saved = self.store.save(saving).await?;
+        for (customer, saved) in due.iter().zip(&saved) {
+            if matches!(saved, Saved::Stale) {
+                tracing::debug!(customer = %customer, "news came while planning; planned again");
+            }
+        }
+        for customer in erased {
+            self.store.erase(customer, now).await?;
+            tracing::info!(customer = %customer, "forgotten: personal data removed");
+        }
+        told.iter().for_each(|told| self.tell(told));
+        if queued {
+            self.to_send.notify_one();
+        }
+        Ok(due.len())
+    }
+}
+
+fn is_erasure(history: &crate::model::history::History, plan: &Plan) -> bool {
+    use crate::model::event::EventKind;
+    let _ = plan;
+    !history.erased && history.events.iter().any(|event| event.kind == EventKind::ErasureRequested)
+}
+
+fn queues(plan: &Plan) -> bool {
+    plan.decisions.iter().any(|decision| match decision {
+        Decision::Decide(send) | Decision::Revise(send) => {
+            matches!(send.state, SendState::Queued { .. })
+        }
+        Decision::Enrol(_) | Decision::Update(_) => false,
+    })
+}
+
+fn decided(saving: &[Saving]) -> Vec<Told> {
+    saving
+        .iter()
+        .flat_map(|one| &one.plan.decisions)
+        .filter_map(|decision| match decision {
+            Decision::Decide(send) | Decision::Revise(send) if send.state.is_terminal() => {
+                Some(Told::Send { send: Box::new(send.clone()), to: None, subject: None })
+            }
+            Decision::Decide(_) | Decision::Revise(_) | Decision::Enrol(_) | Decision::Update(_) => None,
+        })
+        .collect()
+}

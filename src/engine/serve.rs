@@ -1,0 +1,154 @@
+//! The loops. Nothing else loops: each asks the engine for one batch, and where there
+//! was none waits for a notification, the head of the due queue or a short while.
+
+use super::mailer::Mailer;
+use super::{Engine, EngineError, reload};
+use crate::files;
+use crate::model::diagnostic::Severity;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The longest time without a look at the due queue: what another process wrote is found
+/// after so long at the latest.
+pub const LOOK: Duration = Duration::from_secs(1);
+/// How long a loop rests after an error.
+pub const REST: Duration = Duration::from_millis(500);
+/// The shortest wait where something is due that cannot be had now.
+pub const BREATH: Duration = Duration::from_millis(20);
+/// How often gauges are brought up to date and old claims looked for.
+pub const UPKEEP: Duration = Duration::from_secs(10);
+
+/// What one process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    pub intake: bool,
+    pub scheduler: bool,
+    pub mailer: bool,
+    pub web: bool,
+}
+
+impl Roles {
+    /// Everything, the default.
+    pub const ALL: Roles = Roles { intake: true, scheduler: true, mailer: true, web: true };
+}
+
+/// Runs the scheduler, the mailer, reloading and upkeep until `stop` is cancelled; then
+/// lets every connection finish the mail in its hands.
+pub async fn run(engine: Arc<Engine>, roles: Roles, shop: Option<PathBuf>, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    if roles.scheduler {
+        tasks.spawn(plan_loop(Arc::clone(&engine), stop.clone()));
+    }
+    if roles.mailer {
+        tasks.spawn(send_loop(Arc::clone(&engine), stop.clone()));
+    }
+    if let Some(shop) = shop {
+        tasks.spawn(reload_loop(Arc::clone(&engine), shop, stop.clone()));
+    }
+    tasks.spawn(upkeep_loop(Arc::clone(&engine), stop.clone()));
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a loop ended badly; the service stops");
+            stop.cancel();
+        }
+    }
+}
+
+async fn plan_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match engine.plan_due().await {
+            Ok(0) => rest(&engine, &engine.to_plan, &stop).await,
+            Ok(_) => {}
+            Err(error) => pause(&error, &stop).await,
+        }
+    }
+}
+
+async fn send_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    let mailer = Mailer::start(Arc::clone(&engine), engine.config.smtp.connections, &stop);
+    while !stop.is_cancelled() {
+        match mailer.deliver_due().await {
+            Ok(0) => rest(&engine, &engine.to_send, &stop).await,
+            Ok(_) => {}
+            Err(error) => pause(&error, &stop).await,
+        }
+    }
+    mailer.finish().await;
+}
+
+async fn pause(error: &EngineError, stop: &CancellationToken) {
+    tracing::error!(%error, "a batch failed; it is tried again");
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(REST) => {}
+    }
+}
+
+/// Waits for news, for the head of the due queue, or for [`LOOK`].
+async fn rest(engine: &Engine, news: &tokio::sync::Notify, stop: &CancellationToken) {
+    let wait = match engine.store.next_due().await {
+        Ok(Some(due)) => engine.clock.real_until(due).clamp(BREATH, LOOK),
+        Ok(None) => LOOK,
+        Err(_) => REST,
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = news.notified() => {}
+        () = tokio::time::sleep(wait) => {}
+    }
+}
+
+async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken) {
+    let mut changes = match files::watch(&shop) {
+        Ok(changes) => changes,
+        Err(error) => {
+            tracing::warn!(%error, "the shop's files cannot be watched; a restart applies changes");
+            return;
+        }
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            change = changes.changed() => if !change { return },
+        }
+        let folder = shop.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || reload::read(&folder)).await else {
+            continue;
+        };
+        match read.live {
+            Some(live) if live.catalog.version == engine.live().catalog.version => {}
+            Some(live) => {
+                let version = live.catalog.version.clone();
+                match engine.apply(live).await {
+                    Ok(()) => tracing::info!(version, "the shop's files were reloaded"),
+                    Err(error) => tracing::error!(%error, "the new files could not be applied; the old set stays"),
+                }
+            }
+            None => {
+                let errors: Vec<String> = read
+                    .problems
+                    .iter()
+                    .filter(|problem| problem.severity() == Severity::Error)
+                    .map(ToString::to_string)
+                    .collect();
+                tracing::error!(errors = errors.len(), first = errors.first(), "the new files hold errors; the last good set stays in force");
+            }
+        }
+    }
+}
+
+async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP) => {}
+        }
+        if let Err(error) = engine.store.recover(engine.now()).await {
+            tracing::warn!(%error, "claims of ended workers could not be looked for");
+        }
+        crate::telemetry::upkeep();
+    }
+}
