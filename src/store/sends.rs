@@ -255,7 +255,10 @@ pub(super) async fn settle(
             }
             _ => answers.push(Settled::Lost),
         }
-        after.sends.push(one.send.id);
+        // A claim of a former start is not the one in memory.
+        if one.fence == shared.worker.fence {
+            after.sends.push(one.send.id);
+        }
     }
     wakes.wake(tx).await?;
     Ok(answers)

@@ -6,6 +6,7 @@ mod harness;
 mod people;
 mod plan;
 mod shop;
+mod store;
 mod story;
 mod timeline;
 mod twin;
