@@ -5,8 +5,8 @@ use super::exit::{misuse, out_of_reach};
 use super::{Global, report};
 use crate::clock::Clock;
 use crate::config::{Config, Smtp};
-use crate::engine::reload::{self, Live};
 use crate::engine::preview::Press;
+use crate::engine::reload::{self, Live};
 use crate::files;
 use crate::links::Links;
 use crate::mail::{Capture, Relay, Timeouts, Transport};
@@ -74,7 +74,11 @@ impl Shop {
                 return Err(misuse(bad.to_string()));
             }
         };
-        Ok(Shop { folder, config, at: global.at })
+        Ok(Shop {
+            folder,
+            config,
+            at: global.at,
+        })
     }
 
     /// The database. Only what may write makes one.
@@ -92,7 +96,9 @@ impl Shop {
                 path.display()
             )));
         }
-        Store::open(url, access).await.context("the database cannot be opened")
+        Store::open(url, access)
+            .await
+            .context("the database cannot be opened")
     }
 
     /// The files, which must be without errors.
@@ -105,7 +111,10 @@ impl Shop {
             Some(live) => Ok(live),
             None => {
                 report::complain(&read.problems, &read.files);
-                Err(misuse(format!("the files in {} hold errors", self.folder.display())))
+                Err(misuse(format!(
+                    "the files in {} hold errors",
+                    self.folder.display()
+                )))
             }
         }
     }
@@ -141,7 +150,9 @@ impl Shop {
     pub fn transport(&self) -> anyhow::Result<Transport> {
         let smtp = &self.config.smtp;
         if smtp.is_capture() {
-            return Ok(Transport::Capture(Capture::new(self.config.data_dir.join(CAPTURED))));
+            return Ok(Transport::Capture(Capture::new(
+                self.config.data_dir.join(CAPTURED),
+            )));
         }
         let relay = relay(smtp).map_err(|error| misuse(format!("smtp.url: {error}")))?;
         Ok(Transport::Smtp(Box::new(relay)))
@@ -154,9 +165,8 @@ impl Shop {
     /// The key file cannot be read; the database is out of reach.
     pub async fn links(&self, store: &Store, shop_id: &str) -> anyhow::Result<Links> {
         let secret = match &self.config.secret_file {
-            Some(path) => super::key::read(path)?.ok_or_else(|| {
-                misuse(format!("secret_file: there is no {}", path.display()))
-            })?,
+            Some(path) => super::key::read(path)?
+                .ok_or_else(|| misuse(format!("secret_file: there is no {}", path.display())))?,
             None => store.root_secret(),
         };
         Ok(Links::new(&secret, shop_id, &self.config.http.public_url))
@@ -170,9 +180,15 @@ impl Shop {
         let live = self.files()?;
         let store = self.store(access).await?;
         let clock = self.clock(&store).await?;
-        let live = reload::dress(&store, live, clock.now()).await?;
+        let live = reload::dress(&store, live, clock.now(), access == Access::Owner).await?;
         let links = self.links(&store, &live.catalog.policy.id).await?;
-        Ok(Open { shop: self, store, live, links, clock })
+        Ok(Open {
+            shop: self,
+            store,
+            live,
+            links,
+            clock,
+        })
     }
 }
 

@@ -25,7 +25,10 @@ const TOLD: usize = 10;
 /// longest wait between two tries, and an hour.
 const STUCK_HOURS: i64 = 6;
 /// Where the system keeps its zones.
-const ZONES: [&str; 2] = ["/usr/share/zoneinfo/tzdata.zi", "/usr/share/zoneinfo/+VERSION"];
+const ZONES: [&str; 2] = [
+    "/usr/share/zoneinfo/tzdata.zi",
+    "/usr/share/zoneinfo/+VERSION",
+];
 
 /// What to look at.
 #[derive(Debug, clap::Args)]
@@ -72,7 +75,9 @@ impl Findings<'_> {
             How::Bad => "bad",
         };
         if self.out.is_json() {
-            return self.out.object(&serde_json::json!({"check": check, "state": state, "message": words}));
+            return self
+                .out
+                .object(&serde_json::json!({"check": check, "state": state, "message": words}));
         }
         let shown = match how {
             How::Fine => state.green().to_string(),
@@ -80,7 +85,10 @@ impl Findings<'_> {
             How::Bad => state.red().bold().to_string(),
         };
         // Padded by hand: escapes have no width.
-        self.out.line(format_args!("{shown}{} {check:12}{words}", " ".repeat(5 - state.len())))
+        self.out.line(format_args!(
+            "{shown}{} {check:12}{words}",
+            " ".repeat(5 - state.len())
+        ))
     }
 }
 
@@ -117,28 +125,51 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             open.store.close().await;
         }
     }
-    Ok(if findings.bad == 0 { Exit::Fine } else { Exit::Problems })
+    Ok(if findings.bad == 0 {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 fn files(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
     let read = reload::read(&shop.folder);
-    let count = |severity| read.problems.iter().filter(|one| one.severity() == severity).count();
+    let count = |severity| {
+        read.problems
+            .iter()
+            .filter(|one| one.severity() == severity)
+            .count()
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match &read.live {
         Some(live) => to.tell(
             How::Fine,
             "files",
-            &format!("{} sequences, {warnings} warnings", live.catalog.sequences.len()),
+            &format!(
+                "{} sequences, {warnings} warnings",
+                live.catalog.sequences.len()
+            ),
         ),
-        None => to.tell(How::Bad, "files", &format!("{errors} errors: see `aftercare check`")),
+        None => to.tell(
+            How::Bad,
+            "files",
+            &format!("{errors} errors: see `aftercare check`"),
+        ),
     }
 }
 
 fn zones(to: &mut Findings<'_>) -> anyhow::Result<()> {
     let version = ZONES.iter().find_map(|path| {
         let mut line = String::new();
-        std::io::BufReader::new(std::fs::File::open(path).ok()?).read_line(&mut line).ok()?;
-        Some(line.trim().trim_start_matches("# version").trim().to_owned())
+        std::io::BufReader::new(std::fs::File::open(path).ok()?)
+            .read_line(&mut line)
+            .ok()?;
+        Some(
+            line.trim()
+                .trim_start_matches("# version")
+                .trim()
+                .to_owned(),
+        )
     });
     let told = match version {
         Some(version) => format!("zone data of the system, version {version}"),
@@ -153,7 +184,11 @@ fn zones(to: &mut Findings<'_>) -> anyhow::Result<()> {
 async fn relay(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
     let transport = shop.transport()?;
     if matches!(transport, Transport::Capture(_)) {
-        return to.tell(How::Note, "relay", "mail is captured and shown at /mailbox; none leaves");
+        return to.tell(
+            How::Note,
+            "relay",
+            "mail is captured and shown at /mailbox; none leaves",
+        );
     }
     match tokio::time::timeout(RELAY, transport.open()).await {
         Ok(Ok(connection)) => {
@@ -180,7 +215,11 @@ async fn database(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::
             &format!("sound; all {statements} statements fit its schema"),
         )?,
         Some(first) => {
-            to.tell(How::Bad, "database", &format!("{} faults, the first: {first}", faults.len()))?;
+            to.tell(
+                How::Bad,
+                "database",
+                &format!("{} faults, the first: {first}", faults.len()),
+            )?;
         }
     }
     match key::look(store, &shop.config.arming_key_file).await? {
@@ -204,21 +243,30 @@ async fn events(store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
         to.tell(
             How::Note,
             "parked",
-            &format!("{} events wait for somebody to turn up whom they concern", counts.parked),
+            &format!(
+                "{} events wait for somebody to turn up whom they concern",
+                counts.parked
+            ),
         )?;
     }
     if counts.quarantined > 0 {
         to.tell(
             How::Bad,
             "quarantine",
-            &format!("{} events could not be used: `aftercare quarantine list`", counts.quarantined),
+            &format!(
+                "{} events could not be used: `aftercare quarantine list`",
+                counts.quarantined
+            ),
         )?;
     }
     if counts.failing > 0 {
         to.tell(
             How::Bad,
             "planning",
-            &format!("{} people are set aside, because planning them failed", counts.failing),
+            &format!(
+                "{} people are set aside, because planning them failed",
+                counts.failing
+            ),
         )?;
     }
     Ok(())
@@ -227,20 +275,40 @@ async fn events(store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
 /// What waits for a human, or may.
 async fn waiting(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
     for (state, how, hint) in [
-        ("held", How::Bad, "they go once that is mended, or by `aftercare release`"),
-        ("uncertain", How::Note, "settled by policy half an hour after the doubt"),
-        ("unknown", How::Note, "they may or may not have arrived, and are not sent again"),
+        (
+            "held",
+            How::Bad,
+            "they go once that is mended, or by `aftercare release`",
+        ),
+        (
+            "uncertain",
+            How::Note,
+            "settled by policy half an hour after the doubt",
+        ),
+        (
+            "unknown",
+            How::Note,
+            "they may or may not have arrived, and are not sent again",
+        ),
         ("refused", How::Note, "the relay will not have them"),
     ] {
-        let filter = SendFilter { state: Some(state.to_owned()), ..SendFilter::default() };
+        let filter = SendFilter {
+            state: Some(state.to_owned()),
+            ..SendFilter::default()
+        };
         let mut causes: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
         let mut after = None;
         loop {
             let (page, last) = open.sends(&filter, after).await?;
             for (_, _, send) in page {
-                let because =
-                    send.reason.as_ref().map(|reason| reason.sentence()).unwrap_or_default();
-                let (count, ids) = causes.entry(format!("{}: {because}", send.name())).or_default();
+                let because = send
+                    .reason
+                    .as_ref()
+                    .map(|reason| reason.sentence())
+                    .unwrap_or_default();
+                let (count, ids) = causes
+                    .entry(format!("{}: {because}", send.name()))
+                    .or_default();
                 *count += 1;
                 if ids.len() < TOLD {
                     ids.push(send.id.to_string());
@@ -252,7 +320,11 @@ async fn waiting(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
             }
         }
         for (cause, (count, ids)) in causes {
-            to.tell(how, state, &format!("{count} × {cause} ({hint}): {}", ids.join(" ")))?;
+            to.tell(
+                how,
+                state,
+                &format!("{count} × {cause} ({hint}): {}", ids.join(" ")),
+            )?;
         }
     }
     Ok(())
@@ -269,12 +341,18 @@ struct Ledger {
 
 impl Ledger {
     fn breaks(&mut self, invariant: &'static str, send: &Send) {
-        self.broken.entry(invariant).or_default().push(send.id.to_string());
+        self.broken
+            .entry(invariant)
+            .or_default()
+            .push(send.id.to_string());
     }
 
     fn hold(&mut self, open: &Open, customer: i64, send: Send) {
         self.read += 1;
-        if !self.owed.insert((send.enrolment, send.step.clone(), send.occurrence.clone())) {
+        if !self
+            .owed
+            .insert((send.enrolment, send.step.clone(), send.occurrence.clone()))
+        {
             self.breaks("I3 one send per run, step and parcel or item", &send);
         }
         let accepted = matches!(send.state, SendState::Accepted { .. });
@@ -296,7 +374,10 @@ impl Ledger {
         let now = open.clock.now();
         let stuck = time::saturating_add(now, SignedDuration::from_hours(-STUCK_HOURS));
         if matches!(send.state, SendState::Queued { not_before } if not_before < stuck) {
-            self.breaks("I15 what is due moves on (is `aftercare serve` running?)", &send);
+            self.breaks(
+                "I15 what is due moves on (is `aftercare serve` running?)",
+                &send,
+            );
         }
         if send.kind.is_bound() && accepted {
             self.places.entry(customer).or_default().push(send);
@@ -305,7 +386,9 @@ impl Ledger {
 
     /// I23: no more than so many a local day.
     fn hold_limits(&mut self, open: &Open) {
-        let Some(most) = open.live.catalog.policy.limits.per_day else { return };
+        let Some(most) = open.live.catalog.policy.limits.per_day else {
+            return;
+        };
         let people = std::mem::take(&mut self.places);
         for sends in people.into_values() {
             let mut days: BTreeMap<time::Date, u32> = BTreeMap::new();
@@ -314,7 +397,10 @@ impl Ledger {
                 let count = days.entry(time::day(send.at, &zone)).or_default();
                 *count += 1;
                 if *count > most {
-                    self.breaks("I23 no more mails a day to one person than [limits] says", send);
+                    self.breaks(
+                        "I23 no more mails a day to one person than [limits] says",
+                        send,
+                    );
                 }
             }
         }
@@ -336,12 +422,20 @@ async fn invariants(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
     }
     ledger.hold_limits(open);
     if ledger.broken.is_empty() {
-        to.tell(How::Fine, "invariants", &format!("hold for all {} sends", ledger.read))?;
+        to.tell(
+            How::Fine,
+            "invariants",
+            &format!("hold for all {} sends", ledger.read),
+        )?;
     }
     for (invariant, mut ids) in ledger.broken {
         let count = ids.len();
         ids.truncate(TOLD);
-        to.tell(How::Bad, "invariants", &format!("{invariant}: broken {count} times: {}", ids.join(" ")))?;
+        to.tell(
+            How::Bad,
+            "invariants",
+            &format!("{invariant}: broken {count} times: {}", ids.join(" ")),
+        )?;
     }
     Ok(())
 }

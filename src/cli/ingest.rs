@@ -8,7 +8,7 @@ use super::{Exit, Global, Out, key};
 use crate::clock::Clock;
 use crate::engine::intake::Totals;
 use crate::ingest::canonical::Learnt;
-use crate::store::{Access, Accepted, Incoming, Poison, Store};
+use crate::store::{Accepted, Access, Incoming, Poison, Store};
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -59,7 +59,11 @@ pub async fn run(global: &Global, args: &Args, how: As, out: &mut Out) -> anyhow
             out.line("see `aftercare quarantine list`")?;
         }
     }
-    Ok(if totals.quarantined > 0 { Exit::Problems } else { Exit::Fine })
+    Ok(if totals.quarantined > 0 {
+        Exit::Problems
+    } else {
+        Exit::Fine
+    })
 }
 
 async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Result<Totals> {
@@ -102,7 +106,10 @@ async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Re
                 Ok(mut event) => {
                     // A file may say when it learnt something, but not that it will.
                     event.recorded = event.recorded.min(clock.now());
-                    batch.push(Incoming { event, transport: None });
+                    batch.push(Incoming {
+                        event,
+                        transport: None,
+                    });
                 }
                 Err(bad) => {
                     told += 1;
@@ -132,7 +139,10 @@ async fn store_batch(
             totals.accepted + totals.duplicate
         )))
     })?;
-    let duplicate = answers.iter().filter(|one| matches!(one, Accepted::Duplicate)).count();
+    let duplicate = answers
+        .iter()
+        .filter(|one| matches!(one, Accepted::Duplicate))
+        .count();
     totals.accepted += answers.len() - duplicate;
     totals.duplicate += duplicate;
     totals.quarantined += quarantined;
@@ -144,7 +154,13 @@ fn tell(nth: u64, line: &Line, bad: &Poison) {
     // Whoever closed standard error does not want to know.
     let _ = match nth.cmp(&TOLD) {
         std::cmp::Ordering::Greater => Ok(()),
-        std::cmp::Ordering::Equal => writeln!(to, "line {}: {}: {}\nfurther lines are not told one by one", line.number, bad.reason, bad.because),
-        std::cmp::Ordering::Less => writeln!(to, "line {}: {}: {}", line.number, bad.reason, bad.because),
+        std::cmp::Ordering::Equal => writeln!(
+            to,
+            "line {}: {}: {}\nfurther lines are not told one by one",
+            line.number, bad.reason, bad.because
+        ),
+        std::cmp::Ordering::Less => {
+            writeln!(to, "line {}: {}: {}", line.number, bad.reason, bad.because)
+        }
     };
 }

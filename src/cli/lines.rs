@@ -40,7 +40,8 @@ impl Lines {
         let from: Box<dyn BufRead + Send> = if name == "-" {
             Box::new(BufReader::new(io::stdin()))
         } else {
-            let file = File::open(name).map_err(|error| misuse(format!("cannot open {name}: {error}")))?;
+            let file =
+                File::open(name).map_err(|error| misuse(format!("cannot open {name}: {error}")))?;
             Box::new(BufReader::with_capacity(256 * 1024, file))
         };
         Ok(Lines { from, number: 0 })
@@ -48,7 +49,10 @@ impl Lines {
 
     #[cfg(test)]
     fn of(text: &'static [u8]) -> Lines {
-        Lines { from: Box::new(text), number: 0 }
+        Lines {
+            from: Box::new(text),
+            number: 0,
+        }
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -68,7 +72,11 @@ impl Lines {
             if trimmed.is_empty() {
                 continue;
             }
-            return Ok(Some(Line { number: self.number, text: trimmed.to_vec(), cut }));
+            return Ok(Some(Line {
+                number: self.number,
+                text: trimmed.to_vec(),
+                cut,
+            }));
         }
     }
 
@@ -92,7 +100,9 @@ impl Lines {
 impl Iterator for Lines {
     type Item = anyhow::Result<Line>;
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_line().context("the events cannot be read").transpose()
+        self.next_line()
+            .context("the events cannot be read")
+            .transpose()
     }
 }
 
@@ -109,7 +119,10 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poiso
         recorded,
     };
     if line.cut {
-        return Err(poison("too_large", format!("the line is longer than {MAX_LINE} bytes")));
+        return Err(poison(
+            "too_large",
+            format!("the line is longer than {MAX_LINE} bytes"),
+        ));
     }
     let limits = Limits { depth: MAX_DEPTH };
     let parsed = canonical::parse_line(&line.text, learnt, limits)
@@ -143,8 +156,13 @@ mod tests {
 
     #[test]
     fn lines_are_numbered_as_in_the_file_and_blank_ones_passed_over() {
-        let lines: Vec<Line> = Lines::of(b"one\n\n  \r\ntwo\r\nthree").map(Result::unwrap).collect();
-        let got: Vec<(u64, &[u8])> = lines.iter().map(|l| (l.number, l.text.as_slice())).collect();
+        let lines: Vec<Line> = Lines::of(b"one\n\n  \r\ntwo\r\nthree")
+            .map(Result::unwrap)
+            .collect();
+        let got: Vec<(u64, &[u8])> = lines
+            .iter()
+            .map(|l| (l.number, l.text.as_slice()))
+            .collect();
         assert_eq!(got, [(1, b"one".as_slice()), (4, b"two"), (5, b"three")]);
     }
 }

@@ -77,12 +77,26 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             .into_iter()
             .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
             .collect();
-        let first = live.catalog.policy.locales.first().map_or("en", String::as_str);
+        let first = live
+            .catalog
+            .policy
+            .locales
+            .first()
+            .map_or("en", String::as_str);
         let locale = args.locale.as_deref().unwrap_or(first);
         let found = sample::find(&live.catalog, &steps, locale)?;
         let at = global.at.unwrap_or(found.at);
-        let found = Found { history: found.history, send: found.send, at, again: false };
-        let links = Links::new(&SAMPLE_KEY, &live.catalog.policy.id, &shop.config.http.public_url);
+        let found = Found {
+            history: found.history,
+            send: found.send,
+            at,
+            again: false,
+        };
+        let links = Links::new(
+            &SAMPLE_KEY,
+            &live.catalog.policy.id,
+            &shop.config.http.public_url,
+        );
         let made = print(&shop, &live, &links, &found, args)?;
         show(made, args, out)
     }
@@ -109,7 +123,10 @@ fn steps<'c>(catalog: &'c Catalog, text: &str) -> anyhow::Result<Vec<(&'c Sequen
     let mut mails: Vec<&str> = all().map(|(_, step)| step.mail.as_str()).collect();
     mails.sort_unstable();
     mails.dedup();
-    Err(misuse(format!("no step sends a mail called `{text}`\nhint: there are {}", mails.join(", "))))
+    Err(misuse(format!(
+        "no step sends a mail called `{text}`\nhint: there are {}",
+        mails.join(", ")
+    )))
 }
 
 /// The mail of a real person: as it was sent, as it waits or is foreseen, or as it
@@ -129,7 +146,9 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
     }
     let now = open.clock.now();
     let is_meant = |send: &Send| {
-        steps.iter().any(|(sequence, step)| send.sequence == sequence.id && send.step == step.id)
+        steps
+            .iter()
+            .any(|(sequence, step)| send.sequence == sequence.id && send.step == step.id)
             && order.is_none_or(|order| {
                 is_of_order(send.order.as_deref(), send.order_number.as_deref(), order)
             })
@@ -142,7 +161,12 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
             let then = send.prepared.as_ref().map(|prepared| prepared.date);
             let at = at.or(then).unwrap_or(now);
             let history = as_of(history, send.id, at);
-            return Ok(Found { history, send: send.clone(), at, again });
+            return Ok(Found {
+                history,
+                send: send.clone(),
+                at,
+                again,
+            });
         }
     }
     let until = time::saturating_add(now, SignedDuration::from_hours(24 * AHEAD_DAYS));
@@ -152,17 +176,30 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
             let at = at.unwrap_or(one.send.at).max(now);
             let mut future = history.clone();
             walk::live(catalog, &mut future, now, one.send.at.max(now));
-            return Ok(Found { history: future, send: one.send.clone(), at, again: false });
+            return Ok(Found {
+                history: future,
+                send: one.send.clone(),
+                at,
+                again: false,
+            });
         }
     }
     let at = at.unwrap_or(now);
     for history in &histories {
         for (sequence, step) in &steps {
-            let runs = history.enrolments.iter().filter(|run| run.sequence == sequence.id);
+            let runs = history
+                .enrolments
+                .iter()
+                .filter(|run| run.sequence == sequence.id);
             for run in runs.rev() {
                 let imagined = explain::imagined(catalog, history, run, step, at);
                 if let Some(send) = imagined.filter(|send| is_meant(send)) {
-                    return Ok(Found { history: history.clone(), send, at, again: false });
+                    return Ok(Found {
+                        history: history.clone(),
+                        send,
+                        at,
+                        again: false,
+                    });
                 }
             }
         }
@@ -208,7 +245,12 @@ fn print(
     found: &Found,
     args: &Args,
 ) -> anyhow::Result<Result<Made, Reason>> {
-    let Found { history, send, at, again } = found;
+    let Found {
+        history,
+        send,
+        at,
+        again,
+    } = found;
     let mut ready = match explain::draft(&live.catalog, history, send, *at) {
         Ok(ready) => ready,
         Err(reason) => return Ok(Err(reason)),
@@ -218,14 +260,25 @@ fn print(
         ready.locales = locale::chain(locale, fallback);
     }
     let press = Press::new(links, &shop.config);
-    if *again && send.prepared.as_ref().is_some_and(|prepared| prepared.values.is_object()) {
+    if *again
+        && send
+            .prepared
+            .as_ref()
+            .is_some_and(|prepared| prepared.values.is_object())
+    {
         // Once more from what was kept: the very bytes, or none.
-        let kept = Send { doubts: send.doubts.max(1), ..send.clone() };
+        let kept = Send {
+            doubts: send.doubts.max(1),
+            ..send.clone()
+        };
         if let Ok(made) = make(&press, live, &kept, &ready, *at) {
             return Ok(Ok(made));
         }
     }
-    let fresh = Send { doubts: 0, ..send.clone() };
+    let fresh = Send {
+        doubts: 0,
+        ..send.clone()
+    };
     Ok(make(&press, live, &fresh, &ready, *at))
 }
 
@@ -233,12 +286,18 @@ fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Resul
     let made = match made {
         Ok(made) => made,
         Err(reason) => {
-            return Err(not_found(format!("this mail would be held: {}", reason.sentence())));
+            return Err(not_found(format!(
+                "this mail would be held: {}",
+                reason.sentence()
+            )));
         }
     };
     let eml = made.composed.eml();
     let mut quiet = false;
-    for (path, bytes) in [(&args.html, made.html.as_bytes()), (&args.eml, eml.as_slice())] {
+    for (path, bytes) in [
+        (&args.html, made.html.as_bytes()),
+        (&args.eml, eml.as_slice()),
+    ] {
         let Some(path) = path else { continue };
         if path.as_os_str() == "-" {
             out.bytes(bytes)?;
@@ -274,19 +333,37 @@ fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Resul
         ("Preheader", made.preheader.as_str()),
         ("Language", made.prepared.locale.as_str()),
     ] {
-        out.line(format_args!("{} {value}", format_args!("{title:10}").dimmed()))?;
+        out.line(format_args!(
+            "{} {value}",
+            format_args!("{title:10}").dimmed()
+        ))?;
     }
-    let size = format!("{} bytes in all, {} of HTML, {} of text", eml.len(), made.html.len(), made.text.len());
-    out.line(format_args!("{} {size}", format_args!("{:10}", "Size").dimmed()))?;
+    let size = format!(
+        "{} bytes in all, {} of HTML, {} of text",
+        eml.len(),
+        made.html.len(),
+        made.text.len()
+    );
+    out.line(format_args!(
+        "{} {size}",
+        format_args!("{:10}", "Size").dimmed()
+    ))?;
     out.line("")?;
     out.line(made.text.trim_end())?;
     out.line("")?;
     for link in &links {
-        out.line(format_args!("{} {link}", format_args!("{:10}", "Link").dimmed()))?;
+        out.line(format_args!(
+            "{} {link}",
+            format_args!("{:10}", "Link").dimmed()
+        ))?;
     }
     for (what, path) in [("HTML", &args.html), ("Mail", &args.eml)] {
         if let Some(path) = path {
-            out.line(format_args!("{} {}", format_args!("{what:10}").dimmed(), path.display()))?;
+            out.line(format_args!(
+                "{} {}",
+                format_args!("{what:10}").dimmed(),
+                path.display()
+            ))?;
         }
     }
     Ok(Exit::Fine)
@@ -296,7 +373,9 @@ fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Resul
 fn links(html: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for rest in html.split("href=\"").skip(1) {
-        let Some((link, _)) = rest.split_once('"') else { continue };
+        let Some((link, _)) = rest.split_once('"') else {
+            continue;
+        };
         let link = link.replace("&amp;", "&");
         if link.starts_with("http") && !all.contains(&link) {
             all.push(link);

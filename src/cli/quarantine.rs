@@ -6,7 +6,7 @@ use super::exit::not_found;
 use super::lines::{self, Line};
 use super::{Exit, Global, Out};
 use crate::ingest::canonical::Learnt;
-use crate::store::{Access, Accepted, Incoming, Quarantined, Store};
+use crate::store::{Accepted, Access, Incoming, Quarantined, Store};
 use serde::Serialize;
 
 /// What to do.
@@ -89,7 +89,9 @@ pub async fn run(global: &Global, what: &Command, out: &mut Out) -> anyhow::Resu
 
 async fn list(store: &Store, out: &mut Out) -> anyhow::Result<Exit> {
     let all = every(store).await?;
-    let mut table = out.table(&["id", "learnt", "source", "type", "reason", "because", "tries"]);
+    let mut table = out.table(&[
+        "id", "learnt", "source", "type", "reason", "because", "tries",
+    ]);
     for one in &all {
         let row = Row::from(one);
         if out.is_json() {
@@ -133,10 +135,17 @@ async fn replay(shop: &Shop, store: &Store, which: &Which, out: &mut Out) -> any
     let (mut used, mut left) = (0, 0);
     for one in chosen(store, which).await? {
         let now = clock.now();
-        let line = Line { number: 0, text: one.body.clone().into_bytes(), cut: false };
+        let line = Line {
+            number: 0,
+            text: one.body.clone().into_bytes(),
+            cut: false,
+        };
         match lines::event(&line, Learnt::Now(now), false) {
             Ok(event) => {
-                let batch = vec![Incoming { event, transport: None }];
+                let batch = vec![Incoming {
+                    event,
+                    transport: None,
+                }];
                 let answers = store.accept(batch, Vec::new(), now).await?;
                 store.drop_quarantined(one.id).await?;
                 used += 1;
@@ -162,7 +171,11 @@ fn say(out: &mut Out, what: &str, done: usize, left: usize) -> anyhow::Result<Ex
     } else {
         out.line(format_args!("{done} {what}, {left} left"))?;
     }
-    Ok(if left == 0 { Exit::Fine } else { Exit::Problems })
+    Ok(if left == 0 {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 async fn get(store: &Store, id: i64) -> anyhow::Result<Quarantined> {
@@ -182,7 +195,9 @@ async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<Quarantined>
 async fn every(store: &Store) -> anyhow::Result<Vec<Quarantined>> {
     let mut all: Vec<Quarantined> = Vec::new();
     loop {
-        let page = store.quarantined(all.last().map_or(0, |last| last.id), PAGE).await?;
+        let page = store
+            .quarantined(all.last().map_or(0, |last| last.id), PAGE)
+            .await?;
         if page.is_empty() {
             return Ok(all);
         }

@@ -33,9 +33,14 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let open = Shop::open(global)?.open_all(Access::Writer).await?;
     let held = match &args.send {
         Some(text) => {
-            let id: SendId = text.parse().map_err(|_| misuse(format!("`{text}` is no id of a send")))?;
-            let (customer, send) =
-                open.store.send(id).await?.ok_or_else(|| not_found(format!("no send {id}")))?;
+            let id: SendId = text
+                .parse()
+                .map_err(|_| misuse(format!("`{text}` is no id of a send")))?;
+            let (customer, send) = open
+                .store
+                .send(id)
+                .await?
+                .ok_or_else(|| not_found(format!("no send {id}")))?;
             if !matches!(send.state, SendState::Held { .. }) {
                 return Err(not_found(format!(
                     "{id} is not held: it is {}",
@@ -56,13 +61,23 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     if out.is_json() {
         out.object(&serde_json::json!({"released": released, "held": held.len() - released}))?;
     } else {
-        out.line(format_args!("{released} of {} held mails released", held.len()))?;
+        out.line(format_args!(
+            "{released} of {} held mails released",
+            held.len()
+        ))?;
     }
-    Ok(if released == held.len() { Exit::Fine } else { Exit::Problems })
+    Ok(if released == held.len() {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 async fn all_held(open: &Open) -> anyhow::Result<Vec<(CustomerId, SendId)>> {
-    let filter = SendFilter { state: Some("held".into()), ..SendFilter::default() };
+    let filter = SendFilter {
+        state: Some("held".into()),
+        ..SendFilter::default()
+    };
     let mut all = Vec::new();
     let mut after = None;
     loop {
@@ -80,7 +95,9 @@ async fn release(open: &Open, customer: CustomerId, id: SendId, why: &str) -> an
     for _ in 0..TRIES {
         let mut history = open.history(customer).await?;
         let now = open.clock.now();
-        let Some(mut send) = history.send(id).cloned() else { return Ok(false) };
+        let Some(mut send) = history.send(id).cloned() else {
+            return Ok(false);
+        };
         if !matches!(send.state, SendState::Held { .. }) {
             return Ok(false);
         }
@@ -88,7 +105,10 @@ async fn release(open: &Open, customer: CustomerId, id: SendId, why: &str) -> an
         send.at = now;
         // What was ever in doubt keeps saying so.
         if send.doubts == 0 {
-            send.reason = Some(Reason::Operator { what: "release".into(), why: why.to_owned() });
+            send.reason = Some(Reason::Operator {
+                what: "release".into(),
+                why: why.to_owned(),
+            });
         }
         let released = Decision::Revise(send);
         let version = history.version;
@@ -96,7 +116,15 @@ async fn release(open: &Open, customer: CustomerId, id: SendId, why: &str) -> an
         // The save speaks for everything that this person's history holds, so it is planned whole.
         let mut plan = plan::plan(&open.live.catalog, &history, now);
         plan.decisions.insert(0, released);
-        let saved = open.store.save(vec![Saving { customer, version, now, plan }]).await?;
+        let saved = open
+            .store
+            .save(vec![Saving {
+                customer,
+                version,
+                now,
+                plan,
+            }])
+            .await?;
         if !matches!(saved.first(), Some(Saved::Stale)) {
             return Ok(true);
         }

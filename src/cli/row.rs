@@ -66,7 +66,11 @@ impl Rows<'_> {
             occurrence: some(&send.occurrence),
             kind: send.kind.as_str(),
             mail: send.mail.clone(),
-            locale: Some(prepared.map_or(&send.locale, |prepared| &prepared.locale).clone()),
+            locale: Some(
+                prepared
+                    .map_or(&send.locale, |prepared| &prepared.locale)
+                    .clone(),
+            ),
             state: send.state.as_str(),
             due: send.due,
             zone: Some(send.zone.clone()),
@@ -104,7 +108,11 @@ impl Row {
 
     /// The order as people name it.
     pub fn order_shown(&self) -> String {
-        self.order_number.as_ref().or(self.order.as_ref()).cloned().unwrap_or_default()
+        self.order_number
+            .as_ref()
+            .or(self.order.as_ref())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// To whom, as people name them.
@@ -115,8 +123,13 @@ impl Row {
 
 /// An instant as its reader's clock shows it.
 pub fn local(instant: Timestamp, zone: Option<&str>) -> String {
-    let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
-    instant.to_zoned(zone).strftime("%a %Y-%m-%d %H:%M").to_string()
+    let zone = zone
+        .and_then(|zone| TimeZone::get(zone).ok())
+        .unwrap_or(TimeZone::UTC);
+    instant
+        .to_zoned(zone)
+        .strftime("%a %Y-%m-%d %H:%M")
+        .to_string()
 }
 
 /// State and reason in one cell.

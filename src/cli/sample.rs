@@ -37,8 +37,13 @@ enum Story {
 }
 
 impl Story {
-    const ALL: [Story; 5] =
-        [Story::Delivered, Story::PaidLater, Story::Slow, Story::Cancelled, Story::Refunded];
+    const ALL: [Story; 5] = [
+        Story::Delivered,
+        Story::PaidLater,
+        Story::Slow,
+        Story::Cancelled,
+        Story::Refunded,
+    ];
 }
 
 /// A send of a step, and the history at its moment.
@@ -56,9 +61,15 @@ pub struct Sample {
 /// The catalogue holds nothing to order, or no story leads there.
 pub fn find(catalog: &Catalog, steps: &[(String, String)], locale: &str) -> anyhow::Result<Sample> {
     let mut stopped = None;
-    for product in catalog.products.iter().filter(|product| !product.variants.is_empty()) {
+    for product in catalog
+        .products
+        .iter()
+        .filter(|product| !product.variants.is_empty())
+    {
         for story in Story::ALL {
-            let Some(sample) = live(catalog, product, story, steps, locale)? else { continue };
+            let Some(sample) = live(catalog, product, story, steps, locale)? else {
+                continue;
+            };
             if matches!(sample.send.state, SendState::Accepted { .. }) {
                 return Ok(sample);
             }
@@ -66,7 +77,10 @@ pub fn find(catalog: &Catalog, steps: &[(String, String)], locale: &str) -> anyh
         }
     }
     stopped.ok_or_else(|| {
-        let names: Vec<String> = steps.iter().map(|(sequence, step)| format!("{sequence}/{step}")).collect();
+        let names: Vec<String> = steps
+            .iter()
+            .map(|(sequence, step)| format!("{sequence}/{step}"))
+            .collect();
         misuse(format!(
             "no sample order leads to {}\nhint: --order N or --customer C shows it for a real one",
             names.join(", ")
@@ -84,11 +98,15 @@ fn live(
     let events = events(catalog, product, story, locale)?;
     let history = lived(catalog, &events, None);
     let is_meant = |send: &&Send| {
-        steps.iter().any(|(sequence, step)| send.sequence == *sequence && send.step == *step)
+        steps
+            .iter()
+            .any(|(sequence, step)| send.sequence == *sequence && send.step == *step)
     };
     let mut meant: Vec<&Send> = history.sends.iter().filter(is_meant).collect();
     meant.sort_by_key(|send| (!matches!(send.state, SendState::Accepted { .. }), send.at));
-    let Some(send) = meant.first().copied().cloned() else { return Ok(None) };
+    let Some(send) = meant.first().copied().cloned() else {
+        return Ok(None);
+    };
     let at = send.at;
     let history = lived(catalog, &events, Some(at));
     Ok(Some(Sample { history, send, at }))
@@ -97,7 +115,9 @@ fn live(
 /// Lives the events through, up to an instant or to the sample's end.
 fn lived(catalog: &Catalog, events: &[Event], until: Option<Timestamp>) -> History {
     let mut history = History::new(CustomerId(1));
-    let Some(first) = events.first() else { return history };
+    let Some(first) = events.first() else {
+        return history;
+    };
     let end = time::saturating_add(first.recorded, SignedDuration::from_hours(24 * LIVES_DAYS));
     let until = until.unwrap_or(end);
     let mut now = first.recorded;
@@ -115,10 +135,20 @@ fn lived(catalog: &Catalog, events: &[Event], until: Option<Timestamp>) -> Histo
 }
 
 /// The story's events, as a storefront would tell them.
-fn events(catalog: &Catalog, product: &Product, story: Story, locale: &str) -> anyhow::Result<Vec<Event>> {
+fn events(
+    catalog: &Catalog,
+    product: &Product,
+    story: Story,
+    locale: &str,
+) -> anyhow::Result<Vec<Event>> {
     let placed: Timestamp = PLACED.parse()?;
     let after = |hours: i64| time::saturating_add(placed, SignedDuration::from_hours(hours));
-    let shop = Shop { catalog, product, locale, placed };
+    let shop = Shop {
+        catalog,
+        product,
+        locale,
+        placed,
+    };
     let paid_at_once = story != Story::PaidLater;
     let mut told = vec![shop.event(
         "order.placed",
@@ -206,7 +236,10 @@ fn events(catalog: &Catalog, product: &Product, story: Story, locale: &str) -> a
             ));
         }
     }
-    told.iter().zip(1..).map(|(told, seq)| read(told, seq)).collect()
+    told.iter()
+        .zip(1..)
+        .map(|(told, seq)| read(told, seq))
+        .collect()
 }
 
 const ORDER: &str = "sample-1042";
@@ -357,7 +390,11 @@ fn read(told: &Value, seq: i64) -> anyhow::Result<Event> {
     if let Some(poison) = parsed.poison.first() {
         anyhow::bail!("the sample order is no order: {}", poison.because);
     }
-    let mut event = parsed.events.into_iter().next().ok_or_else(|| misuse("the sample is empty"))?;
+    let mut event = parsed
+        .events
+        .into_iter()
+        .next()
+        .ok_or_else(|| misuse("the sample is empty"))?;
     event.seq = EventSeq(seq);
     Ok(event)
 }

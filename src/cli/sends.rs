@@ -80,11 +80,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
 }
 
 /// The rows of one page, with the address of those that were not rendered yet.
-async fn rows(
-    open: &Open,
-    page: Vec<Owed>,
-    order: Option<&str>,
-) -> anyhow::Result<Vec<Row>> {
+async fn rows(open: &Open, page: Vec<Owed>, order: Option<&str>) -> anyhow::Result<Vec<Row>> {
     let page: Vec<_> = page
         .into_iter()
         .filter(|(_, _, send)| {
@@ -93,8 +89,11 @@ async fn rows(
             })
         })
         .collect();
-    let mut unknown: Vec<CustomerId> =
-        page.iter().filter(|(_, email, _)| email.is_none()).map(|(customer, ..)| *customer).collect();
+    let mut unknown: Vec<CustomerId> = page
+        .iter()
+        .filter(|(_, email, _)| email.is_none())
+        .map(|(customer, ..)| *customer)
+        .collect();
     unknown.sort_unstable();
     unknown.dedup();
     let histories: HashMap<CustomerId, History> = match unknown.is_empty() {
@@ -109,7 +108,10 @@ async fn rows(
     };
     let catalog = &open.live.catalog;
     let press = open.press();
-    let rows = Rows { catalog, press: Some(&press) };
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
     Ok(page
         .into_iter()
         .map(|(customer, email, send)| {
@@ -125,7 +127,9 @@ async fn rows(
 
 fn cells(row: &Row) -> Vec<String> {
     vec![
-        row.at.map(|at| row::local(at, row.zone.as_deref())).unwrap_or_default(),
+        row.at
+            .map(|at| row::local(at, row.zone.as_deref()))
+            .unwrap_or_default(),
         row.whom(),
         row.name(),
         row.order_shown(),

@@ -77,8 +77,18 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     }
     let mails_to = transport.to_string();
     // The port first: a second service on it must not touch anything.
-    let listener = if roles.intake || roles.web { Some(listen(&shop).await?) } else { None };
-    let Open { shop, store, live, links, clock } = shop.open_all(Access::Owner).await?;
+    let listener = if roles.intake || roles.web {
+        Some(listen(&shop).await?)
+    } else {
+        None
+    };
+    let Open {
+        shop,
+        store,
+        live,
+        links,
+        clock,
+    } = shop.open_all(Access::Owner).await?;
     let arming = key::arming(&store, &shop.config.arming_key_file).await?;
     let now = clock.now();
     let recovered = store.recover(now).await?;
@@ -90,7 +100,14 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         );
     }
     let is_rehearsal = clock.is_rehearsal();
-    let engine = Arc::new(Engine::new(store, transport, clock, shop.config.clone(), links, live));
+    let engine = Arc::new(Engine::new(
+        store,
+        transport,
+        clock,
+        shop.config.clone(),
+        links,
+        live,
+    ));
     if let key::Arming::Observing(because) = &arming {
         tracing::warn!(
             because,
@@ -101,10 +118,21 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let stop = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(stop.clone()));
     let address = match &listener {
-        Some(listener) => Some(listener.local_addr().context("the listening socket is of no use")?),
+        Some(listener) => Some(
+            listener
+                .local_addr()
+                .context("the listening socket is of no use")?,
+        ),
         None => None,
     };
-    ready(out, &shop, address, &mails_to, &arming, is_rehearsal.then_some(now))?;
+    ready(
+        out,
+        &shop,
+        address,
+        &mails_to,
+        &arming,
+        is_rehearsal.then_some(now),
+    )?;
     let door = listener.map(|listener| {
         let doors = web::serve(listener, Arc::clone(&engine), settings, stop.clone());
         let stop = stop.clone();
@@ -115,10 +143,18 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             ended
         })
     });
-    serve::run(Arc::clone(&engine), roles, Some(shop.folder.clone()), stop.clone()).await;
+    serve::run(
+        Arc::clone(&engine),
+        roles,
+        Some(shop.folder.clone()),
+        stop.clone(),
+    )
+    .await;
     stop.cancel();
     if let Some(door) = door {
-        door.await.context("the doors ended badly")?.map_err(|error| misuse(error.to_string()))?;
+        door.await
+            .context("the doors ended badly")?
+            .map_err(|error| misuse(error.to_string()))?;
     }
     signals.abort();
     match Arc::try_unwrap(engine) {
@@ -136,7 +172,9 @@ fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
     let Some(intake) = config.intake.as_ref().filter(|_| roles.intake) else {
         return Ok(web::Settings::default());
     };
-    config.ready_to_serve().map_err(|error| misuse(error.to_string()))?;
+    config
+        .ready_to_serve()
+        .map_err(|error| misuse(error.to_string()))?;
     if intake.unsigned && !config.http.listen.ip().to_canonical().is_loopback() {
         return Err(misuse(format!(
             "intake.events.unsigned: expected a loopback address, found {}\nhint: set http.listen to 127.0.0.1, or give intake.events.secrets",
@@ -166,7 +204,11 @@ fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
 async fn listen(shop: &Shop) -> anyhow::Result<TcpListener> {
     let address = shop.config.http.listen;
     TcpListener::bind(address).await.map_err(|source| {
-        EngineError::Io { what: format!("http.listen: cannot listen on {address}"), source }.into()
+        EngineError::Io {
+            what: format!("http.listen: cannot listen on {address}"),
+            source,
+        }
+        .into()
     })
 }
 

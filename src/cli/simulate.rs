@@ -38,15 +38,29 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             Err(bad) => {
                 poison += 1;
                 // Whoever closed standard error does not want to know.
-                let _ = writeln!(anstream::stderr(), "line {}: {}: {}", line.number, bad.reason, bad.because);
+                let _ = writeln!(
+                    anstream::stderr(),
+                    "line {}: {}: {}",
+                    line.number,
+                    bad.reason,
+                    bad.because
+                );
             }
         }
     }
     let count = events.len();
     let decided = simulate(&live.catalog, events, args.from, args.to);
-    let rows = Rows { catalog: &live.catalog, press: None };
+    let rows = Rows {
+        catalog: &live.catalog,
+        press: None,
+    };
     let mut table = out.table(&["when", "zone", "to", "mail", "order", "state", "why"]);
-    for Simulated { send, customer, email } in &decided {
+    for Simulated {
+        send,
+        customer,
+        email,
+    } in &decided
+    {
         let row = rows.of(send, *customer, email.clone());
         if out.is_json() {
             out.object(&row)?;
@@ -72,7 +86,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         }
         out.line(totals)?;
     }
-    Ok(if poison == 0 { Exit::Fine } else { Exit::Problems })
+    Ok(if poison == 0 {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 fn totals(decided: &[Simulated], events: usize, poison: u64) -> String {
@@ -83,7 +101,11 @@ fn totals(decided: &[Simulated], events: usize, poison: u64) -> String {
     for one in decided {
         *states.entry(one.send.state.as_str()).or_default() += 1;
     }
-    let mut text = format!("{events} events, {} sends to {} people", decided.len(), people.len());
+    let mut text = format!(
+        "{events} events, {} sends to {} people",
+        decided.len(),
+        people.len()
+    );
     for (state, count) in states {
         text.push_str(&format!(", {count} {state}"));
     }

@@ -47,15 +47,36 @@ pub async fn run(global: &Global, args: &Args, to: To, out: &mut Out) -> anyhow:
         To::Allow => (ConsentState::Subscribed, "unsuppress"),
     };
     let mut nonce = [0; 8];
-    getrandom::fill(&mut nonce).map_err(|_| super::out_of_reach("the system gives no random numbers"))?;
-    let id = format!("{word}/{}@{}-{:016x}", args.scope, now.as_millisecond(), u64::from_be_bytes(nonce));
-    let mut event =
-        consent_event(OPERATOR_SOURCE, id, address.as_typed(), state, &args.scope, now);
+    getrandom::fill(&mut nonce)
+        .map_err(|_| super::out_of_reach("the system gives no random numbers"))?;
+    let id = format!(
+        "{word}/{}@{}-{:016x}",
+        args.scope,
+        now.as_millisecond(),
+        u64::from_be_bytes(nonce)
+    );
+    let mut event = consent_event(
+        OPERATOR_SOURCE,
+        id,
+        address.as_typed(),
+        state,
+        &args.scope,
+        now,
+    );
     let body = Arc::make_mut(&mut event.body);
     if let Some(consent) = &mut body.consent {
         consent.source = format!("operator: {}", args.reason.trim());
     }
-    store.accept(vec![Incoming { event, transport: None }], Vec::new(), now).await?;
+    store
+        .accept(
+            vec![Incoming {
+                event,
+                transport: None,
+            }],
+            Vec::new(),
+            now,
+        )
+        .await?;
     store.close().await;
     if out.is_json() {
         out.object(&serde_json::json!({
@@ -68,7 +89,11 @@ pub async fn run(global: &Global, args: &Args, to: To, out: &mut Out) -> anyhow:
             To::Stop => "is not mailed any more",
             To::Allow => "may be mailed again",
         };
-        out.line(format_args!("{} {what}: {}", address.as_typed(), args.scope))?;
+        out.line(format_args!(
+            "{} {what}: {}",
+            address.as_typed(),
+            args.scope
+        ))?;
     }
     Ok(Exit::Fine)
 }

@@ -107,23 +107,31 @@ async fn walked(
     } else {
         show(&all, args.days, out)?;
     }
-    Ok(if unreadable == 0 { Exit::Fine } else { Exit::Problems })
+    Ok(if unreadable == 0 {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 fn is_wanted(row: &Row, args: &Args) -> bool {
-    args.sequence.as_ref().is_none_or(|wanted| row.sequence == *wanted)
+    args.sequence
+        .as_ref()
+        .is_none_or(|wanted| row.sequence == *wanted)
         && args.kind.is_none_or(|wanted| row.kind == wanted.as_str())
-        && args
-            .order
-            .as_deref()
-            .is_none_or(|wanted| is_of_order(row.order.as_deref(), row.order_number.as_deref(), wanted))
+        && args.order.as_deref().is_none_or(|wanted| {
+            is_of_order(row.order.as_deref(), row.order_number.as_deref(), wanted)
+        })
 }
 
 /// What one person will get. Skips are decisions, not mail.
 fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -> Vec<Upcoming> {
     let catalog = &open.live.catalog;
     let press = open.press();
-    let rows = Rows { catalog, press: Some(&press) };
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
     let addressees = Addressees::new(catalog, history, now);
     walk::forecast(catalog, history, now, until)
         .into_iter()
@@ -147,7 +155,10 @@ fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -
                 row.state = PLANNED;
                 row.attempts = 0;
             }
-            Upcoming { row, depends_on: one.depends_on }
+            Upcoming {
+                row,
+                depends_on: one.depends_on,
+            }
         })
         .collect()
 }
@@ -161,7 +172,10 @@ fn goes(row: &Row) -> Timestamp {
 async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyhow::Result<Exit> {
     let catalog = &open.live.catalog;
     let press = open.press();
-    let rows = Rows { catalog, press: Some(&press) };
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
     let only = match &args.customer {
         Some(customer) => Some(open.people(customer).await?),
         None => None,
@@ -173,10 +187,17 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
         let Some(last) = page.last() else { break };
         after = Some((last.wake_at, last.customer));
         for foreseen in page {
-            if only.as_ref().is_some_and(|people| !people.contains(&foreseen.customer)) {
+            if only
+                .as_ref()
+                .is_some_and(|people| !people.contains(&foreseen.customer))
+            {
                 continue;
             }
-            for outlook in foreseen.outlook.iter().filter(|outlook| outlook.go <= until) {
+            for outlook in foreseen
+                .outlook
+                .iter()
+                .filter(|outlook| outlook.go <= until)
+            {
                 let row = of_outlook(&rows, foreseen.customer, outlook);
                 if !is_wanted(&row, args) {
                     continue;
@@ -204,11 +225,7 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
 }
 
 /// The row of a stored outlook. It knows no person: whom it concerns is a number.
-fn of_outlook(
-    rows: &Rows<'_>,
-    customer: CustomerId,
-    outlook: &Outlook,
-) -> Row {
+fn of_outlook(rows: &Rows<'_>, customer: CustomerId, outlook: &Outlook) -> Row {
     let id = SendId::derive(outlook.enrolment, &outlook.step, &outlook.occurrence);
     Row {
         id: id.to_string(),
@@ -235,8 +252,15 @@ fn of_outlook(
 
 fn show(all: &[Upcoming], days: u32, out: &mut Out) -> anyhow::Result<()> {
     if !all.is_empty() {
-        let mut table =
-            out.table(&["when", "zone", "to", "mail", "order", "state", "what may still stop it"]);
+        let mut table = out.table(&[
+            "when",
+            "zone",
+            "to",
+            "mail",
+            "order",
+            "state",
+            "what may still stop it",
+        ]);
         for Upcoming { row, depends_on } in all {
             table.add_row(vec![
                 row::local(goes(row), row.zone.as_deref()),
@@ -250,5 +274,8 @@ fn show(all: &[Upcoming], days: u32, out: &mut Out) -> anyhow::Result<()> {
         }
         out.show(&table)?;
     }
-    out.line(format_args!("{} mails in the next {days} days, if no news comes", all.len()))
+    out.line(format_args!(
+        "{} mails in the next {days} days, if no news comes",
+        all.len()
+    ))
 }

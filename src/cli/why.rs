@@ -23,8 +23,24 @@ use serde_json::{Map, Value};
 const AHEAD_DAYS: i64 = 400;
 /// The fields of a send, for what is none.
 const FIELDS: [&str; 19] = [
-    "id", "message_id", "customer", "email", "order", "order_number", "sequence", "step",
-    "occurrence", "kind", "mail", "locale", "state", "due", "zone", "at", "attempts", "reason",
+    "id",
+    "message_id",
+    "customer",
+    "email",
+    "order",
+    "order_number",
+    "sequence",
+    "step",
+    "occurrence",
+    "kind",
+    "mail",
+    "locale",
+    "state",
+    "due",
+    "zone",
+    "at",
+    "attempts",
+    "reason",
     "because",
 ];
 
@@ -70,7 +86,10 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let open = Shop::open(global)?.open_all(Access::Reader).await?;
     let now = open.clock.now();
     let Some((sequence, step)) = args.step.split_once('/') else {
-        return Err(misuse(format!("expected SEQUENCE/STEP, found `{}`", args.step)));
+        return Err(misuse(format!(
+            "expected SEQUENCE/STEP, found `{}`",
+            args.step
+        )));
     };
     let mut told = 0_usize;
     for customer in open.people(&args.customer).await? {
@@ -98,7 +117,10 @@ fn explain(
 ) -> anyhow::Result<Vec<Explanation>> {
     let catalog = &open.live.catalog;
     let press = open.press();
-    let rows = Rows { catalog, press: Some(&press) };
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
     let addressees = Addressees::new(catalog, history, now);
     let is_meant = |send: &Send| {
         send.sequence == sequence
@@ -126,7 +148,10 @@ fn explain(
             continue;
         }
         let mut row = rows.of(send, history.customer, email(send));
-        let goes = matches!(send.state, SendState::Accepted { .. } | SendState::Queued { .. });
+        let goes = matches!(
+            send.state,
+            SendState::Accepted { .. } | SendState::Queued { .. }
+        );
         if goes {
             row.state = PLANNED;
             row.attempts = 0;
@@ -141,13 +166,19 @@ fn explain(
     if !all.is_empty() {
         return Ok(all);
     }
-    let Some((sequence, step)) =
-        catalog.sequence(sequence).and_then(|found| Some((found, found.step(step)?)))
+    let Some((sequence, step)) = catalog
+        .sequence(sequence)
+        .and_then(|found| Some((found, found.step(step)?)))
     else {
         let known: Vec<String> = catalog
             .sequences
             .iter()
-            .flat_map(|sequence| sequence.steps.iter().map(|step| format!("{}/{}", sequence.id, step.id)))
+            .flat_map(|sequence| {
+                sequence
+                    .steps
+                    .iter()
+                    .map(|step| format!("{}/{}", sequence.id, step.id))
+            })
             .collect();
         return Err(misuse(format!(
             "no step is called `{sequence}/{step}`\nhint: there are {}",
@@ -163,8 +194,10 @@ fn explain(
         None => None,
     };
     let absence = explain::absence(catalog, history, sequence, step, key, now);
-    let mut send: Map<String, Value> =
-        FIELDS.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    let mut send: Map<String, Value> = FIELDS
+        .iter()
+        .map(|name| ((*name).to_owned(), Value::Null))
+        .collect();
     for (name, value) in [
         ("customer", history.customer.to_string()),
         ("sequence", sequence.id.clone()),
@@ -222,8 +255,12 @@ fn needed(send: &Send, depends_on: &[String]) -> Option<String> {
         Some(reason) if stays || !matches!(send.state, SendState::Accepted { .. }) => {
             Some(asked_by(reason))
         }
-        _ => (!depends_on.is_empty())
-            .then(|| format!("it would not go, or go at another time, by: {}", depends_on.join("; "))),
+        _ => (!depends_on.is_empty()).then(|| {
+            format!(
+                "it would not go, or go at another time, by: {}",
+                depends_on.join("; ")
+            )
+        }),
     }
 }
 
@@ -332,7 +369,10 @@ fn show(explanation: &Explanation, out: &mut Out) -> anyhow::Result<()> {
     let rule = &explanation.rule;
     if !rule.file.is_empty() {
         let version: String = rule.version.chars().take(12).collect();
-        out.line(format_args!("  {:9}{}:{}:{} (files {version})", "rule", rule.file, rule.line, rule.column))?;
+        out.line(format_args!(
+            "  {:9}{}:{}:{} (files {version})",
+            "rule", rule.file, rule.line, rule.column
+        ))?;
     }
     if let Some(needed) = &explanation.needed {
         out.line(format_args!("  {:9}{needed}", "needed"))?;
@@ -357,7 +397,11 @@ mod tests {
         // The row itself is checked in `row`; here, that none was forgotten.
         assert_eq!(FIELDS.len(), 19);
         assert!(FIELDS.contains(&"message_id") && FIELDS.contains(&"because"));
-        let asks = asked_by(&Reason::NotEarned { kind: Kind::Review, earned: 1, needed: 2 });
+        let asks = asked_by(&Reason::NotEarned {
+            kind: Kind::Review,
+            earned: 1,
+            needed: 2,
+        });
         assert!(asks.starts_with("1 more helpful"), "{asks}");
     }
 }
