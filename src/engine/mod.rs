@@ -7,6 +7,7 @@
 
 mod circuit;
 pub mod consent;
+pub mod health;
 pub mod intake;
 pub mod mailer;
 pub mod outcome;
@@ -14,6 +15,10 @@ pub mod preview;
 pub mod reload;
 pub mod scheduler;
 pub mod serve;
+
+pub use crate::store::Counts;
+pub use health::{Check, Health};
+pub use intake::Totals;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -70,7 +75,11 @@ impl std::fmt::Debug for Witness {
 #[derive(Debug, Clone)]
 pub enum Told {
     /// A send reached a new state. The subject is there where it was rendered.
-    Send { send: Box<crate::model::send::Send>, to: Option<String>, subject: Option<String> },
+    Send {
+        send: Box<crate::model::send::Send>,
+        to: Option<String>,
+        subject: Option<String>,
+    },
 }
 
 /// What may go wrong in the engine itself; outcomes are not errors.

@@ -148,7 +148,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
     })
 }
 
-fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Diagnostic>) -> Option<T> {
+fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Box<Diagnostic>>) -> Option<T> {
     result.map_err(|problem| sheet.report(problem)).ok()
 }
 
@@ -282,7 +282,7 @@ fn hours(section: &Section<'_, '_>) -> Option<Hours> {
 }
 
 /// `Mon-Sat`, `Mon, Wed, Fri`, `Sat-Mon`.
-fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Diagnostic> {
+fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Box<Diagnostic>> {
     let index = |name: &str| {
         WEEK.iter()
             .position(|(day, _)| day.eq_ignore_ascii_case(name.trim()))
@@ -313,7 +313,7 @@ fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Diagn
         .collect())
 }
 
-fn kind(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Kind, Diagnostic> {
+fn kind(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Kind, Box<Diagnostic>> {
     let words = Kind::ALL.map(Kind::as_str);
     one_of(sheet, text, "a kind of mail", &words, |text| {
         text.parse().ok()
@@ -346,7 +346,8 @@ fn limits(section: &Section<'_, '_>) -> Limits {
                         text.span.clone(),
                         "asks are counted in calendar days",
                     )
-                    .help("write \"30d\" or \"4w\"")),
+                    .help("write \"30d\" or \"4w\"")
+                    .into()),
             }
         });
         Some(AskLimit {
@@ -499,14 +500,23 @@ fn consent_row(row: &Section<'_, '_>) -> BTreeMap<Kind, ConsentRule> {
     rules
 }
 
+/// Who signs mails.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    pub(crate) by_id: BTreeMap<String, Sender>,
+    /// All ids, also of people of whom something is wrong.
+    pub(crate) ids: Vec<String>,
+}
+
 /// Reads `people.toml`.
-pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> BTreeMap<String, Sender> {
+pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
     let root = Section::root(sheet, document);
-    let mut found = BTreeMap::new();
+    let mut found = People::default();
     for key in root.keys() {
         let Some(mut section) = root.table(&key.value) else {
             continue;
         };
+        found.ids.push(key.value.clone());
         section.what = format!("[{}]", key.value.escape_debug());
         section.only(&["name", "email", "reply_to"], &[]);
         let name = section.need("name", "\"Aya Tanaka\"");
@@ -514,7 +524,7 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> BTreeMap<S
         let mail = mail.and_then(|text| reported(sheet, address(sheet, &text)));
         let reply_to = section.parsed("reply_to", address);
         if let (Some(name), Some(email)) = (name, mail) {
-            found.insert(
+            found.by_id.insert(
                 key.value.clone(),
                 Sender {
                     id: key.value,

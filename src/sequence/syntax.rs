@@ -14,6 +14,24 @@ use toml_edit::{Document, Item, TableLike, Value};
 /// Longest list that a file may hold.
 pub const MAX_LIST: usize = 10_000;
 
+/// Words that people write for keys of ours, from other tools and by sound.
+const SYNONYMS: [(&str, &str); 14] = [
+    ("until", "unless"),
+    ("untill", "unless"),
+    ("if", "when"),
+    ("condition", "when"),
+    ("delay", "after"),
+    ("wait", "after"),
+    ("time", "at"),
+    ("cron", "slot"),
+    ("template", "mail"),
+    ("email", "mail"),
+    ("steps", "step"),
+    ("trigger", "start"),
+    ("sender", "from"),
+    ("timezone", "zone"),
+];
+
 /// A value and where it stands in its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spanned<T> {
@@ -65,8 +83,8 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    pub(crate) fn report(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
+    pub(crate) fn report(&self, problem: impl Into<Box<Diagnostic>>) {
+        self.found.borrow_mut().push(*problem.into());
     }
 
     /// A problem of this file, to be completed and reported.
@@ -182,7 +200,11 @@ impl<'s, 'd> Section<'s, 'd> {
             let mut problem =
                 self.sheet
                     .problem("E104", key.span, format!("unknown key \"{name}\""));
-            match nearest(&key.value, known.iter().copied()) {
+            let meant = SYNONYMS
+                .iter()
+                .find(|(word, meant)| *word == key.value && known.contains(meant))
+                .map(|(_, meant)| *meant);
+            match meant.or_else(|| nearest(&key.value, known.iter().copied())) {
                 Some(near) => problem = problem.label(format!("did you mean `{near}`?")),
                 None => {
                     problem = problem.help(format!("{} has {}", self.what, known.join(", ")));
@@ -253,6 +275,13 @@ impl<'s, 'd> Section<'s, 'd> {
                 None
             }
         }
+    }
+
+    /// A text, if the key is there and is one; nothing is reported.
+    pub(crate) fn peek(&self, key: &str) -> Option<Spanned<String>> {
+        let (item, span) = self.item(key)?;
+        item.as_str()
+            .map(|text| Spanned::new(text.to_owned(), span))
     }
 
     /// A text that must be there and say something.
@@ -400,7 +429,7 @@ impl<'s, 'd> Section<'s, 'd> {
     pub(crate) fn parsed<T>(
         &self,
         key: &str,
-        read: impl FnOnce(&Sheet<'_>, &Spanned<String>) -> Result<T, Diagnostic>,
+        read: impl FnOnce(&Sheet<'_>, &Spanned<String>) -> Result<T, Box<Diagnostic>>,
     ) -> Option<Spanned<T>> {
         let text = self.text(key)?;
         match read(self.sheet, &text) {
@@ -423,7 +452,7 @@ pub(crate) fn length(
     sheet: &Sheet<'_>,
     text: &Spanned<String>,
     part: &str,
-) -> Result<Length, Diagnostic> {
+) -> Result<Length, Box<Diagnostic>> {
     let wrong = |bad: BadLength| {
         let problem = sheet.problem(
             "E112",
@@ -440,11 +469,11 @@ pub(crate) fn length(
             BadLength::Long => problem.help(bad.to_string()),
         }
     };
-    part.parse().map_err(wrong)
+    part.parse().map_err(|bad| Box::new(wrong(bad)))
 }
 
 /// Reads a time of day, `10:00`.
-pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Diagnostic> {
+pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Box<Diagnostic>> {
     let parts = text.value.split_once(':').filter(|(hour, minute)| {
         (1..=2).contains(&hour.len())
             && minute.len() == 2
@@ -460,11 +489,15 @@ pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Di
                     format!("\"{}\" is not a time of day", text.value.escape_debug()),
                 )
                 .help("write hours and minutes, on 24 hours: \"08:30\", \"21:00\"")
+                .into()
         })
 }
 
 /// Reads an address that mail can be tried on.
-pub(crate) fn address(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<String, Diagnostic> {
+pub(crate) fn address(
+    sheet: &Sheet<'_>,
+    text: &Spanned<String>,
+) -> Result<String, Box<Diagnostic>> {
     Address::parse(&text.value)
         .map(|address| address.as_typed().to_owned())
         .map_err(|bad| {
@@ -474,6 +507,7 @@ pub(crate) fn address(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Strin
                 format!("this is no mail address: {bad}"),
             )
         })
+        .map_err(Box::new)
 }
 
 /// Reads one of a set of words.
@@ -483,7 +517,7 @@ pub(crate) fn one_of<T>(
     what: &str,
     words: &[&str],
     read: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, Diagnostic> {
+) -> Result<T, Box<Diagnostic>> {
     read(&text.value).ok_or_else(|| {
         let problem = sheet.problem(
             "E105",
@@ -494,5 +528,6 @@ pub(crate) fn one_of<T>(
             Some(near) => problem.help(format!("did you mean \"{near}\"?")),
             None => problem.help(format!("there are {}", words.join(", "))),
         }
+        .into()
     })
 }

@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod guards;
+mod harness;
 mod people;
 mod plan;
+mod shop;
+mod store;
 mod story;
 mod timeline;
+mod twin;
+mod web;
