@@ -28,7 +28,7 @@ pub use accept::{Accepted, Incoming, Poison};
 pub use claims::{Claim, Recovered};
 pub use db::Db;
 pub use error::{Corrupt, StoreError};
-pub use lists::{Counts, Foreseen, SendFilter, Who};
+pub use lists::{Counts, Foreseen, Listed, SendFilter, Who};
 pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
 pub use quarantine::Quarantined;
