@@ -44,6 +44,19 @@ impl History {
         self.sends.iter().find(|send| send.id == id)
     }
 
+    /// Takes in everything of a person who turned out to be this one.
+    pub fn absorb(&mut self, other: History) {
+        self.absorbed.push(other.customer);
+        self.absorbed.extend(other.absorbed);
+        self.version = self.version.max(other.version) + 1;
+        self.events.extend(other.events);
+        self.events.sort_by_key(|event| event.seq);
+        self.enrolments.extend(other.enrolments);
+        self.sends.extend(other.sends);
+        self.considered_at = self.considered_at.min(other.considered_at);
+        self.erased |= other.erased;
+    }
+
     /// The enrolment with this id.
     pub fn enrolment(&self, id: EnrolmentId) -> Option<&Enrolment> {
         self.enrolments.iter().find(|enrolment| enrolment.id == id)

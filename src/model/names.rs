@@ -5,6 +5,7 @@
 use super::time::{TimeZone, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The type of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -340,6 +341,8 @@ pub struct Names {
     pub owned: BTreeSet<String>,
     /// Families, SKUs and product ids that the person ever bought.
     pub bought: BTreeSet<String>,
+    /// Families, SKUs and product ids known to be out of stock.
+    pub out_of_stock: Arc<BTreeSet<String>>,
     /// `sequence/step` of every send that went out to the person.
     pub sent: BTreeSet<String>,
     pub now: Timestamp,

@@ -3,7 +3,8 @@
 
 use super::money::Money;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One variant of a product as the feed or an event gives it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +104,9 @@ pub struct Products {
     by_id: BTreeMap<String, Product>,
     sku_to_id: BTreeMap<String, String>,
     families: Vec<Family>,
+    /// Families, SKUs and product ids known to be out of stock; kept, because every
+    /// condition may ask.
+    out_of_stock: Arc<BTreeSet<String>>,
 }
 
 impl Products {
@@ -115,7 +119,33 @@ impl Products {
         for product in products {
             all.put(product);
         }
+        all.take_stock();
         all
+    }
+
+    fn take_stock(&mut self) {
+        let mut out = BTreeSet::new();
+        for product in self.by_id.values() {
+            let skus = product
+                .variants
+                .iter()
+                .filter_map(|variant| variant.sku.as_deref());
+            out.extend(skus.filter(|sku| !self.in_stock(sku)).map(str::to_owned));
+            if !self.in_stock(&product.product_id) {
+                out.insert(product.product_id.clone());
+            }
+        }
+        let families = self
+            .families
+            .iter()
+            .filter(|family| !self.in_stock(&family.id));
+        out.extend(families.map(|family| family.id.clone()));
+        self.out_of_stock = Arc::new(out);
+    }
+
+    /// Families, SKUs and product ids that are known to be out of stock.
+    pub fn out_of_stock(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.out_of_stock)
     }
 
     fn put(&mut self, product: Product) {
@@ -194,6 +224,7 @@ impl Products {
             }
         }
         self.put(product);
+        self.take_stock();
     }
 
     /// A product by its id.

@@ -8,13 +8,16 @@ use crate::model::ids::EnrolmentId;
 use crate::model::kind::Kind;
 use crate::model::names::Names;
 use crate::model::send::SendState;
-use crate::model::time::{self, TimeZone, Timestamp};
+use crate::model::time::{self, Length, TimeZone, Timestamp};
 use crate::sequence::catalog::{Anchor, Per, Sequence};
 use crate::state::{Fact, Line, Order, Subject};
 
 /// Learnt within this many hours, a fact anchors when it happened; later, the anchor
 /// shifts so that the first step is not in the past (A5).
 pub const PROMPT_HOURS: i64 = 48;
+
+/// Days by which a shifted anchor is moved on to meet `at` or `slot`, at most.
+const MAX_SHIFT_DAYS: usize = 8;
 
 /// Opens and joins enrolments for every fact that no plan has considered.
 pub fn open(mind: &mut Mind) {
@@ -356,15 +359,26 @@ fn anchor(sequence: &Sequence, fact: &Fact, zone: &TimeZone) -> Timestamp {
     if fact.learnt <= time::saturating_add(fact.time, prompt) {
         return fact.time;
     }
-    let first = sequence
-        .steps
-        .iter()
-        .filter(|step| step.anchor == Anchor::Start)
-        .map(|step| step.length.after(fact.time, zone))
-        .min()
-        .unwrap_or(fact.time);
-    if first >= fact.learnt {
+    let first = |anchor: Timestamp| {
+        sequence
+            .steps
+            .iter()
+            .filter(|step| step.anchor == Anchor::Start)
+            .map(|step| timing::due(step, anchor, zone))
+            .min()
+            .unwrap_or(anchor)
+    };
+    let due = first(fact.time);
+    if due >= fact.learnt {
         return fact.time;
     }
-    time::saturating_add(fact.time, fact.learnt.duration_since(first))
+    let mut anchor = time::saturating_add(fact.time, fact.learnt.duration_since(due));
+    // `at` and `slot` may still fall before the moment of learning that day.
+    for _ in 0..MAX_SHIFT_DAYS {
+        if first(anchor) >= fact.learnt {
+            break;
+        }
+        anchor = Length::Days(1).after(anchor, zone);
+    }
+    anchor
 }

@@ -2,9 +2,8 @@
 //! Queued mail counts as accepted when it is due; relay weather is not promised.
 
 use super::{Clearance, clear, plan};
-use crate::model::enrolment::EnrolmentState;
 use crate::model::history::History;
-use crate::model::send::{Send, SendState};
+use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::{Anchor, Catalog};
 
@@ -91,12 +90,18 @@ fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
     let mut changed = false;
     for mut send in due {
         let (state, reason) = match clear(catalog, history, &send, now) {
-            Clearance::Go(_) => (
-                SendState::Accepted {
-                    reply: "foreseen".into(),
-                },
-                send.reason.take(),
-            ),
+            Clearance::Go(ready) => {
+                send.prepared = Some(Prepared {
+                    hash: String::new(),
+                    version: catalog.version.clone(),
+                    date: now,
+                    to: ready.to.as_typed().to_owned(),
+                    locale: ready.locales.first().cloned().unwrap_or_default(),
+                    values: serde_json::Value::Null,
+                });
+                let reply = "foreseen".into();
+                (SendState::Accepted { reply }, send.reason.take())
+            }
             Clearance::Skip(reason) if send.doubts > 0 => (SendState::Unknown, Some(reason)),
             Clearance::Skip(reason) => (SendState::Skipped, Some(reason)),
             Clearance::Hold(reason) => (SendState::Held { since: now }, Some(reason)),
@@ -158,14 +163,4 @@ pub fn depends_on(catalog: &Catalog, send: &Send) -> Vec<String> {
         all.push("help must have been sent first ([earn])".into());
     }
     all
-}
-
-/// Whether anything may still happen to a person by itself.
-pub fn is_open(history: &History) -> bool {
-    history.enrolments.iter().any(|enrolment| {
-        matches!(
-            enrolment.state,
-            EnrolmentState::Active | EnrolmentState::Paused { .. }
-        )
-    }) || history.sends.iter().any(|send| !send.state.is_terminal())
 }

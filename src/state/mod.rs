@@ -2,7 +2,22 @@
 //! tickets and consent as they stand at an instant, whatever the order in which
 //! the facts arrived and however often (`docs/events.md`, rules 5–28).
 //!
-//! Pure: the same events, policy, catalogue and instant give the same state.
+//! Pure: the same events, policy, catalogue and instant give the same state. Read on in
+//! the order of thought: [`telling`] (rows to facts), [`orders`] (which orders, which
+//! fact concerns which), [`parcels`], [`people`], [`lines`], [`delivery`], [`assemble`]
+//! (all of it as [`State`]), [`derived`] (the list of facts), [`names`].
+
+mod assemble;
+mod consent;
+mod delivery;
+mod derived;
+mod lines;
+mod names;
+mod orders;
+mod parcels;
+mod people;
+mod telling;
+mod zones;
 
 use crate::model::email::Address;
 use crate::model::event::{
@@ -11,7 +26,6 @@ use crate::model::event::{
 use crate::model::history::History;
 use crate::model::ids::EventSeq;
 use crate::model::kind::Scope;
-use crate::model::names::Names;
 use crate::model::policy::Policy;
 use crate::model::product::Products;
 use crate::model::time::{TimeZone, Timestamp};
@@ -183,8 +197,9 @@ pub struct Subject {
 /// occur in a history; facts that happen by themselves (assumed deliveries) do at
 /// their instant.
 pub fn fold(policy: &Policy, products: &Products, history: &History, now: Timestamp) -> State {
-    let _ = (policy, products, history, now);
-    todo!()
+    let mut state = assemble::assemble(policy, products, history, history.events.iter(), now);
+    derived::mark_fresh(policy, products, history, &mut state);
+    state
 }
 
 impl State {
@@ -207,20 +222,6 @@ impl State {
             .shipments
             .iter()
             .find(|s| s.ids.iter().any(|had| had == id))
-    }
-
-    /// The values of the names for one subject. `history` gives what was sent and the
-    /// payload of the subject's event.
-    pub fn names(
-        &self,
-        policy: &Policy,
-        products: &Products,
-        history: &History,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Names {
-        let _ = (policy, products, history, subject, now);
-        todo!()
     }
 }
 

@@ -1,0 +1,217 @@
+//! The planner in virtual time over a file of events: what would have gone out, had
+//! they come in as recorded. Nothing is stored, so people get numbers of their own.
+
+use super::walk;
+use crate::ingest::identity::{Directory, Placement};
+use crate::model::event::{Event, EventKind};
+use crate::model::history::History;
+use crate::model::ids::{CustomerId, EventSeq};
+use crate::model::send::Send;
+use crate::model::time::{self, Timestamp};
+use crate::sequence::catalog::Catalog;
+use crate::state;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// How long after the last event a simulation without an end runs, in days.
+pub const RUN_ON_DAYS: i64 = 400;
+
+/// A send that was decided in the period.
+#[derive(Debug, Clone)]
+pub struct Simulated {
+    pub send: Send,
+    pub customer: CustomerId,
+    /// Where it went, or would have gone.
+    pub email: Option<String>,
+}
+
+/// Everything that is decided from `from` to `to`, skipped sends too, by instant of
+/// decision. Events count as learnt at their `recorded` instant; those before `from`
+/// are history that was lived through. Without `to`, the simulation runs on for
+/// [`RUN_ON_DAYS`] after the last event.
+pub fn simulate(
+    catalog: &Catalog,
+    mut events: Vec<Event>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Vec<Simulated> {
+    events.sort_by_key(|event| event.recorded);
+    let run_on = jiff::SignedDuration::from_hours(24 * RUN_ON_DAYS);
+    let last = events
+        .last()
+        .map_or(Timestamp::UNIX_EPOCH, |event| event.recorded);
+    let to = to.unwrap_or_else(|| time::saturating_add(last, run_on));
+    let mut world = World::new(catalog.clone());
+    for event in events {
+        if event.recorded > to {
+            break;
+        }
+        world.arrive(event);
+    }
+    world.run_to(to);
+    world.decided(from.unwrap_or(Timestamp::MIN), to)
+}
+
+/// People and their histories, each at the last instant at which anything happened.
+struct World {
+    catalog: Catalog,
+    directory: Directory,
+    people: BTreeMap<CustomerId, Person>,
+    /// Events that wait for somebody to turn up.
+    parked: HashMap<EventSeq, Event>,
+    /// The newest order version told under a fact's name.
+    told: HashMap<(String, String), Option<Timestamp>>,
+    next_seq: i64,
+}
+
+struct Person {
+    history: History,
+    wake_at: Option<Timestamp>,
+}
+
+impl World {
+    fn new(catalog: Catalog) -> Self {
+        World {
+            catalog,
+            directory: Directory::default(),
+            people: BTreeMap::new(),
+            parked: HashMap::new(),
+            told: HashMap::new(),
+            next_seq: 1,
+        }
+    }
+
+    /// One event comes in: what happened to its people before is lived through first.
+    fn arrive(&mut self, mut event: Event) {
+        if !self.is_news(&event) {
+            return;
+        }
+        let now = event.recorded;
+        event.seq = EventSeq(self.next_seq);
+        self.next_seq += 1;
+        if let Some(product) = event.body.product.clone()
+            && event.kind == EventKind::ProductUpdated
+        {
+            self.run_to(now);
+            let mut products = (*self.catalog.products).clone();
+            products.update(&product);
+            self.catalog.products = Arc::new(products);
+            return;
+        }
+        let seq = event.seq;
+        let placed = self.directory.place(&event);
+        self.parked.insert(seq, event);
+        for (from, into) in placed.merges {
+            self.merge(from, into, now);
+        }
+        let mut touched = Vec::new();
+        for (seq, placement) in placed.placements {
+            let Placement::Customer(customer) = placement else {
+                continue;
+            };
+            let Some(event) = self.parked.remove(&seq) else {
+                continue;
+            };
+            self.live(customer, just_before(now));
+            let person = self.people.entry(customer).or_insert_with(|| Person {
+                history: History::new(customer),
+                wake_at: None,
+            });
+            person.history.events.push(event);
+            person.history.version += 1;
+            touched.push(customer);
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        for customer in touched {
+            if let Some(person) = self.people.get_mut(&customer) {
+                person.wake_at = Some(now);
+            }
+            self.live(customer, now);
+        }
+    }
+
+    /// Whether an event says anything new: the name of its fact is new, or the order in
+    /// it is newer than what was told under that name.
+    fn is_news(&mut self, event: &Event) -> bool {
+        let version = event.body.order.as_ref().map(|order| order.version);
+        match self.told.get_mut(&(event.source.clone(), event.id.clone())) {
+            None => {
+                self.told
+                    .insert((event.source.clone(), event.id.clone()), version);
+                true
+            }
+            Some(known) if version > *known => {
+                *known = version;
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    fn merge(&mut self, from: CustomerId, into: CustomerId, now: Timestamp) {
+        for customer in [from, into] {
+            self.live(customer, just_before(now));
+        }
+        let Some(absorbed) = self.people.remove(&from) else {
+            return;
+        };
+        let person = self.people.entry(into).or_insert_with(|| Person {
+            history: History::new(into),
+            wake_at: None,
+        });
+        person.history.absorb(absorbed.history);
+        person.wake_at = Some(now);
+    }
+
+    /// Lives one person's time through until `until`.
+    fn live(&mut self, customer: CustomerId, until: Timestamp) {
+        let Some(person) = self.people.get_mut(&customer) else {
+            return;
+        };
+        if let Some(at) = person.wake_at.filter(|at| *at <= until) {
+            person.wake_at = walk::live(&self.catalog, &mut person.history, at, until);
+        }
+    }
+
+    fn run_to(&mut self, until: Timestamp) {
+        let people: Vec<CustomerId> = self.people.keys().copied().collect();
+        for customer in people {
+            self.live(customer, until);
+        }
+    }
+
+    fn decided(&self, from: Timestamp, to: Timestamp) -> Vec<Simulated> {
+        let mut all: Vec<Simulated> = self
+            .people
+            .values()
+            .flat_map(|person| {
+                let policy = &self.catalog.policy;
+                let state = state::fold(policy, &self.catalog.products, &person.history, to);
+                let address = state.person.email.map(|email| email.as_typed().to_owned());
+                person
+                    .history
+                    .sends
+                    .iter()
+                    .filter(move |send| send.at >= from && send.at <= to)
+                    .map(move |send| Simulated {
+                        send: send.clone(),
+                        customer: person.history.customer,
+                        email: send
+                            .prepared
+                            .as_ref()
+                            .map(|p| p.to.clone())
+                            .or_else(|| address.clone()),
+                    })
+            })
+            .collect();
+        all.sort_by(|a, b| {
+            (a.send.at, a.send.due, a.send.id).cmp(&(b.send.at, b.send.due, b.send.id))
+        });
+        all
+    }
+}
+
+fn just_before(instant: Timestamp) -> Timestamp {
+    time::saturating_add(instant, jiff::SignedDuration::from_millis(-1))
+}

@@ -1,0 +1,6 @@
+//! The rules of planning, told as stories and held against the trace of sends.
+
+mod limits;
+mod parcels;
+mod people;
+mod series;
