@@ -12,7 +12,7 @@ pub mod decision;
 mod enrol;
 mod exit;
 mod permit;
-//SIM pub mod simulate;
+pub mod simulate;
 mod step;
 mod subject;
 mod timing;

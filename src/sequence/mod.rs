@@ -1,7 +1,201 @@
 //! The authoring language: text to [`catalog::Catalog`], with every problem named.
+//! Files come as paths and texts; nothing here opens one.
 
 pub mod catalog;
+mod compile;
 pub mod condition;
+mod feed;
+mod policy;
+mod syntax;
+
+use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::policy::Policy;
+use crate::model::product::Products;
+use catalog::Catalog;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use syntax::Sheet;
+
+const STORE: &str = "config/store.toml";
+const PEOPLE: &str = "config/people.toml";
+const CATALOG: &str = "config/catalog.toml";
+const SEQUENCES: &str = "config/sequences/";
+/// Files in `config/` that others read.
+const OTHERS: [&str; 2] = ["config/aftercare.toml", "config/scenarios/"];
+
+/// Reads a shop: `config/store.toml`, `people.toml`, `catalog.toml`, the feed it names and
+/// `config/sequences/*.toml`, as paths under the shop's folder and texts. There is a
+/// catalogue only where nothing is wrong; warnings do not keep it back.
+pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let text = |path: &str| {
+        files
+            .iter()
+            .find(|(had, _)| had == path)
+            .map(|(_, text)| text.as_str())
+    };
+    let people = match text(PEOPLE) {
+        Some(text) => read_file(PEOPLE, text, &mut found, policy::people),
+        None => {
+            found.push(missing(PEOPLE, "it names who signs mails"));
+            None
+        }
+    };
+    let policy = match text(STORE) {
+        Some(text) => read_file(STORE, text, &mut found, policy::store).flatten(),
+        None => {
+            found.push(missing(STORE, "it holds the shop's policy"));
+            None
+        }
+    };
+    let locales = policy.as_ref().map_or(&[][..], |policy| &policy.locales);
+    let (products, feed) = products(files, locales, &mut found);
+    let sequences: Vec<(&str, &str)> = files
+        .iter()
+        .filter(|(path, _)| {
+            path.strip_prefix(SEQUENCES)
+                .is_some_and(|name| name.ends_with(".toml") && !name.contains('/'))
+        })
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    unread(files, feed.as_deref(), &mut found);
+    let around = compile::Around {
+        hours: policy.as_ref().and_then(|policy| policy.hours.as_ref()),
+        people: people.as_ref(),
+        products: Some(&products),
+    };
+    let (sequences, problems) = compile::sequences(&sequences, around);
+    found.extend(problems);
+    found.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
+    let clean = found.iter().all(|one| one.severity() == Severity::Warning);
+    let catalog = policy
+        .zip(people)
+        .filter(|_| clean)
+        .map(|(policy, people)| Catalog {
+            version: version(files),
+            policy: Arc::new(Policy { people, ..policy }),
+            products: Arc::new(products),
+            sequences: Arc::new(sequences),
+        });
+    (catalog, found)
+}
+
+/// SHA-256 over all paths and texts, hex: the same files have the same version, whatever
+/// the order they come in.
+pub fn version(files: &[(String, String)]) -> String {
+    let mut sorted: Vec<&(String, String)> = files.iter().collect();
+    sorted.sort();
+    let mut hash = Sha256::new();
+    for (path, text) in sorted {
+        for part in [path, text] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn missing(path: &str, why: &str) -> Diagnostic {
+    Diagnostic::new("E107", path, 0..0, "this file is missing")
+        .help(why)
+        .help("`aftercare init DIR` writes a shop that has it")
+}
+
+fn read_file<T>(
+    path: &str,
+    text: &str,
+    found: &mut Vec<Diagnostic>,
+    read: impl FnOnce(&Sheet<'_>, &toml_edit::Document<&str>) -> T,
+) -> Option<T> {
+    let sheet = Sheet::new(path, text);
+    let value = sheet.parse().map(|document| read(&sheet, &document));
+    found.extend(sheet.found());
+    value
+}
+
+/// The products, and the path of the feed.
+fn products(
+    files: &[(String, String)],
+    locales: &[String],
+    found: &mut Vec<Diagnostic>,
+) -> (Products, Option<String>) {
+    let Some((_, text)) = files.iter().find(|(path, _)| path == CATALOG) else {
+        return (Products::default(), None);
+    };
+    let Some(shelves) = read_file(CATALOG, text, found, policy::catalog) else {
+        return (Products::default(), None);
+    };
+    let mut rows = Vec::new();
+    let path = shelves
+        .feed
+        .as_ref()
+        .map(|feed| format!("config/{}", feed.value));
+    if let (Some(feed), Some(path)) = (&shelves.feed, &path) {
+        match files.iter().find(|(had, _)| had == path) {
+            Some((path, text)) => {
+                let sheet = Sheet::new(path, text);
+                rows = feed::read(&sheet, locales);
+                found.extend(sheet.found());
+            }
+            None => found.push(
+                Diagnostic::new(
+                    "E107",
+                    CATALOG,
+                    feed.span.clone(),
+                    format!("there is no {path}"),
+                )
+                .help("`feed` is a file in config/; leave it out where products come as events"),
+            ),
+        }
+    }
+    let products = Products::new(rows, shelves.families);
+    for complement in shelves.complements {
+        let name = &complement.value;
+        if products.family(name).is_none() && products.product(name).is_none() {
+            let ids = products.families().iter().map(|family| family.id.as_str());
+            let mut problem = Diagnostic::new(
+                "W135",
+                CATALOG,
+                complement.span.clone(),
+                format!(
+                    "neither a family nor a product is called \"{}\"",
+                    name.escape_debug()
+                ),
+            );
+            if let Some(near) = nearest(name, ids) {
+                problem = problem.help(format!("did you mean \"{near}\"?"));
+            }
+            found.push(problem);
+        }
+    }
+    (products, path)
+}
+
+/// Warns of files in `config/` that nobody reads: most likely a slip in the name.
+fn unread(files: &[(String, String)], feed: Option<&str>, found: &mut Vec<Diagnostic>) {
+    for (path, _) in files {
+        let inside = path.starts_with("config/") && path.ends_with(".toml");
+        let read = [STORE, PEOPLE, CATALOG].contains(&path.as_str())
+            || Some(path.as_str()) == feed
+            || OTHERS.iter().any(|other| path.starts_with(other))
+            || path
+                .strip_prefix(SEQUENCES)
+                .is_some_and(|name| !name.contains('/'));
+        if inside && !read {
+            let mut problem =
+                Diagnostic::new("W108", path.as_str(), 0..0, "nothing reads this file");
+            if let Some(near) = nearest(path, [STORE, PEOPLE, CATALOG, OTHERS[0]]) {
+                problem = problem.help(format!("did you mean {near}?"));
+            } else {
+                problem = problem.help("sequences stand in config/sequences/");
+            }
+            found.push(problem);
+        }
+    }
+}
 
 /// The name most like `word`, where one is so near that a slip is the likeliest reason.
 pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -15,7 +209,8 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
             )
         })
         .filter(|(distance, name)| {
-            *distance <= (name.chars().count().max(folded.chars().count()) / 3).clamp(1, 3)
+            let longer = name.chars().count().max(folded.chars().count());
+            *distance <= (longer / 3).clamp(1, 3)
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)

@@ -81,8 +81,14 @@ impl Story {
         });
         let line = whole.to_string();
         let learnt: Timestamp = learnt.parse().expect("an instant");
-        let event = canonical::parse_recorded(&line, learnt)
-            .unwrap_or_else(|problem| panic!("{problem:?} in {line}"));
+        let parsed = canonical::parse_line(
+            line.as_bytes(),
+            canonical::Learnt::AsTold(learnt),
+            canonical::Limits::default(),
+        )
+        .unwrap_or_else(|problem| panic!("{problem} in {line}"));
+        assert!(parsed.poison.is_empty(), "{:?}", parsed.poison);
+        let event = parsed.events.into_iter().next().expect("one event");
         self.events.push(event);
         self
     }

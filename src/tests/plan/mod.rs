@@ -3,4 +3,4 @@
 mod limits;
 mod parcels;
 mod people;
-mod series;
+pub mod series;

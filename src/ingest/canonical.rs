@@ -1,0 +1,708 @@
+//! Our own events: CloudEvents 1.0 in JSON, as `event.schema.json` has them. Structured
+//! mode, batches, binary mode, and one a line in files.
+//!
+//! Two ways to fail: a body that cannot be read at all is [`Malformed`], and nothing of
+//! it is kept; what reads as JSON and is no event that we know becomes [`Poison`], kept
+//! whole with a reason, so that it can be mended and replayed.
+
+use super::json;
+use super::shape::{self, Misfit};
+use crate::model::event::{Body, Event, EventKind, FUTURE_TOLERANCE_SECONDS, IngestMode};
+use crate::model::ids::EventSeq;
+use crate::model::time::{Timestamp, from_ms, to_ms};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+pub use super::json::BadJson;
+
+/// How deep a body may be nested.
+pub const MAX_DEPTH: usize = 64;
+/// Longest id and longest source, in characters.
+pub const MAX_NAME: usize = 512;
+/// Longest text that is quoted back in a reason, in characters.
+const MAX_QUOTED: usize = 64;
+
+/// Bounds on what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Levels of nesting.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { depth: MAX_DEPTH }
+    }
+}
+
+/// What counts as the instant at which an event was learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learnt {
+    /// Now, whatever the wire says: it comes in live.
+    Now(Timestamp),
+    /// As the wire says (`recordedtime`, else `time`, else this instant): files are
+    /// replayed as they were lived.
+    AsTold(Timestamp),
+}
+
+/// What one delivery holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parsed {
+    pub events: Vec<Event>,
+    pub poison: Vec<Poison>,
+}
+
+/// Something that reads as JSON and is no event we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poison {
+    pub source: Option<String>,
+    pub id: Option<String>,
+    /// Its `type`.
+    pub kind: Option<String>,
+    /// The event as it came, as JSON of structured mode.
+    pub body: String,
+    /// Stable code: `missing`, `wrong_type`, `out_of_range`, `bad_time`, `bad_address`,
+    /// `unknown_type`, `unknown_attribute`, `not_cloudevents`, `too_long`.
+    pub reason: String,
+    /// A sentence: where, what was expected, what was found.
+    pub because: String,
+    pub recorded: Timestamp,
+}
+
+/// A body that cannot be read; nothing of it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// It is no JSON that we read.
+    #[error(transparent)]
+    Json(#[from] BadJson),
+    /// A batch that is no list.
+    #[error("expected a list of events")]
+    NoList,
+}
+
+/// Reads one event in structured mode, recorded now.
+///
+/// # Errors
+/// The body is no JSON, too deep, or has a key twice.
+pub fn parse_structured(
+    body: &[u8],
+    recorded: Timestamp,
+    limits: Limits,
+) -> Result<Parsed, Malformed> {
+    parse_line(body, Learnt::Now(recorded), limits)
+}
+
+/// Reads a list of events, recorded now.
+///
+/// # Errors
+/// The body is no JSON list, too deep, or has a key twice.
+pub fn parse_batch(body: &[u8], recorded: Timestamp, limits: Limits) -> Result<Parsed, Malformed> {
+    let Value::Array(list) = json::read(body, limits.depth)? else {
+        return Err(Malformed::NoList);
+    };
+    let mut parsed = Parsed::default();
+    for value in list {
+        sort_in(value, Learnt::Now(recorded), &mut parsed);
+    }
+    Ok(parsed)
+}
+
+/// Reads one event in binary mode: its attributes by name without `ce-`, its data as the
+/// body; recorded now.
+///
+/// # Errors
+/// The body is no JSON, too deep, or has a key twice.
+pub fn parse_binary(
+    attributes: &[(String, String)],
+    body: &[u8],
+    recorded: Timestamp,
+    limits: Limits,
+) -> Result<Parsed, Malformed> {
+    let data = json::read(body, limits.depth)?;
+    let mut whole: Map<String, Value> = attributes
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), Value::String(value.clone())))
+        .collect();
+    whole.insert("data".to_owned(), data);
+    let mut parsed = Parsed::default();
+    sort_in(Value::Object(whole), Learnt::Now(recorded), &mut parsed);
+    Ok(parsed)
+}
+
+/// Reads one event of a file: one JSON object a line.
+///
+/// # Errors
+/// The line is no JSON, too deep, or has a key twice.
+pub fn parse_line(line: &[u8], learnt: Learnt, limits: Limits) -> Result<Parsed, Malformed> {
+    let value = json::read(line, limits.depth)?;
+    let mut parsed = Parsed::default();
+    sort_in(value, learnt, &mut parsed);
+    Ok(parsed)
+}
+
+/// Puts a value to the events or to the poison.
+fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
+    match event(&value, learnt) {
+        Ok(event) => parsed.events.push(event),
+        Err(misfit) => {
+            let named = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+            let (Learnt::Now(recorded) | Learnt::AsTold(recorded)) = learnt;
+            parsed.poison.push(Poison {
+                source: named("source"),
+                id: named("id"),
+                kind: named("type"),
+                reason: misfit.reason.to_owned(),
+                because: misfit.because,
+                recorded,
+                body: value.to_string(),
+            });
+        }
+    }
+}
+
+/// An attribute that is a text; null counts as absent.
+fn attribute<'v>(map: &'v Map<String, Value>, name: &str) -> Result<Option<&'v str>, Misfit> {
+    match map.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => {
+            let because = format!("{name}: expected a text");
+            Err(Misfit::new("wrong_type", because))
+        }
+    }
+}
+
+fn required<'v>(map: &'v Map<String, Value>, name: &str) -> Result<&'v str, Misfit> {
+    let text = attribute(map, name)?
+        .ok_or_else(|| Misfit::new("missing", format!("{name} is missing")))?;
+    shape::name(text, name)?;
+    if text.chars().count() > MAX_NAME {
+        let because = format!("{name} is longer than {MAX_NAME} characters");
+        return Err(Misfit::new("too_long", because));
+    }
+    Ok(text)
+}
+
+/// Attribute names of CloudEvents: lower-case letters and digits, 20 at most.
+fn is_attribute(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=20).contains(&name.len()) && name.bytes().all(plain)
+}
+
+fn quoted(text: &str) -> String {
+    text.chars().take(MAX_QUOTED).collect()
+}
+
+/// Databases keep milliseconds; what is planned in memory must not know more.
+fn whole_ms(instant: Timestamp) -> Timestamp {
+    from_ms(to_ms(instant))
+}
+
+fn event(value: &Value, learnt: Learnt) -> Result<Event, Misfit> {
+    let Value::Object(map) = value else {
+        let because = "expected an object with the attributes of CloudEvents";
+        return Err(Misfit::new("not_cloudevents", because));
+    };
+    let version = attribute(map, "specversion")?;
+    if version != Some("1.0") {
+        let because = "specversion: expected 1.0";
+        return Err(Misfit::new("not_cloudevents", because));
+    }
+    let id = required(map, "id")?;
+    let source = required(map, "source")?;
+    let named = required(map, "type")?;
+    let kind: EventKind = named.parse().map_err(|_| {
+        let because = format!("type: no event is called {:?}", quoted(named));
+        Misfit::new("unknown_type", because)
+    })?;
+    let subject = required(map, "subject")?;
+    if let Some(name) = map.keys().find(|name| !is_attribute(name)) {
+        let because = format!("no attribute can be called {:?}", quoted(name));
+        return Err(Misfit::new("unknown_attribute", because));
+    }
+    if let Some(content) = attribute(map, "datacontenttype")?
+        && content.split(';').next().map(str::trim) != Some("application/json")
+    {
+        let because = "datacontenttype: expected application/json";
+        return Err(Misfit::new("not_cloudevents", because));
+    }
+    let instant = |name: &str| -> Result<Option<Timestamp>, Misfit> {
+        attribute(map, name)?
+            .map(|text| shape::instant(text, name).map(whole_ms))
+            .transpose()
+    };
+    let (happened, told) = (instant("time")?, instant("recordedtime")?);
+    let mode = match attribute(map, "ingestmode")? {
+        None | Some("live") => IngestMode::Live,
+        Some("backfill") => IngestMode::Backfill,
+        Some("replay") => IngestMode::Replay,
+        Some(_) => {
+            let because = "ingestmode: expected live, backfill or replay";
+            return Err(Misfit::new("wrong_type", because));
+        }
+    };
+    let recorded = match learnt {
+        Learnt::Now(now) => whole_ms(now),
+        Learnt::AsTold(now) => told.or(happened).unwrap_or(whole_ms(now)),
+    };
+    let tolerance = SignedDuration::from_secs(FUTURE_TOLERANCE_SECONDS);
+    let misdated = happened.is_some_and(|at| at.duration_since(recorded) > tolerance);
+    let time = happened.filter(|_| !misdated).unwrap_or(recorded);
+    let body = body(kind, map.get("data"), time)?;
+    Ok(Event {
+        seq: EventSeq(0),
+        id: id.to_owned(),
+        source: source.to_owned(),
+        kind,
+        subject: subject.to_owned(),
+        time,
+        recorded,
+        sequence: attribute(map, "sequence")?.map(str::to_owned),
+        partition: attribute(map, "partitionkey")?.map(str::to_owned),
+        mode,
+        misdated,
+        body: Arc::new(body),
+        considered: false,
+    })
+}
+
+/// Reads `data`: checked against the tables, nulls taken as absent.
+fn body(kind: EventKind, data: Option<&Value>, time: Timestamp) -> Result<Body, Misfit> {
+    let data = match data {
+        Some(Value::Object(data)) => data,
+        None | Some(Value::Null) => return Err(Misfit::new("missing", "data is missing")),
+        Some(_) => return Err(Misfit::new("wrong_type", "data: expected an object")),
+    };
+    shape::check(kind, data)?;
+    // Nearly every body reads as it is; only some nulls need the slower way.
+    if let Ok(body) = Body::deserialize(data) {
+        return Ok(body);
+    }
+    let mut data = data.clone();
+    if let Some(Value::Object(cancel)) = data.get_mut("cancel")
+        && cancel.get("cancelled_at").is_none_or(Value::is_null)
+    {
+        // Some sources only say that an order is gone, not since when.
+        cancel.insert("cancelled_at".to_owned(), Value::String(time.to_string()));
+    }
+    drop_nulls(&mut data);
+    serde_json::from_value(Value::Object(data))
+        .map_err(|error| Misfit::new("wrong_type", format!("data: {error}")))
+}
+
+/// Takes away null fields, at any depth: where a value may be null it may be absent.
+fn drop_nulls(map: &mut Map<String, Value>) {
+    map.retain(|_, value| !value.is_null());
+    for value in map.values_mut() {
+        match value {
+            Value::Object(inner) => drop_nulls(inner),
+            Value::Array(list) => {
+                for value in list {
+                    if let Value::Object(inner) = value {
+                        drop_nulls(inner);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::ingest::fixtures;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn now() -> Timestamp {
+        at("2026-06-01T00:00:00Z")
+    }
+
+    fn live(value: &Value) -> Parsed {
+        parse_structured(value.to_string().as_bytes(), now(), Limits::default()).unwrap()
+    }
+
+    fn sample(name: &str) -> Value {
+        serde_json::from_slice(fixtures::delivery(name).body).unwrap()
+    }
+
+    #[test]
+    fn every_sample_delivery_is_read() {
+        for delivery in fixtures::deliveries() {
+            let content = delivery.header("content-type");
+            let limits = Limits::default();
+            let parsed = if content.contains("batch") {
+                parse_batch(delivery.body, now(), limits)
+            } else if content.contains("cloudevents") {
+                parse_structured(delivery.body, now(), limits)
+            } else {
+                parse_binary(&delivery.attributes(), delivery.body, now(), limits)
+            };
+            let parsed = parsed.unwrap();
+            assert!(
+                parsed.poison.is_empty(),
+                "{}: {:?}",
+                delivery.name,
+                parsed.poison
+            );
+            assert!(!parsed.events.is_empty(), "{}", delivery.name);
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_log_and_every_golden_mapping_is_read() {
+        let lines = fixtures::HISTORY.lines();
+        let mut read = 0;
+        for line in lines {
+            let parsed = parse_line(line.as_bytes(), Learnt::AsTold(now()), Limits::default());
+            let parsed = parsed.unwrap();
+            assert!(parsed.poison.is_empty(), "{:?}", parsed.poison);
+            read += parsed.events.len();
+        }
+        assert_eq!(read, 308);
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/fixtures/events/golden"
+        );
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let body = std::fs::read(entry.unwrap().path()).unwrap();
+            let parsed = parse_batch(&body, now(), Limits::default()).unwrap();
+            assert!(parsed.poison.is_empty(), "{:?}", parsed.poison);
+            files += 1;
+        }
+        assert!(files > 40);
+    }
+
+    #[test]
+    fn binary_and_structured_mode_read_the_same_event() {
+        let delivery = fixtures::delivery("binary_mode.shipment.delivered");
+        let binary = parse_binary(
+            &delivery.attributes(),
+            delivery.body,
+            now(),
+            Limits::default(),
+        );
+        let structured = live(&sample("shipment.delivered"));
+        assert_eq!(binary.unwrap().events[0].body, structured.events[0].body);
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_whole() {
+        let read = |body: &[u8]| parse_structured(body, now(), Limits::default());
+        for body in [
+            &b""[..],
+            b"{",
+            b"{} {}",
+            b"{\"id\": 1, \"id\": 2}",
+            b"{\"data\": {\"a\": {\"b\": 1, \"b\": 1}}}",
+            b"\xff\xfe",
+            b"nonsense",
+        ] {
+            let refused = read(body);
+            assert!(
+                matches!(refused, Err(Malformed::Json(BadJson::Syntax(_)))),
+                "{body:?}"
+            );
+        }
+        let deep = [b"[".repeat(MAX_DEPTH + 1), b"]".repeat(MAX_DEPTH + 1)].concat();
+        assert_eq!(read(&deep), Err(BadJson::Deep(MAX_DEPTH).into()));
+        let abyss = b"[".repeat(1_000_000);
+        assert_eq!(read(&abyss), Err(BadJson::Deep(MAX_DEPTH).into()));
+        // Brackets in texts are no nesting.
+        let text = format!("{{\"id\": \"{}\"}}", "[{\\\"".repeat(100));
+        assert_eq!(read(text.as_bytes()).unwrap().poison.len(), 1);
+        assert_eq!(
+            parse_batch(b"{}", now(), Limits::default()),
+            Err(Malformed::NoList)
+        );
+    }
+
+    /// Puts a value at a path like `data.order.total`.
+    fn with(name: &str, path: &str, value: Option<Value>) -> Value {
+        let mut event = sample(name);
+        let mut parts: Vec<&str> = path.split('.').collect();
+        let last = parts.pop().unwrap();
+        let mut at = &mut event;
+        for part in parts {
+            at = match part.parse::<usize>() {
+                Ok(place) => &mut at[place],
+                Err(_) => &mut at[part],
+            };
+        }
+        let map = at.as_object_mut().unwrap();
+        match value {
+            Some(value) => map.insert(last.to_owned(), value),
+            None => map.shift_remove(last),
+        };
+        event
+    }
+
+    #[test]
+    fn what_is_no_event_we_know_is_poison_with_a_reason_and_a_place() {
+        use serde_json::json;
+        let long = "x".repeat(MAX_NAME + 1);
+        let cases: Vec<(&str, &str, Option<Value>, &str, &str)> = vec![
+            (
+                "order.placed",
+                "specversion",
+                Some(json!("0.3")),
+                "not_cloudevents",
+                "specversion",
+            ),
+            ("order.placed", "id", None, "missing", "id is missing"),
+            (
+                "order.placed",
+                "id",
+                Some(json!("")),
+                "missing",
+                "id is empty",
+            ),
+            ("order.placed", "id", Some(json!(long)), "too_long", "id"),
+            (
+                "order.placed",
+                "source",
+                Some(json!(7)),
+                "wrong_type",
+                "source",
+            ),
+            (
+                "order.placed",
+                "source",
+                Some(json!("a\nb")),
+                "wrong_type",
+                "control",
+            ),
+            (
+                "order.placed",
+                "type",
+                Some(json!("order.eaten")),
+                "unknown_type",
+                "order.eaten",
+            ),
+            (
+                "order.placed",
+                "Odd-Name",
+                Some(json!(1)),
+                "unknown_attribute",
+                "Odd-Name",
+            ),
+            (
+                "order.placed",
+                "time",
+                Some(json!("yesterday")),
+                "bad_time",
+                "time",
+            ),
+            (
+                "order.placed",
+                "time",
+                Some(json!("2026-03-01")),
+                "bad_time",
+                "time",
+            ),
+            ("order.placed", "data", None, "missing", "data is missing"),
+            (
+                "order.placed",
+                "data",
+                Some(json!([])),
+                "wrong_type",
+                "data",
+            ),
+            ("order.placed", "data.order", None, "missing", "data.order"),
+            (
+                "order.placed",
+                "data.customer",
+                Some(Value::Null),
+                "missing",
+                "data.customer",
+            ),
+            (
+                "order.placed",
+                "data.order.total",
+                None,
+                "missing",
+                "data.order.total",
+            ),
+            (
+                "order.placed",
+                "data.order.total.amount",
+                Some(json!(1.5)),
+                "wrong_type",
+                "fraction",
+            ),
+            (
+                "order.placed",
+                "data.order.total.amount",
+                Some(json!(u64::MAX)),
+                "wrong_type",
+                "amount",
+            ),
+            (
+                "order.placed",
+                "data.order.total.currency",
+                Some(json!("eur")),
+                "wrong_type",
+                "currency",
+            ),
+            (
+                "order.placed",
+                "data.order.line_items",
+                Some(json!({})),
+                "wrong_type",
+                "line_items",
+            ),
+            (
+                "order.placed",
+                "data.order.line_items.0.quantity",
+                Some(json!(-1)),
+                "out_of_range",
+                "data.order.line_items[0].quantity",
+            ),
+            (
+                "order.placed",
+                "data.order.line_items.0.kind",
+                Some(json!("x")),
+                "wrong_type",
+                "kind",
+            ),
+            (
+                "order.placed",
+                "data.customer.email",
+                Some(json!("a@x.example\r\nRCPT TO:<b@y>")),
+                "bad_address",
+                "data.customer.email",
+            ),
+            (
+                "shipment.delivered",
+                "data.delivery",
+                None,
+                "missing",
+                "data.delivery",
+            ),
+            (
+                "shipment.delivered",
+                "data.shipment.tracking",
+                Some(json!("x")),
+                "wrong_type",
+                "tracking",
+            ),
+            (
+                "refund.issued.partial",
+                "data.refund.amount",
+                None,
+                "missing",
+                "amount",
+            ),
+            (
+                "review.received",
+                "data.review.rating",
+                Some(json!(6)),
+                "out_of_range",
+                "1 to 5",
+            ),
+            (
+                "customer.merged",
+                "data.absorbed",
+                Some(json!([])),
+                "missing",
+                "data.absorbed",
+            ),
+            (
+                "consent.changed.unsubscribed",
+                "data.consent.state",
+                Some(json!("maybe")),
+                "wrong_type",
+                "state",
+            ),
+            (
+                "product.updated",
+                "data.product.title",
+                None,
+                "missing",
+                "title",
+            ),
+        ];
+        for (name, path, value, reason, because) in cases {
+            let parsed = live(&with(name, path, value));
+            assert!(parsed.events.is_empty(), "{name} {path}");
+            let poison = &parsed.poison[0];
+            assert_eq!(poison.reason, reason, "{name} {path}: {}", poison.because);
+            assert!(
+                poison.because.contains(because),
+                "{path}: {}",
+                poison.because
+            );
+            assert!(
+                !poison.because.contains("RCPT"),
+                "nothing personal is repeated"
+            );
+            // Kept whole, so that it can be replayed.
+            assert!(serde_json::from_str::<Value>(&poison.body).is_ok());
+        }
+        for odd in ["7", "null", "\"text\"", "[]"] {
+            let parsed = parse_structured(odd.as_bytes(), now(), Limits::default()).unwrap();
+            assert_eq!(parsed.poison[0].reason, "not_cloudevents");
+        }
+    }
+
+    #[test]
+    fn a_batch_keeps_its_good_events_beside_the_bad() {
+        let list = Value::Array(vec![
+            sample("order.placed"),
+            with("order.paid", "data.order", None),
+            sample("order.updated"),
+        ]);
+        let parsed = parse_batch(list.to_string().as_bytes(), now(), Limits::default()).unwrap();
+        assert_eq!((parsed.events.len(), parsed.poison.len()), (2, 1));
+        assert_eq!(parsed.poison[0].kind.as_deref(), Some("order.paid"));
+    }
+
+    #[test]
+    fn what_may_be_null_may_be_absent() {
+        for (name, path) in [
+            ("order.placed", "data.customer.locale"),
+            ("order.placed", "data.order.shop_total"),
+            ("order.placed", "data.order.line_items.0.tags"),
+            ("order.placed", "data.test"),
+            ("shipment.dispatched", "data.shipment.direction"),
+            ("order.cancelled", "data.cancel.cancelled_at"),
+        ] {
+            for value in [None, Some(Value::Null)] {
+                let parsed = live(&with(name, path, value));
+                assert_eq!(parsed.poison, [], "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_future_is_not_believed_and_live_intake_stamps_its_own_clock() {
+        let dated = |time: Option<&str>| {
+            let mut event = sample("order.placed");
+            let map = event.as_object_mut().unwrap();
+            map.insert("recordedtime".into(), Value::from("2020-01-01T00:00:00Z"));
+            match time {
+                Some(time) => map.insert("time".into(), Value::from(time)),
+                None => map.shift_remove("time"),
+            };
+            event
+        };
+        let ahead = live(&dated(Some("2026-06-01T00:05:01Z"))).events.remove(0);
+        assert!(ahead.misdated && ahead.time == now() && ahead.recorded == now());
+        let nearly = live(&dated(Some("2026-06-01T00:05:00Z"))).events.remove(0);
+        assert!(!nearly.misdated && nearly.time == at("2026-06-01T00:05:00Z"));
+        let unknown = live(&dated(None)).events.remove(0);
+        assert!(!unknown.misdated && unknown.time == now());
+        let line = dated(Some("2019-12-31T23:59:59.123456789Z")).to_string();
+        let told = parse_line(line.as_bytes(), Learnt::AsTold(now()), Limits::default());
+        let told = told.unwrap().events.remove(0);
+        assert_eq!(told.recorded, at("2020-01-01T00:00:00Z"));
+        assert_eq!(told.time, at("2019-12-31T23:59:59.123Z"));
+    }
+}

@@ -1,0 +1,11 @@
+//! From bytes to facts: who sent them ([`signature`]), what they say ([`canonical`]) and
+//! whom they concern ([`identity`]). Nothing here stores anything or knows of HTTP.
+
+pub mod canonical;
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+pub(crate) mod fixtures;
+pub mod identity;
+mod json;
+mod shape;
+pub mod signature;

@@ -1,0 +1,904 @@
+//! Walks a mail's programs with the types of the names that its step knows: what is
+//! there, what may be empty, what can be printed as it is. What passes here can fail at
+//! send only for values that are missing although they should be there.
+
+use super::evaluate::Strings;
+use super::functions::{Function, Signature};
+use super::languages::DateStyle;
+use super::program::{Call, Expr, From, Node, Path, Place, Program};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::kind::Kind;
+use crate::model::names::{self, Field, IN_MAILS, Known, SHARED, Type};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Most parts of a mail that one check walks through, partials included.
+const MAX_CHECKED: u32 = 100_000;
+
+/// What `complement` gives.
+const COMPLEMENT: &[Field] = &[
+    Field {
+        name: "product_id",
+        of: Type::Text,
+        optional: false,
+    },
+    Field {
+        name: "title",
+        of: Type::Text,
+        optional: false,
+    },
+    Field {
+        name: "product_url",
+        of: Type::Text,
+        optional: true,
+    },
+    Field {
+        name: "image_url",
+        of: Type::Text,
+        optional: true,
+    },
+    Field {
+        name: "price",
+        of: Type::Money,
+        optional: true,
+    },
+];
+
+/// The nearest of some names to one that is unknown, if one is near enough.
+pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(distance, name)| *distance <= (name.len().max(word.len()) / 3).clamp(1, 3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// One check of one mail in one language.
+pub struct Checker<'c> {
+    pub known: &'c Known,
+    pub kind: Kind,
+    /// Own language first, then the fallback's.
+    pub strings: &'c [&'c Strings],
+    pub path: &'c dyn Fn(u16) -> String,
+    /// Whether subject and preheader exist yet.
+    pub heads: bool,
+    pub problems: &'c mut Vec<Diagnostic>,
+    /// Names that were printed or asked for, in full.
+    pub used: BTreeSet<String>,
+    guards: Vec<String>,
+    steps: u32,
+    scopes: usize,
+}
+
+/// What a value is, as far as files can tell.
+#[derive(Clone)]
+struct Found {
+    of: Shape,
+    /// What may be empty on the way to it, as written.
+    maybe: bool,
+    /// Its full name, by which a guard is recognised.
+    full: String,
+}
+
+#[derive(Clone, Copy)]
+enum Shape {
+    /// The mail's names themselves.
+    Root,
+    Of(Type),
+}
+
+struct Scope<'s> {
+    parent: Option<&'s Scope<'s>>,
+    this: Found,
+    level: bool,
+    turn: bool,
+    names: Vec<(String, Found)>,
+}
+
+impl<'c> Checker<'c> {
+    /// A check of a mail of `kind` in a step that knows `known`.
+    pub fn new(
+        known: &'c Known,
+        kind: Kind,
+        strings: &'c [&'c Strings],
+        path: &'c dyn Fn(u16) -> String,
+        problems: &'c mut Vec<Diagnostic>,
+    ) -> Self {
+        Checker {
+            known,
+            kind,
+            strings,
+            path,
+            heads: false,
+            problems,
+            used: BTreeSet::new(),
+            guards: Vec::new(),
+            steps: 0,
+            scopes: 0,
+        }
+    }
+
+    /// Checks a program.
+    pub fn check(&mut self, program: &Program) {
+        let root = Scope {
+            parent: None,
+            this: Found {
+                of: Shape::Root,
+                maybe: false,
+                full: String::new(),
+            },
+            level: true,
+            turn: false,
+            names: Vec::new(),
+        };
+        self.nodes(&program.nodes, &root);
+    }
+
+    fn report(&mut self, code: &'static str, place: Place, message: String, help: Option<String>) {
+        let mut problem = Diagnostic::new(code, (self.path)(place.file), place.span(), message);
+        if let Some(help) = help {
+            problem = problem.help(help);
+        }
+        self.problems.push(problem);
+    }
+
+    fn nodes(&mut self, nodes: &[Node], scope: &Scope<'_>) {
+        for node in nodes {
+            self.steps += 1;
+            if self.steps > MAX_CHECKED {
+                return;
+            }
+            match node {
+                Node::Text(_) => {}
+                Node::Print { value, place, .. } => self.printed(value, *place, scope),
+                Node::Show { shows, .. } => {
+                    self.call(&shows.call, scope);
+                }
+                Node::If {
+                    test,
+                    negate,
+                    then,
+                    other,
+                } => {
+                    self.infer(test, scope);
+                    self.guarded(test, !*negate, then, scope);
+                    self.guarded(test, *negate, other, scope);
+                }
+                Node::Each {
+                    list,
+                    names,
+                    body,
+                    other,
+                    place,
+                } => {
+                    let element = self.element(list, *place, scope);
+                    self.scopes += 1;
+                    let this = Found {
+                        of: Shape::Of(element),
+                        maybe: false,
+                        full: format!("#{}", self.scopes),
+                    };
+                    let index = Found {
+                        of: Shape::Of(Type::Int),
+                        maybe: false,
+                        full: format!("#{}@", self.scopes),
+                    };
+                    let inner = Scope {
+                        parent: Some(scope),
+                        level: true,
+                        turn: true,
+                        names: names.iter().cloned().zip([this.clone(), index]).collect(),
+                        this,
+                    };
+                    self.nodes(body, &inner);
+                    self.nodes(other, scope);
+                }
+                Node::With {
+                    value,
+                    names,
+                    body,
+                    other,
+                } => {
+                    let found = self.infer(value, scope);
+                    let this = found.unwrap_or_else(anything);
+                    let this = Found {
+                        maybe: false,
+                        ..this
+                    };
+                    let inner = Scope {
+                        parent: Some(scope),
+                        level: true,
+                        turn: false,
+                        names: names
+                            .first()
+                            .cloned()
+                            .map(|name| (name, this.clone()))
+                            .into_iter()
+                            .collect(),
+                        this,
+                    };
+                    let before = self.guards.len();
+                    self.guards.extend(self.presence(value, true, scope));
+                    self.nodes(body, &inner);
+                    self.guards.truncate(before);
+                    self.nodes(other, scope);
+                }
+                Node::Partial {
+                    body,
+                    context,
+                    hash,
+                    ..
+                } => {
+                    let this = context
+                        .as_ref()
+                        .map(|of| self.infer(of, scope).unwrap_or_else(anything));
+                    let mut names = Vec::new();
+                    for (name, value) in hash {
+                        names.push((
+                            name.clone(),
+                            self.infer(value, scope).unwrap_or_else(anything),
+                        ));
+                    }
+                    let inner = Scope {
+                        parent: Some(scope),
+                        level: this.is_some(),
+                        turn: false,
+                        names,
+                        this: this.unwrap_or_else(|| scope.this.clone()),
+                    };
+                    self.nodes(&body.nodes, &inner);
+                }
+            }
+        }
+    }
+
+    fn guarded(&mut self, test: &Expr, positive: bool, nodes: &[Node], scope: &Scope<'_>) {
+        let before = self.guards.len();
+        self.guards.extend(self.presence(test, positive, scope));
+        self.nodes(nodes, scope);
+        self.guards.truncate(before);
+    }
+
+    /// The names that are there if a test came out `positive`.
+    fn presence(&self, test: &Expr, positive: bool, scope: &Scope<'_>) -> Vec<String> {
+        match test {
+            Expr::Path(path) if positive => self.full(path, scope).into_iter().collect(),
+            Expr::Path(_) | Expr::Literal(_) => Vec::new(),
+            Expr::Call(call) => match Function::named(&call.name) {
+                Some(Function::And) if positive => call
+                    .params
+                    .iter()
+                    .flat_map(|one| self.presence(one, true, scope))
+                    .collect(),
+                Some(Function::Or) if !positive => call
+                    .params
+                    .iter()
+                    .flat_map(|one| self.presence(one, false, scope))
+                    .collect(),
+                Some(Function::Not) => call
+                    .params
+                    .iter()
+                    .flat_map(|one| self.presence(one, !positive, scope))
+                    .collect(),
+                Some(Function::Len) if positive => call
+                    .params
+                    .iter()
+                    .flat_map(|one| self.presence(one, true, scope))
+                    .collect(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    fn full(&self, path: &Path, scope: &Scope<'_>) -> Option<String> {
+        let (found, rest) = start(path, scope)?;
+        Some(join(&found.full, rest))
+    }
+
+    /// The type of the elements of a list, or a report that it is none.
+    fn element(&mut self, list: &Expr, place: Place, scope: &Scope<'_>) -> Type {
+        match self.infer(list, scope).map(|found| found.of) {
+            Some(Shape::Of(Type::List(element))) => *element,
+            Some(Shape::Of(Type::Any)) | None => Type::Any,
+            Some(_) => {
+                self.report("E204", place, format!("{} is no list", name_of(list)), None);
+                Type::Any
+            }
+        }
+    }
+
+    /// A value that is printed as it is.
+    fn printed(&mut self, value: &Expr, place: Place, scope: &Scope<'_>) {
+        let Some(found) = self.infer(value, scope) else {
+            return;
+        };
+        let name = name_of(value);
+        let problem = match found.of {
+            Shape::Of(Type::Text | Type::Int | Type::Any) => None,
+            Shape::Of(Type::Instant) => {
+                Some(("an instant", format!("write {{{{date {name} \"long\"}}}}")))
+            }
+            Shape::Of(Type::Money) => {
+                Some(("an amount of money", format!("write {{{{money {name}}}}}")))
+            }
+            Shape::Of(Type::Bool) => Some((
+                "yes or no",
+                format!("ask with {{{{#if {name}}}}} … {{{{/if}}}}"),
+            )),
+            Shape::Of(Type::List(_)) => Some((
+                "a list",
+                format!("write {{{{items {name}}}}}, or {{{{#each {name}}}}} … {{{{/each}}}}"),
+            )),
+            Shape::Of(Type::Object(_)) | Shape::Root => {
+                Some(("a group of names", "print one of its fields".to_owned()))
+            }
+        };
+        let at = value.place().unwrap_or(place);
+        match problem {
+            Some((what, help)) => self.report(
+                "E204",
+                at,
+                format!("`{name}` is {what} and cannot be printed as it is"),
+                Some(help),
+            ),
+            None => self.must_be_there(value, &found, at),
+        }
+    }
+
+    fn must_be_there(&mut self, value: &Expr, found: &Found, place: Place) {
+        if !found.maybe {
+            return;
+        }
+        let name = name_of(value);
+        let plain =
+            matches!(value, Expr::Path(_)) && matches!(found.of, Shape::Of(Type::Text | Type::Int));
+        let help = if plain {
+            format!(
+                "write {{{{default {name} \"…\"}}}}, or put it inside {{{{#if {name}}}}} … {{{{/if}}}}"
+            )
+        } else {
+            format!("put it inside {{{{#if {name}}}}} … {{{{/if}}}}")
+        };
+        self.report(
+            "E201",
+            place,
+            format!("`{name}` may be empty here"),
+            Some(help),
+        );
+    }
+
+    fn infer(&mut self, expr: &Expr, scope: &Scope<'_>) -> Option<Found> {
+        match expr {
+            Expr::Literal(value) => Some(Found {
+                of: Shape::Of(match value {
+                    Value::String(_) => Type::Text,
+                    Value::Number(_) => Type::Int,
+                    Value::Bool(_) => Type::Bool,
+                    _ => Type::Any,
+                }),
+                maybe: value.is_null(),
+                full: String::new(),
+            }),
+            Expr::Path(path) => self.path(path, scope),
+            Expr::Call(call) => {
+                if Function::named(&call.name).is_none()
+                    && call.params.is_empty()
+                    && call.hash.is_empty()
+                {
+                    return self.path(&Path::parse(&call.name, call.place), scope);
+                }
+                self.call(call, scope)
+            }
+        }
+    }
+
+    fn path(&mut self, path: &Path, scope: &Scope<'_>) -> Option<Found> {
+        if let From::Local(up) = path.from {
+            let loops = chain(scope).filter(|scope| scope.turn).count();
+            let of = match path.segments.first().map(String::as_str) {
+                Some("index") => Type::Int,
+                Some("first" | "last") => Type::Bool,
+                Some("key") => Type::Text,
+                _ => {
+                    let help = "inside {{#each}} there are @index, @first, @last and @key";
+                    self.report(
+                        "E203",
+                        path.place,
+                        format!("`{}` does not exist", path.raw),
+                        Some(help.into()),
+                    );
+                    return None;
+                }
+            };
+            if loops <= usize::from(up) {
+                self.report(
+                    "E203",
+                    path.place,
+                    format!("`{}` is known only inside {{{{#each}}}}", path.raw),
+                    None,
+                );
+                return None;
+            }
+            return Some(Found {
+                of: Shape::Of(of),
+                maybe: false,
+                full: String::new(),
+            });
+        }
+        let Some((from, rest)) = start(path, scope) else {
+            self.report(
+                "E203",
+                path.place,
+                format!("`{}` leads out of the mail", path.raw),
+                None,
+            );
+            return None;
+        };
+        let nested = !matches!(from.of, Shape::Root);
+        let mut found = from;
+        for segment in rest {
+            let fields: &[Field] = match found.of {
+                Shape::Root => {
+                    let Some(field) = self.top(segment) else {
+                        self.unknown(path, &found, segment, nested);
+                        return None;
+                    };
+                    found = Found {
+                        of: Shape::Of(field.of),
+                        maybe: false,
+                        full: segment.clone(),
+                    };
+                    continue;
+                }
+                Shape::Of(Type::Any) => return Some(anything()),
+                Shape::Of(Type::Object(fields)) => fields,
+                Shape::Of(Type::Money) => &[
+                    Field {
+                        name: "amount",
+                        of: Type::Int,
+                        optional: false,
+                    },
+                    Field {
+                        name: "currency",
+                        of: Type::Text,
+                        optional: false,
+                    },
+                ],
+                Shape::Of(Type::List(_)) => {
+                    let list = path
+                        .raw
+                        .rsplit_once('.')
+                        .map_or(path.raw.as_str(), |(list, _)| list);
+                    let help = format!("write {{{{#each {list}}}}} … {{{{/each}}}}");
+                    self.report(
+                        "E203",
+                        path.place,
+                        format!("`{}` asks a list for \"{segment}\"", path.raw),
+                        Some(help),
+                    );
+                    return None;
+                }
+                Shape::Of(_) => &[],
+            };
+            let Some(field) = fields.iter().find(|field| field.name == segment) else {
+                self.unknown(path, &found, segment, nested);
+                return None;
+            };
+            let full = join(&found.full, std::slice::from_ref(segment));
+            let there = self.is_there(&full);
+            found = Found {
+                of: Shape::Of(field.of),
+                maybe: (found.maybe || field.optional) && !there,
+                full,
+            };
+        }
+        if found.maybe && self.is_there(&found.full) {
+            found.maybe = false;
+        }
+        if !self.heads && matches!(found.full.as_str(), "mail.subject" | "mail.preheader") {
+            self.report(
+                "E203",
+                path.place,
+                format!("`{}` is not known in the head", path.raw),
+                None,
+            );
+        }
+        if found.full == "links.unsubscribe" && self.kind == Kind::Fulfilment {
+            self.report(
+                "E208",
+                path.place,
+                "a fulfilment mail has no unsubscribe link".into(),
+                Some("it tells about an order and cannot be opted out of; use a layout without it (layout = \"…\" in the head), or links.preferences".into()),
+            );
+        }
+        self.used.insert(found.full.clone());
+        Some(found)
+    }
+
+    fn is_there(&self, full: &str) -> bool {
+        self.guards.iter().any(|guard| {
+            guard
+                .strip_prefix(full)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
+    fn top(&self, name: &str) -> Option<&'static Field> {
+        names::field(IN_MAILS, name)
+            .or_else(|| names::field(SHARED, name).filter(|field| self.known.has(field.name)))
+    }
+
+    fn unknown(&mut self, path: &Path, at: &Found, segment: &str, nested: bool) {
+        let raw = &path.raw;
+        if matches!(at.of, Shape::Root) && names::field(SHARED, segment).is_some() {
+            let known: Vec<&str> = self.known.iter().collect();
+            self.report(
+                "E203",
+                path.place,
+                format!("`{segment}` is not known in this step"),
+                Some(format!("this step knows {}", known.join(", "))),
+            );
+            return;
+        }
+        let first = path
+            .segments
+            .first()
+            .map(String::as_str)
+            .unwrap_or_default();
+        let help = if nested && self.top(first).is_some() {
+            Some(format!(
+                "inside {{{{#each}}}} and {{{{#with}}}} write `@root.{}`",
+                path.segments.join(".")
+            ))
+        } else {
+            self.near(path, at, segment)
+        };
+        self.report("E203", path.place, format!("`{raw}` does not exist"), help);
+    }
+
+    /// A name that was probably meant.
+    fn near(&self, path: &Path, at: &Found, segment: &str) -> Option<String> {
+        if let Shape::Of(Type::Object(fields)) = at.of
+            && let Some(name) = nearest(segment, fields.iter().map(|field| field.name))
+        {
+            let head = path.raw.strip_suffix(segment).unwrap_or_default();
+            return Some(format!("did you mean `{head}{name}`?"));
+        }
+        let tops = IN_MAILS
+            .iter()
+            .chain(SHARED.iter().filter(|field| self.known.has(field.name)));
+        let last = path.segments.last()?;
+        let mut best: Option<(usize, String)> = None;
+        let mut offer = |distance: usize, name: String, length: usize| {
+            if distance <= (length / 3).clamp(1, 3)
+                && best.as_ref().is_none_or(|(had, _)| distance < *had)
+            {
+                best = Some((distance, name));
+            }
+        };
+        for top in tops {
+            if matches!(at.of, Shape::Root) {
+                let rest = path.segments[1..].join(".");
+                let name = if rest.is_empty() {
+                    top.name.to_owned()
+                } else {
+                    format!("{}.{rest}", top.name)
+                };
+                offer(
+                    strsim::damerau_levenshtein(top.name, segment),
+                    name,
+                    segment.len(),
+                );
+            }
+            if let Type::Object(fields) = top.of {
+                for field in fields {
+                    offer(
+                        strsim::damerau_levenshtein(field.name, last),
+                        format!("{}.{}", top.name, field.name),
+                        last.len(),
+                    );
+                }
+            }
+        }
+        best.map(|(_, name)| format!("did you mean `{name}`?"))
+    }
+
+    fn call(&mut self, call: &Call, scope: &Scope<'_>) -> Option<Found> {
+        let Some(function) = Function::named(&call.name) else {
+            let help = nearest(&call.name, Function::names())
+                .map(|near| format!("did you mean `{near}`?"));
+            self.report(
+                "E205",
+                call.place,
+                format!("there is no helper \"{}\"", call.name),
+                help,
+            );
+            return None;
+        };
+        let Signature {
+            name,
+            values,
+            named,
+            example,
+            ..
+        } = *function.signature();
+        let count = call.params.len();
+        if count < values.0 || count > values.1 {
+            let wanted = if values.0 == values.1 {
+                values.0.to_string()
+            } else {
+                format!("{} to {}", values.0, values.1)
+            };
+            self.report(
+                "E205",
+                call.place,
+                format!("`{name}` takes {wanted} values, found {count}"),
+                Some(format!("for example {example}")),
+            );
+            return None;
+        }
+        for (key, _) in &call.hash {
+            if !named.contains(&"*") && !named.contains(&key.as_str()) {
+                self.report(
+                    "E205",
+                    call.place,
+                    format!("`{name}` knows no \"{key}\""),
+                    Some(format!("for example {example}")),
+                );
+            }
+        }
+        let found: Vec<Option<Found>> = call
+            .params
+            .iter()
+            .map(|one| self.infer(one, scope))
+            .collect();
+        for (key, value) in &call.hash {
+            if let Some(given) = self.infer(value, scope) {
+                self.fits(value, &given, call, Some(key), &["text"]);
+            }
+        }
+        let wanted: &[&str] = match function {
+            Function::Date => &["instant", "text"],
+            Function::Money => &["money"],
+            Function::Number | Function::Plural => &["int"],
+            Function::Link
+            | Function::Image
+            | Function::Stars
+            | Function::T
+            | Function::Complement => &["text"],
+            Function::Gt | Function::Gte | Function::Lt | Function::Lte => {
+                &["int", "text", "instant"]
+            }
+            Function::Items => &["list"],
+            _ => &[],
+        };
+        if !wanted.is_empty() {
+            for (value, given) in call.params.iter().zip(&found) {
+                if let Some(given) = given {
+                    self.fits(
+                        value,
+                        given,
+                        call,
+                        None,
+                        if value_is_style(function, value) {
+                            &["text"]
+                        } else {
+                            wanted
+                        },
+                    );
+                }
+            }
+        }
+        let (of, maybe) = match function {
+            Function::Date => {
+                if let Some(Expr::Literal(Value::String(style))) = call.params.get(1)
+                    && DateStyle::parse(style).is_none()
+                {
+                    self.report(
+                        "E205",
+                        call.place,
+                        format!("a date cannot be \"{style}\""),
+                        Some(format!("write one of {}", DateStyle::NAMES.join(", "))),
+                    );
+                }
+                (Type::Text, false)
+            }
+            Function::Plural => {
+                if !call.hash.iter().any(|(key, _)| key == "other") {
+                    self.report(
+                        "E205",
+                        call.place,
+                        "`plural` needs other=\"…\"".into(),
+                        Some(format!("for example {example}")),
+                    );
+                }
+                (Type::Text, false)
+            }
+            Function::T => {
+                if let Some(Expr::Literal(Value::String(key))) = call.params.first()
+                    && !self.strings.iter().any(|strings| strings.contains_key(key))
+                {
+                    let near = self
+                        .strings
+                        .iter()
+                        .find_map(|strings| nearest(key, strings.keys().map(String::as_str)));
+                    self.report(
+                        "E211",
+                        call.place,
+                        format!("templates/strings has no \"{key}\" for this language"),
+                        near.map(|near| format!("did you mean `{near}`?")),
+                    );
+                }
+                (Type::Text, false)
+            }
+            Function::Default => {
+                let second = found.get(1).cloned().flatten();
+                let first = found.first().cloned().flatten();
+                if let Some(Found {
+                    of:
+                        Shape::Of(
+                            Type::Money
+                            | Type::Instant
+                            | Type::Object(_)
+                            | Type::List(_)
+                            | Type::Bool,
+                        ),
+                    ..
+                }) = first
+                {
+                    self.report(
+                        "E204",
+                        call.place,
+                        format!(
+                            "`{}` is no text",
+                            call.params.first().map(name_of).unwrap_or_default()
+                        ),
+                        Some("use {{#if}} … {{else}} … {{/if}}".into()),
+                    );
+                }
+                (Type::Text, second.is_some_and(|second| second.maybe))
+            }
+            Function::Complement => (Type::Object(COMPLEMENT), true),
+            Function::Lookup => match found.first().cloned().flatten().map(|found| found.of) {
+                Some(Shape::Of(Type::List(element))) => (*element, true),
+                _ => (Type::Any, true),
+            },
+            Function::Len | Function::Number if function == Function::Len => (Type::Int, false),
+            Function::Eq
+            | Function::Ne
+            | Function::Gt
+            | Function::Gte
+            | Function::Lt
+            | Function::Lte
+            | Function::And
+            | Function::Or
+            | Function::Not => (Type::Bool, false),
+            _ => (Type::Text, false),
+        };
+        Some(Found {
+            of: Shape::Of(of),
+            maybe,
+            full: format!("({})", call.name),
+        })
+    }
+
+    /// Whether a value fits what a helper takes; it must be there, too.
+    fn fits(
+        &mut self,
+        value: &Expr,
+        given: &Found,
+        call: &Call,
+        key: Option<&str>,
+        wanted: &[&str],
+    ) {
+        let place = value.place().unwrap_or(call.place);
+        let sort = match given.of {
+            Shape::Of(Type::Text) => "text",
+            Shape::Of(Type::Int) => "int",
+            Shape::Of(Type::Bool) => "bool",
+            Shape::Of(Type::Instant) => "instant",
+            Shape::Of(Type::Money) => "money",
+            Shape::Of(Type::List(_)) => "list",
+            Shape::Of(Type::Object(_)) | Shape::Root => "group of names",
+            Shape::Of(Type::Any) => wanted[0],
+        };
+        let text_of_number = key.is_some() && sort == "int";
+        if !wanted.contains(&sort) && !text_of_number {
+            let what =
+                key.map_or_else(|| call.name.clone(), |key| format!("{}'s {key}", call.name));
+            self.report(
+                "E204",
+                place,
+                format!(
+                    "`{}` is {}, {what} takes {}",
+                    name_of(value),
+                    words(sort),
+                    words(wanted[0])
+                ),
+                None,
+            );
+            return;
+        }
+        // A list that is empty prints nothing, and that is what it says.
+        if sort != "list" {
+            self.must_be_there(value, given, place);
+        }
+    }
+}
+
+fn value_is_style(function: Function, value: &Expr) -> bool {
+    function == Function::Date && matches!(value, Expr::Literal(_))
+}
+
+fn words(sort: &str) -> &str {
+    match sort {
+        "int" => "a whole number",
+        "bool" => "yes or no",
+        "instant" => "an instant",
+        "money" => "an amount of money",
+        "list" => "a list",
+        "group of names" => "a group of names",
+        other => other,
+    }
+}
+
+fn anything() -> Found {
+    Found {
+        of: Shape::Of(Type::Any),
+        maybe: false,
+        full: String::new(),
+    }
+}
+
+fn name_of(expr: &Expr) -> String {
+    match expr {
+        Expr::Path(path) => path.raw.clone(),
+        Expr::Call(call) => format!("({} …)", call.name),
+        Expr::Literal(value) => value.to_string(),
+    }
+}
+
+fn join(full: &str, rest: &[String]) -> String {
+    let mut joined = full.to_owned();
+    for segment in rest {
+        if !joined.is_empty() {
+            joined.push('.');
+        }
+        joined.push_str(segment);
+    }
+    joined
+}
+
+fn chain<'s>(scope: &'s Scope<'s>) -> impl Iterator<Item = &'s Scope<'s>> {
+    std::iter::successors(Some(scope), |scope| scope.parent)
+}
+
+/// Where a path sets out, and what is left of it; the twin of what rendering does.
+fn start<'p>(path: &'p Path, scope: &Scope<'_>) -> Option<(Found, &'p [String])> {
+    match path.from {
+        From::Local(_) => None,
+        From::Root => {
+            let root = chain(scope).last()?;
+            Some((root.this.clone(), &path.segments))
+        }
+        From::Up(up) => {
+            if !path.explicit
+                && let Some(first) = path.segments.first()
+                && let Some((_, found)) = chain(scope)
+                    .flat_map(|scope| &scope.names)
+                    .find(|(name, _)| name == first)
+            {
+                return Some((found.clone(), &path.segments[1..]));
+            }
+            let mut at = scope;
+            let mut left = up;
+            while left > 0 || !at.level {
+                if at.level {
+                    left -= 1;
+                }
+                at = at.parent?;
+            }
+            Some((at.this.clone(), &path.segments))
+        }
+    }
+}

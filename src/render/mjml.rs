@@ -1,0 +1,160 @@
+//! MJML made into HTML, and style sheets written into the elements they speak of: once,
+//! when the files are loaded. Tags are tokens by then, so neither step can break one.
+
+use super::tags::{Piece, TOKEN, Tags, pieces};
+use css_inline::CSSInliner;
+use mrml::prelude::parser::ParserOptions;
+use mrml::prelude::render::RenderOptions;
+use std::collections::HashMap;
+
+/// Elements that MJML has.
+const ELEMENTS: [&str; 30] = [
+    "mj-accordion",
+    "mj-accordion-element",
+    "mj-accordion-text",
+    "mj-accordion-title",
+    "mj-all",
+    "mj-attributes",
+    "mj-body",
+    "mj-breakpoint",
+    "mj-button",
+    "mj-carousel",
+    "mj-carousel-image",
+    "mj-class",
+    "mj-column",
+    "mj-divider",
+    "mj-font",
+    "mj-group",
+    "mj-head",
+    "mj-hero",
+    "mj-image",
+    "mj-navbar",
+    "mj-navbar-link",
+    "mj-preview",
+    "mj-raw",
+    "mj-section",
+    "mj-social",
+    "mj-social-element",
+    "mj-spacer",
+    "mj-style",
+    "mj-table",
+    "mj-text",
+];
+const ELEMENTS_TOO: [&str; 2] = ["mj-title", "mj-wrapper"];
+
+/// Why an MJML text was refused, with the words it is about where they are known.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub message: String,
+    pub words: Option<String>,
+    pub help: Option<String>,
+}
+
+/// HTML of an MJML text with tokens.
+pub fn to_html(source: &str) -> Result<String, Refused> {
+    let refused = |message: String| Refused {
+        message,
+        words: None,
+        help: None,
+    };
+    for (at, _) in source.match_indices("<mj-") {
+        let name = &source[at + 1..];
+        let end = name
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .unwrap_or(name.len());
+        let name = &name[..end];
+        if name == "mj-include" {
+            return Err(Refused {
+                message: "mj-include is not allowed".into(),
+                words: Some(format!("<{name}")),
+                help: Some(
+                    "put shared parts into templates/partials and print them with {{> name}}"
+                        .into(),
+                ),
+            });
+        }
+        let known = || ELEMENTS.into_iter().chain(ELEMENTS_TOO);
+        if known().all(|one| one != name) {
+            return Err(Refused {
+                message: format!("MJML has no element \"{name}\"; it would vanish without a word"),
+                words: Some(format!("<{name}")),
+                help: super::check::nearest(name, known())
+                    .map(|near| format!("did you mean `{near}`?")),
+            });
+        }
+    }
+    let parsed = mrml::parse_with_options(source, &ParserOptions::default())
+        .map_err(|error| refused(format!("this MJML cannot be read: {error}")))?;
+    // No fonts from elsewhere: a mail fetches nothing that its author did not write.
+    let options = RenderOptions {
+        fonts: HashMap::new(),
+        ..RenderOptions::default()
+    };
+    let html = parsed
+        .element
+        .render(&options)
+        .map_err(|error| refused(format!("this MJML cannot be rendered: {error}")))?;
+    if order(source) != order(&html) {
+        // Tags in the head are moved or repeated (title, preview); that is no fault.
+        // A tag of the body that is gone is one.
+        let kept = order(&html);
+        if order(source).iter().any(|number| !kept.contains(number)) {
+            return Err(refused(
+                "a tag between MJML elements would be lost; put it inside mj-text or mj-raw".into(),
+            ));
+        }
+    }
+    Ok(html)
+}
+
+fn order(text: &str) -> Vec<usize> {
+    pieces(text)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Tag(number) => Some(number),
+            Piece::Text(_) => None,
+        })
+        .collect()
+}
+
+/// Writes the style sheets of a page into its elements. A page whose tags would change
+/// their order is given back as it was.
+pub fn inline(html: String, tags: &Tags) -> String {
+    let guarded = guard(&html, tags);
+    let inliner = CSSInliner::options()
+        .keep_style_tags(true)
+        .load_remote_stylesheets(false)
+        .build();
+    match inliner.inline(&guarded) {
+        Ok(inlined) if order(&inlined) == order(&html) => inlined,
+        _ => html,
+    }
+}
+
+/// Hides the tags of blocks in comments where they stand in text, so that a loop around
+/// a table's rows is not moved out of the table.
+fn guard(html: &str, tags: &Tags) -> String {
+    let mut state = super::html::State::default();
+    let mut out = String::with_capacity(html.len() + 256);
+    for piece in pieces(html) {
+        match piece {
+            Piece::Text(text) => {
+                state.read(text);
+                out.push_str(text);
+            }
+            Piece::Tag(number) => {
+                let token = super::tags::token(number);
+                let block = tags.get(number).is_some_and(super::tags::Tag::is_block);
+                if block && state.in_text() && !state.in_plain() {
+                    out.push_str("<!--");
+                    out.push_str(&token);
+                    out.push_str("-->");
+                } else {
+                    out.push_str(&token);
+                }
+            }
+        }
+    }
+    debug_assert!(out.contains(TOKEN) == html.contains(TOKEN));
+    out
+}

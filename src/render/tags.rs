@@ -1,0 +1,569 @@
+//! The Handlebars tags of a source: found, parsed one by one, and set aside behind
+//! tokens, so that Markdown, MJML and the CSS inliner work on a text in which no tag can
+//! be broken, moved unseen or quoted wrongly.
+//!
+//! A token is a word of ASCII letters and digits. It stands where the tag stood, in
+//! text, in attributes and in addresses alike; [`super::program`] reads it back.
+
+use crate::model::diagnostic::Diagnostic;
+use crate::render::MAX_DEPTH;
+use crate::render::program::{Call, Expr, Path, Place};
+use handlebars::Template;
+use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
+
+/// How tokens begin; a source that holds this word is refused.
+pub const TOKEN: &str = "qxhbz";
+/// Digits of a token's number.
+const DIGITS: usize = 5;
+/// A token that stands for nothing; it parts what Markdown would misread.
+pub const NOTHING: &str = "qxhbzNNNNNz";
+/// Longest tag, in bytes.
+pub const MAX_TAG: usize = 4096;
+/// Most tags in one file.
+pub const MAX_TAGS: usize = 20_000;
+
+/// What a tag does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// `{{x}}`
+    Value,
+    /// `{{{x}}}`
+    Raw,
+    /// `{{#x}}`
+    Open,
+    /// `{{else}}`, `{{else if x}}`
+    Else,
+    /// `{{/x}}`
+    Close,
+    /// `{{> x}}`
+    Partial,
+    /// `{{! x}}`
+    Comment,
+    /// `\{{`: two braces to be printed.
+    Braces,
+}
+
+/// A tag with its parts.
+#[derive(Debug, Clone)]
+pub struct Tag {
+    pub sort: Sort,
+    pub place: Place,
+    /// The block's, helper's or partial's name; empty for a plain value.
+    pub name: String,
+    pub call: Call,
+    /// Names after `as |…|`.
+    pub block_params: Vec<String>,
+    /// Whether white space before and after it goes.
+    pub trims: (bool, bool),
+}
+
+/// The tags behind the tokens of one text.
+#[derive(Debug, Clone, Default)]
+pub struct Tags {
+    all: Vec<Tag>,
+}
+
+/// A piece of a text with tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    Text(&'a str),
+    /// The number of a tag.
+    Tag(usize),
+}
+
+impl Tags {
+    /// The tag behind a token.
+    pub fn get(&self, number: usize) -> Option<&Tag> {
+        self.all.get(number)
+    }
+
+    /// Takes the tags out of a part of a file (which begins at byte `base` of it) and
+    /// leaves tokens. Problems are added to `problems`; the tags concerned are left out.
+    pub fn protect(
+        &mut self,
+        source: &str,
+        file: (u16, &str),
+        base: usize,
+        problems: &mut Vec<Diagnostic>,
+    ) -> String {
+        let (number, path) = file;
+        if let Some(at) = source.find(TOKEN) {
+            problems.push(Diagnostic::new(
+                "E202",
+                path,
+                base + at..base + at + TOKEN.len(),
+                format!("the word \"{TOKEN}\" is reserved"),
+            ));
+            return String::new();
+        }
+        let mut out = String::with_capacity(source.len());
+        let mut open: Vec<(String, std::ops::Range<usize>)> = Vec::new();
+        let mut at = 0;
+        let before = problems.len();
+        while let Some(found) = source[at..].find("{{") {
+            let start = at + found;
+            out.push_str(&source[at..start]);
+            let span_of = |end: usize| base + start..base + end;
+            if out.ends_with('\\') {
+                out.pop();
+                let place = Place::new(number, span_of(start + 2));
+                self.push(&mut out, plain(Sort::Braces, place));
+                at = start + 2;
+                continue;
+            }
+            if self.all.len() >= MAX_TAGS {
+                problems.push(Diagnostic::new(
+                    "E202",
+                    path,
+                    span_of(start + 2),
+                    format!("more than {MAX_TAGS} tags in one mail"),
+                ));
+                break;
+            }
+            let Some(end) = end_of(&source[start..]).map(|len| start + len) else {
+                problems.push(
+                    Diagnostic::new("E202", path, span_of(start + 2), "this tag is not closed")
+                        .label("opens here")
+                        .help("end it with }}; quotes inside it must be straight and in pairs"),
+                );
+                break;
+            };
+            let text = &source[start..end];
+            let place = Place::new(number, span_of(end));
+            match read(text, place) {
+                Ok(tag) => {
+                    match tag.sort {
+                        Sort::Open => {
+                            open.push((tag.name.clone(), span_of(end)));
+                            if open.len() > MAX_DEPTH {
+                                problems.push(Diagnostic::new(
+                                    "E202",
+                                    path,
+                                    span_of(end),
+                                    format!("blocks are nested deeper than {MAX_DEPTH}"),
+                                ));
+                                return String::new();
+                            }
+                        }
+                        Sort::Else if open.is_empty() => problems.push(Diagnostic::new(
+                            "E202",
+                            path,
+                            span_of(end),
+                            "this {{else}} belongs to no block",
+                        )),
+                        Sort::Close => match open.pop() {
+                            Some((name, _)) if name == tag.name => {}
+                            Some((name, opened)) => problems.push(
+                                Diagnostic::new(
+                                    "E202",
+                                    path,
+                                    span_of(end),
+                                    format!("{{{{/{}}}}} closes {{{{#{name}}}}}", tag.name),
+                                )
+                                .related(opened, "opened here")
+                                .help(format!("write {{{{/{name}}}}} here first")),
+                            ),
+                            None => problems.push(Diagnostic::new(
+                                "E202",
+                                path,
+                                span_of(end),
+                                format!("{{{{/{}}}}} closes nothing", tag.name),
+                            )),
+                        },
+                        _ => {}
+                    }
+                    self.push(&mut out, tag);
+                }
+                Err((message, help)) => {
+                    let mut problem = Diagnostic::new("E202", path, span_of(end), message);
+                    if let Some(help) = help {
+                        problem = problem.help(help);
+                    }
+                    problems.push(problem);
+                    // Keep blocks paired, so that one bad tag gives one message.
+                    let inner = text.trim_start_matches(['{', '~']);
+                    if let Some(head) = inner.strip_prefix('#') {
+                        open.push((word(head).to_owned(), span_of(end)));
+                    } else if inner.starts_with('/') {
+                        open.pop();
+                    }
+                }
+            }
+            at = end;
+        }
+        out.push_str(&source[at..]);
+        for (name, span) in open {
+            problems.push(
+                Diagnostic::new(
+                    "E202",
+                    path,
+                    span,
+                    format!("{{{{#{name}}}}} is never closed"),
+                )
+                .help(format!("end it with {{{{/{name}}}}}")),
+            );
+        }
+        if problems.len() > before {
+            return String::new();
+        }
+        out
+    }
+
+    fn push(&mut self, out: &mut String, tag: Tag) {
+        out.push_str(&token(self.all.len()));
+        self.all.push(tag);
+    }
+}
+
+fn plain(sort: Sort, place: Place) -> Tag {
+    Tag {
+        sort,
+        place,
+        name: String::new(),
+        call: Call {
+            name: String::new(),
+            params: Vec::new(),
+            hash: Vec::new(),
+            place,
+        },
+        block_params: Vec::new(),
+        trims: (false, false),
+    }
+}
+
+/// The token of a tag's number.
+pub fn token(number: usize) -> String {
+    format!("{TOKEN}{number:0DIGITS$}z")
+}
+
+/// Cuts a text into its words and its tokens, in order.
+pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    let mut at = 0;
+    while let Some(hit) = text[at..].find(TOKEN) {
+        let start = at + hit;
+        let digits = start + TOKEN.len();
+        let end = digits + DIGITS + 1;
+        let number = text.get(digits..end).filter(|word| word.ends_with('z'));
+        let Some(word) = number else {
+            at = digits;
+            continue;
+        };
+        let (mut left, mut right) = (start, end);
+        if text[..left].ends_with("<!--") && text[right..].starts_with("-->") {
+            left -= 4;
+            right += 3;
+        }
+        if left > from {
+            found.push(Piece::Text(&text[from..left]));
+        }
+        if let Ok(number) = word[..DIGITS].parse() {
+            found.push(Piece::Tag(number));
+        }
+        from = right;
+        at = right;
+    }
+    if from < text.len() {
+        found.push(Piece::Text(&text[from..]));
+    }
+    found
+}
+
+/// Where the tag ends that the text begins with.
+fn end_of(text: &str) -> Option<usize> {
+    if text.starts_with("{{!--") {
+        return text.find("--}}").map(|at| at + 4);
+    }
+    if text.starts_with("{{!") {
+        return text.find("}}").map(|at| at + 2);
+    }
+    let braces = text.bytes().take_while(|b| *b == b'{').count().min(4);
+    let mut quote = None;
+    for (at, c) in text.char_indices().skip(braces) {
+        if at > MAX_TAG {
+            return None;
+        }
+        match quote {
+            Some(q) if c == q => quote = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None if text[at..].starts_with("}}") => {
+                let ends = text[at..].bytes().take_while(|b| *b == b'}').count();
+                return Some(at + ends.min(braces.max(2)));
+            }
+            None => {}
+        }
+    }
+    None
+}
+
+type Refusal = (String, Option<String>);
+
+/// Parses one tag.
+fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
+    let refuse = |message: &str, help: &str| -> Result<Tag, Refusal> {
+        Err((
+            message.to_owned(),
+            (!help.is_empty()).then(|| help.to_owned()),
+        ))
+    };
+    if text.starts_with("{{!") {
+        return Ok(plain(Sort::Comment, place));
+    }
+    if text.starts_with("{{{{") {
+        return refuse(
+            "raw blocks are not part of mails",
+            "write \\{{ to print two braces",
+        );
+    }
+    let raw = text.starts_with("{{{");
+    let inside = text.trim_matches(|c| c == '{' || c == '}');
+    let trims = (inside.starts_with('~'), inside.ends_with('~'));
+    let inside = inside.trim_matches('~').trim();
+    let mut tag = plain(if raw { Sort::Raw } else { Sort::Value }, place);
+    tag.trims = trims;
+    if inside.is_empty() {
+        return refuse("this tag is empty", "");
+    }
+    if inside == "." {
+        return refuse("{{.}} is not understood here", "write {{this}}");
+    }
+    if inside
+        .chars()
+        .any(|c| matches!(c, '“' | '”' | '„' | '‘' | '’' | '«' | '»'))
+        && !inside.contains('"')
+    {
+        return refuse(
+            "the quotes in this tag are typographic",
+            "inside {{ }} write straight quotes: \"…\"",
+        );
+    }
+    let nested = |pair: (char, char)| {
+        let mut depth = 0_usize;
+        inside.chars().fold(0, |most, c| {
+            if c == pair.0 {
+                depth += 1;
+            } else if c == pair.1 {
+                depth = depth.saturating_sub(1);
+            }
+            most.max(depth)
+        })
+    };
+    // The grammar recurses on these, so bound them before it sees them.
+    if [('(', ')'), ('[', ']'), ('{', '}')]
+        .into_iter()
+        .any(|pair| nested(pair) > 8)
+    {
+        return refuse("brackets are nested deeper than 8", "");
+    }
+    let mut chars = inside.chars();
+    match chars.next() {
+        Some('#') => {
+            let rest = chars.as_str().trim_start();
+            if rest.starts_with('*') {
+                return refuse(
+                    "inline partials are not part of mails",
+                    "put it into templates/partials/NAME.hbs",
+                );
+            }
+            if rest.starts_with('>') {
+                return refuse(
+                    "partials with a block are not part of mails",
+                    "give the partial named values: {{> name key=\"…\"}}",
+                );
+            }
+            tag.sort = Sort::Open;
+            tag.name = word(rest).to_owned();
+        }
+        Some('/') => {
+            let rest = chars.as_str().trim();
+            if rest.is_empty() || word(rest) != rest {
+                return refuse("a closing tag holds the name of its block, and no more", "");
+            }
+            tag.sort = Sort::Close;
+            tag.name = rest.to_owned();
+            return Ok(tag);
+        }
+        Some('>') => {
+            if chars.as_str().trim_start().starts_with('(') {
+                return refuse(
+                    "a partial must be named, not computed",
+                    "use {{#if}} around two partials",
+                );
+            }
+            tag.sort = Sort::Partial;
+        }
+        Some('*') => return refuse("decorators are not part of mails", ""),
+        Some('&') => {
+            return refuse(
+                "{{& }} prints without escaping, which is not part of mails",
+                "write {{ }}",
+            );
+        }
+        Some('^') => {
+            if inside != "^" {
+                return refuse("{{^ }} sections are not understood", "write {{#unless …}}");
+            }
+            tag.sort = Sort::Else;
+            return Ok(tag);
+        }
+        _ if inside == "else" => {
+            tag.sort = Sort::Else;
+            return Ok(tag);
+        }
+        _ if inside.starts_with("else ") => {
+            tag.sort = Sort::Else;
+            tag.name = word(inside[5..].trim_start()).to_owned();
+        }
+        _ => {}
+    }
+    // Each tag is compiled alone, so that what is wrong is known to be in it.
+    let alone = match tag.sort {
+        Sort::Open => format!("{{{{{inside}}}}}{{{{/{}}}}}", tag.name),
+        Sort::Else => format!("{{{{#{}}}}}{{{{/{}}}}}", inside[5..].trim_start(), tag.name),
+        _ => format!("{{{{{inside}}}}}"),
+    };
+    let compiled = Template::compile(&alone).ok();
+    let element = compiled.and_then(|template| template.elements.into_iter().next());
+    match element {
+        Some(
+            TemplateElement::Expression(helper)
+            | TemplateElement::HtmlExpression(helper)
+            | TemplateElement::HelperBlock(helper),
+        ) => {
+            tag.block_params = block_params(&helper);
+            let HelperTemplate {
+                name, params, hash, ..
+            } = *helper;
+            let head = match name {
+                Parameter::Name(name) => name,
+                Parameter::Path(
+                    handlebars::Path::Relative((_, raw)) | handlebars::Path::Local((_, _, raw)),
+                ) => raw,
+                other => {
+                    tag.call.params = vec![argument(&other, place, text)];
+                    return Ok(tag);
+                }
+            };
+            tag.name.clone_from(&head);
+            tag.call = call(head, &params, hash.iter(), place, text);
+            Ok(tag)
+        }
+        Some(TemplateElement::PartialExpression(partial)) => {
+            let name = partial
+                .name
+                .as_name()
+                .unwrap_or_default()
+                .trim_matches(['\'', '[', ']']);
+            tag.name = name.to_owned();
+            tag.call = call(
+                name.to_owned(),
+                &partial.params,
+                partial.hash.iter(),
+                place,
+                text,
+            );
+            Ok(tag)
+        }
+        _ => Err((
+            "this tag cannot be read".to_owned(),
+            Some(hint(inside).to_owned()),
+        )),
+    }
+}
+
+/// What is most likely wrong with a tag that the grammar refuses.
+fn hint(inside: &str) -> &'static str {
+    if inside.contains("==") || inside.contains("!=") {
+        "compare with a helper: {{#if (eq a \"b\")}}, (ne a b), (gt a b)"
+    } else if inside.contains("&&") || inside.contains("||") || inside.contains(" !") {
+        "combine with helpers: (and a b), (or a b), (not a)"
+    } else if inside.matches('(').count() != inside.matches(')').count() {
+        "a bracket is missing"
+    } else if inside.contains('+') || inside.contains('*') {
+        "mails do not calculate"
+    } else if inside.contains(',') {
+        "values after a helper are separated by spaces, without commas"
+    } else {
+        "a tag is {{name}}, {{helper value \"text\" key=value}} or {{#if value}} … {{/if}}"
+    }
+}
+
+fn word(text: &str) -> &str {
+    let end = text
+        .find(|c: char| c.is_whitespace() || matches!(c, '}' | '~' | '(' | '|'))
+        .unwrap_or(text.len());
+    &text[..end]
+}
+
+fn block_params(helper: &HelperTemplate) -> Vec<String> {
+    let name = |parameter: &Parameter| parameter.as_name().unwrap_or_default().to_owned();
+    match &helper.block_param {
+        None => Vec::new(),
+        Some(BlockParam::Single(one)) => vec![name(one)],
+        Some(BlockParam::Pair((one, two))) => vec![name(one), name(two)],
+        Some(_) => Vec::new(),
+    }
+}
+
+fn call<'a>(
+    name: String,
+    params: &[Parameter],
+    hash: impl Iterator<Item = (&'a String, &'a Parameter)>,
+    place: Place,
+    text: &str,
+) -> Call {
+    let mut hash: Vec<(String, Expr)> = hash
+        .map(|(key, value)| (key.clone(), argument(value, place, text)))
+        .collect();
+    hash.sort_by(|a, b| a.0.cmp(&b.0));
+    Call {
+        name,
+        params: params.iter().map(|p| argument(p, place, text)).collect(),
+        hash,
+        place,
+    }
+}
+
+fn argument(parameter: &Parameter, place: Place, text: &str) -> Expr {
+    match parameter {
+        Parameter::Literal(value) => Expr::Literal(value.clone()),
+        Parameter::Subexpression(sub) => Expr::Call(Box::new(match sub.as_element() {
+            TemplateElement::Expression(helper) => {
+                let name = helper.name.as_name().unwrap_or_default().to_owned();
+                call(name, &helper.params, helper.hash.iter(), place, text)
+            }
+            _ => call(String::new(), &[], std::iter::empty(), place, text),
+        })),
+        Parameter::Name(raw)
+        | Parameter::Path(
+            handlebars::Path::Relative((_, raw)) | handlebars::Path::Local((_, _, raw)),
+        ) => Expr::Path(Path::parse(raw, within(place, text, raw))),
+        // The grammar may grow; what it adds is refused as a name that does not exist.
+        _ => Expr::Path(Path::parse("?", place)),
+    }
+}
+
+/// The place of a path inside its tag.
+pub fn within(place: Place, text: &str, raw: &str) -> Place {
+    match text.find(raw) {
+        Some(at) => Place::new(
+            place.file,
+            place.start as usize + at..place.start as usize + at + raw.len(),
+        ),
+        None => place,
+    }
+}
+
+impl Tag {
+    /// Whether it stands for a part of the page by itself when alone on its line.
+    pub fn is_block(&self) -> bool {
+        match self.sort {
+            Sort::Open | Sort::Else | Sort::Close | Sort::Partial | Sort::Comment => true,
+            Sort::Value => self.name == "items",
+            Sort::Raw => true,
+            Sort::Braces => false,
+        }
+    }
+}

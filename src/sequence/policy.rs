@@ -1,0 +1,602 @@
+//! `store.toml`, `people.toml` and `catalog.toml` with its feed, as meant. What a file
+//! leaves out is the documented default.
+
+use super::nearest;
+use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::email;
+use crate::model::kind::Kind;
+use crate::model::policy::{
+    AskLimit, Assume, ConsentRule, ConsentTable, EnrolMaxAge, Hours, Limits, Policy, Sender,
+};
+use crate::model::product::Family;
+use crate::model::time::{Length, TimeZone, Weekday};
+use std::collections::BTreeMap;
+use toml_edit::Document;
+use url::Url;
+
+const WEEK: [(&str, Weekday); 7] = [
+    ("Mon", Weekday::Monday),
+    ("Tue", Weekday::Tuesday),
+    ("Wed", Weekday::Wednesday),
+    ("Thu", Weekday::Thursday),
+    ("Fri", Weekday::Friday),
+    ("Sat", Weekday::Saturday),
+    ("Sun", Weekday::Sunday),
+];
+
+const CONSENT: [(&str, ConsentRule); 5] = [
+    ("none", ConsentRule::None),
+    ("opt_out", ConsentRule::OptOut),
+    ("soft_opt_in", ConsentRule::SoftOptIn),
+    ("opt_in", ConsentRule::OptIn),
+    ("never", ConsentRule::Never),
+];
+
+/// Reads `store.toml`. The people are filled in by the caller. `None` where something is
+/// missing that has no default.
+pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Policy> {
+    let root = Section::root(sheet, document);
+    root.only(
+        &[
+            "id",
+            "name",
+            "url",
+            "address",
+            "zone",
+            "locales",
+            "fallback",
+            "live_since",
+            "enrol_max_age",
+            "test_recipients",
+            "hours",
+            "limits",
+            "earn",
+            "delivery",
+            "consent",
+            "ticket_cool_down",
+        ],
+        &[
+            ("brake", "the brake on large changes"),
+            ("survey", "surveys"),
+        ],
+    );
+    let id = root.need("id", "\"harbor-pine\"").filter(|id| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let fits = id.value.len() <= 40 && id.value.chars().all(plain);
+        if !fits {
+            sheet.report(
+                sheet
+                    .problem("E105", id.span.clone(), "this is no shop id")
+                    .help("small letters, digits and -, at most 40: \"harbor-pine\""),
+            );
+        }
+        fits
+    });
+    let name = root.need("name", "\"Harbor & Pine\"");
+    let url = root
+        .need("url", "\"https://shop.example.com\"")
+        .filter(|url| is_web(sheet, url));
+    let address = root.need("address", "\"12 Quay Street, 20457 Hamburg\"");
+    let zone = root
+        .need("zone", "\"Europe/Berlin\"")
+        .and_then(|text| zone(sheet, text));
+    let locales = locales(&root);
+    let fallback = root.text("fallback").filter(|fallback| {
+        let known = locales
+            .as_ref()
+            .is_none_or(|locales| locales.contains(&fallback.value));
+        if !known {
+            sheet.report(
+                sheet
+                    .problem(
+                        "E115",
+                        fallback.span.clone(),
+                        format!(
+                            "\"{}\" is not one of the shop's locales",
+                            fallback.value.escape_debug()
+                        ),
+                    )
+                    .help("add it to `locales`, or choose one of them"),
+            );
+        }
+        known
+    });
+    let live_since = root.instant("live_since");
+    let enrol_max_age = enrol_max_age(&root);
+    let test_recipients = root.texts("test_recipients", false).unwrap_or_default();
+    let test_recipients = test_recipients
+        .iter()
+        .filter_map(|text| reported(sheet, self::address(sheet, text)))
+        .map(|address| email::normalise(&address))
+        .collect();
+    let hours = match root.table("hours") {
+        Some(section) => Some(hours(&section)?),
+        None => None,
+    };
+    let limits = root
+        .table("limits")
+        .map(|section| limits(&section))
+        .unwrap_or_default();
+    let earn = root
+        .table("earn")
+        .map(|section| earn(&section))
+        .unwrap_or_default();
+    let assume = assume(&root);
+    let consent = root.table("consent").map(|section| consent(&section));
+    let cool_down = root.length("ticket_cool_down");
+    let (zone_name, zone) = zone?;
+    Some(Policy {
+        id: id?.value,
+        name: name?.value,
+        url: url?.value.trim_end_matches('/').to_owned(),
+        address: address?.value,
+        zone,
+        zone_name,
+        locales: locales?,
+        fallback: fallback.map(|fallback| fallback.value),
+        live_since,
+        enrol_max_age,
+        test_recipients,
+        hours,
+        limits,
+        earn,
+        assume,
+        consent: consent.unwrap_or_else(default_consent),
+        ticket_cool_down: cool_down.map_or(Length::Days(3), |length| length.value),
+        people: BTreeMap::new(),
+    })
+}
+
+fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Diagnostic>) -> Option<T> {
+    result.map_err(|problem| sheet.report(problem)).ok()
+}
+
+fn is_web(sheet: &Sheet<'_>, text: &Spanned<String>) -> bool {
+    let web = Url::parse(&text.value)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !web {
+        sheet.report(
+            sheet
+                .problem(
+                    "E117",
+                    text.span.clone(),
+                    format!("\"{}\" is no web address", text.value.escape_debug()),
+                )
+                .help("write \"https://shop.example.com\""),
+        );
+    }
+    web
+}
+
+fn zone(sheet: &Sheet<'_>, text: Spanned<String>) -> Option<(String, TimeZone)> {
+    match TimeZone::get(&text.value) {
+        Ok(zone) => Some((text.value, zone)),
+        Err(_) => {
+            let names: Vec<String> = jiff::tz::db()
+                .available()
+                .map(|name| name.to_string())
+                .collect();
+            let mut problem = sheet.problem(
+                "E114",
+                text.span,
+                format!(
+                    "\"{}\" is not a time zone we know",
+                    text.value.escape_debug()
+                ),
+            );
+            if let Some(near) = nearest(&text.value, names.iter().map(String::as_str)) {
+                problem = problem.help(format!("did you mean \"{near}\"?"));
+            }
+            sheet.report(
+                problem.help("zones have names like \"Europe/Berlin\" or \"America/New_York\""),
+            );
+            None
+        }
+    }
+}
+
+fn locales(root: &Section<'_, '_>) -> Option<Vec<String>> {
+    let span = match root.has("locales") {
+        Some(span) => span,
+        None => {
+            root.missing("locales", "[\"en\"]");
+            return None;
+        }
+    };
+    let mut found = Vec::new();
+    for text in root.texts("locales", false)? {
+        if icu_locale_core::Locale::try_from_str(&text.value).is_err() || text.value.len() > 35 {
+            root.sheet.report(
+                root.sheet
+                    .problem(
+                        "E115",
+                        text.span,
+                        format!("\"{}\" is no locale", text.value.escape_debug()),
+                    )
+                    .help("write a language, and a region where it matters: \"en\", \"pt-BR\""),
+            );
+        } else if !found.contains(&text.value) {
+            found.push(text.value);
+        }
+    }
+    if found.is_empty() {
+        root.sheet.report(
+            root.sheet
+                .problem("E115", span, "a shop has one language at least")
+                .help("write locales = [\"en\"]"),
+        );
+        return None;
+    }
+    Some(found)
+}
+
+fn enrol_max_age(root: &Section<'_, '_>) -> EnrolMaxAge {
+    let section = root.table("enrol_max_age");
+    let length = |key: &str, days: i64| {
+        section
+            .as_ref()
+            .and_then(|section| section.length(key))
+            .map_or(Length::Days(days), |length| length.value)
+    };
+    if let Some(section) = &section {
+        section.only(&["fulfilment", "others"], &[]);
+    }
+    EnrolMaxAge {
+        fulfilment: length("fulfilment", 7),
+        others: length("others", 30),
+    }
+}
+
+fn hours(section: &Section<'_, '_>) -> Option<Hours> {
+    section.only(&["open", "close", "days", "except"], &[]);
+    for (key, example) in [("open", "\"08:00\""), ("close", "\"20:00\"")] {
+        if section.has(key).is_none() {
+            section.missing(key, example);
+        }
+    }
+    let open = section.parsed("open", time);
+    let close = section.parsed("close", time);
+    let days = section.parsed("days", days);
+    let mut except = Vec::new();
+    for text in section.texts("except", false).unwrap_or_default() {
+        except.extend(reported(section.sheet, kind(section.sheet, &text)));
+    }
+    let (open, close) = (open?, close?);
+    if open.value >= close.value {
+        section.sheet.report(
+            section
+                .sheet
+                .problem("E151", close.span, "[hours] closes before it opens")
+                .related(open.span, "opens here")
+                .help("hours lie within one day: open = \"08:00\", close = \"20:00\""),
+        );
+        return None;
+    }
+    Some(Hours {
+        open: open.value,
+        close: close.value,
+        days: days.map_or_else(|| WEEK.map(|(_, day)| day).to_vec(), |days| days.value),
+        except,
+    })
+}
+
+/// `Mon-Sat`, `Mon, Wed, Fri`, `Sat-Mon`.
+fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Diagnostic> {
+    let index = |name: &str| {
+        WEEK.iter()
+            .position(|(day, _)| day.eq_ignore_ascii_case(name.trim()))
+    };
+    let wrong = || {
+        sheet
+            .problem(
+                "E105",
+                text.span.clone(),
+                format!("\"{}\" does not name days", text.value.escape_debug()),
+            )
+            .help("write \"Mon-Sat\", or \"Mon, Wed, Fri\"")
+    };
+    let mut on = [false; 7];
+    for part in text.value.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = index(first).zip(index(last)).ok_or_else(wrong)?;
+        let length = (last + 7 - first) % 7;
+        for day in 0..=length {
+            on[(first + day) % 7] = true;
+        }
+    }
+    Ok(WEEK
+        .iter()
+        .zip(on)
+        .filter(|(_, on)| *on)
+        .map(|((_, day), _)| *day)
+        .collect())
+}
+
+fn kind(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Kind, Diagnostic> {
+    let words = Kind::ALL.map(Kind::as_str);
+    one_of(sheet, text, "a kind of mail", &words, |text| {
+        text.parse().ok()
+    })
+}
+
+fn limits(section: &Section<'_, '_>) -> Limits {
+    section.only(&["per_day", "per_week", "asks", "when_over"], &[]);
+    let count = |key: &str| {
+        section
+            .number(key, 1, 1000)
+            .and_then(|n| u32::try_from(n).ok())
+    };
+    let asks = section.table("asks").and_then(|asks| {
+        asks.only(&["at_most", "within"], &[]);
+        for (key, example) in [("at_most", "2"), ("within", "\"30d\"")] {
+            if asks.has(key).is_none() {
+                asks.missing(key, example);
+            }
+        }
+        let at_most = asks
+            .number("at_most", 0, 1000)
+            .and_then(|n| u32::try_from(n).ok());
+        let within = asks.parsed("within", |sheet, text| {
+            match length(sheet, text, &text.value)? {
+                Length::Days(days) if days > 0 => Ok(days),
+                _ => Err(sheet
+                    .problem(
+                        "E112",
+                        text.span.clone(),
+                        "asks are counted in calendar days",
+                    )
+                    .help("write \"30d\" or \"4w\"")),
+            }
+        });
+        Some(AskLimit {
+            at_most: at_most?,
+            within_days: within?.value,
+        })
+    });
+    Limits {
+        per_day: count("per_day"),
+        per_week: count("per_week"),
+        asks,
+        when_over: section.length("when_over").map(|length| length.value),
+    }
+}
+
+fn earn(section: &Section<'_, '_>) -> BTreeMap<Kind, u32> {
+    section.only(&["survey", "review"], &[]);
+    let cost = |kind: Kind| {
+        let cost = section.number(kind.as_str(), 0, 1000)?;
+        Some((kind, u32::try_from(cost).ok()?))
+    };
+    [Kind::Survey, Kind::Review]
+        .into_iter()
+        .filter_map(cost)
+        .collect()
+}
+
+fn assume(root: &Section<'_, '_>) -> Vec<Assume> {
+    let Some(delivery) = root.table("delivery") else {
+        return Vec::new();
+    };
+    delivery.only(&["assume"], &[]);
+    let mut found: Vec<Assume> = Vec::new();
+    for section in delivery.tables("assume") {
+        section.only(&["to", "after"], &[]);
+        let to = section.need("to", "\"DE\", or \"*\" for any country");
+        if section.has("after").is_none() {
+            section.missing("after", "\"4bd\"");
+        }
+        let after = section.length("after");
+        let (Some(to), Some(after)) = (to, after) else {
+            continue;
+        };
+        if to.value != "*" && !is_country(section.sheet, &to) {
+            continue;
+        }
+        if found.iter().any(|had| had.to == "*" || had.to == to.value) {
+            section.sheet.report(
+                section
+                    .sheet
+                    .problem(
+                        "E124",
+                        to.span,
+                        format!("an earlier row already matches \"{}\"", to.value),
+                    )
+                    .help("the first match counts; put \"*\" last and each country once"),
+            );
+            continue;
+        }
+        found.push(Assume {
+            to: to.value,
+            after: after.value,
+        });
+    }
+    found
+}
+
+fn is_country(sheet: &Sheet<'_>, text: &Spanned<String>) -> bool {
+    let fits = text.value.len() == 2 && text.value.bytes().all(|b| b.is_ascii_uppercase());
+    if !fits {
+        sheet.report(
+            sheet
+                .problem(
+                    "E105",
+                    text.span.clone(),
+                    format!("\"{}\" is no country code", text.value.escape_debug()),
+                )
+                .help("write the two capital letters of ISO 3166: \"DE\", \"US\", \"GB\""),
+        );
+    }
+    fits
+}
+
+/// What each kind needs where the shop says nothing: the reading for the strictest of
+/// the large markets.
+fn default_consent() -> ConsentTable {
+    use ConsentRule::{OptOut, SoftOptIn};
+    ConsentTable {
+        default: BTreeMap::from([
+            (Kind::Education, OptOut),
+            (Kind::Survey, SoftOptIn),
+            (Kind::Review, SoftOptIn),
+            (Kind::Offer, SoftOptIn),
+        ]),
+        by_country: BTreeMap::new(),
+    }
+}
+
+fn consent(section: &Section<'_, '_>) -> ConsentTable {
+    let mut table = default_consent();
+    for key in section.keys() {
+        let Some(row) = section.table(&key.value) else {
+            continue;
+        };
+        let rules = consent_row(&row);
+        if key.value == "default" {
+            table.default.extend(rules);
+        } else if is_country(section.sheet, &key) {
+            table.by_country.insert(key.value, rules);
+        }
+    }
+    table
+}
+
+fn consent_row(row: &Section<'_, '_>) -> BTreeMap<Kind, ConsentRule> {
+    row.only(
+        &["education", "survey", "review", "offer", "fulfilment"],
+        &[],
+    );
+    let mut rules = BTreeMap::new();
+    for kind in Kind::ALL {
+        let rule = row.parsed(kind.as_str(), |sheet, text| {
+            one_of(
+                sheet,
+                text,
+                "a rule of consent",
+                &CONSENT.map(|(name, _)| name),
+                |text| {
+                    CONSENT
+                        .iter()
+                        .find(|(name, _)| *name == text)
+                        .map(|(_, rule)| *rule)
+                },
+            )
+        });
+        match rule {
+            Some(rule) if kind == Kind::Fulfilment && rule.value != ConsentRule::None => {
+                row.sheet.report(
+                    row.sheet
+                        .problem("E105", rule.span, "fulfilment is always \"none\"")
+                        .help("people must hear where their order is; leave it out"),
+                );
+            }
+            Some(rule) => {
+                rules.insert(kind, rule.value);
+            }
+            None => {}
+        }
+    }
+    rules
+}
+
+/// Reads `people.toml`.
+pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> BTreeMap<String, Sender> {
+    let root = Section::root(sheet, document);
+    let mut found = BTreeMap::new();
+    for key in root.keys() {
+        let Some(mut section) = root.table(&key.value) else {
+            continue;
+        };
+        section.what = format!("[{}]", key.value.escape_debug());
+        section.only(&["name", "email", "reply_to"], &[]);
+        let name = section.need("name", "\"Aya Tanaka\"");
+        let mail = section.need("email", "\"aya@shop.example.com\"");
+        let mail = mail.and_then(|text| reported(sheet, address(sheet, &text)));
+        let reply_to = section.parsed("reply_to", address);
+        if let (Some(name), Some(email)) = (name, mail) {
+            found.insert(
+                key.value.clone(),
+                Sender {
+                    id: key.value,
+                    name: name.value,
+                    email,
+                    reply_to: reply_to.map(|address| address.value),
+                },
+            );
+        }
+    }
+    found
+}
+
+/// What `catalog.toml` says: the feed's file, and the families.
+#[derive(Debug, Default)]
+pub(crate) struct Shelves {
+    pub(crate) feed: Option<Spanned<String>>,
+    pub(crate) families: Vec<Family>,
+    /// What is to be checked against the feed: complements, with their places.
+    pub(crate) complements: Vec<Spanned<String>>,
+}
+
+/// Reads `catalog.toml`.
+pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
+    let root = Section::root(sheet, document);
+    root.only(
+        &["feed", "family"],
+        &[("kit", "kits of the shop's own"), ("guide", "guides")],
+    );
+    let mut shelves = Shelves {
+        feed: root.need_if_there("feed", "\"catalog.json\""),
+        ..Shelves::default()
+    };
+    let Some(all) = root.table("family") else {
+        return shelves;
+    };
+    for key in all.keys() {
+        let Some(mut section) = all.table(&key.value) else {
+            continue;
+        };
+        section.what = format!("[family.{}]", key.value.escape_debug());
+        section.only(&["match", "complements"], &[]);
+        let mut family = Family {
+            id: key.value.clone(),
+            ..Family::default()
+        };
+        if section.has("match").is_none() {
+            section.missing("match", "{ tags = [\"dslr\"] }");
+        }
+        if let Some(matching) = section.table("match") {
+            matching.only(&["skus", "products", "tags", "categories", "vendors"], &[]);
+            let list = |name: &str| -> Vec<String> {
+                let texts = matching.texts(name, false).unwrap_or_default();
+                texts.into_iter().map(|text| text.value).collect()
+            };
+            family.skus = list("skus");
+            family.products = list("products");
+            family.tags = list("tags");
+            family.categories = list("categories");
+            family.vendors = list("vendors");
+            let empty = [
+                &family.skus,
+                &family.products,
+                &family.tags,
+                &family.categories,
+                &family.vendors,
+            ]
+            .iter()
+            .all(|list| list.is_empty());
+            if empty {
+                sheet.report(
+                    sheet
+                        .problem("W136", matching.span.clone(), format!("no product can belong to family \"{}\"", key.value.escape_debug()))
+                        .help("write match = { tags = [\"dslr\"] }, or skus, products, categories, vendors"),
+                );
+            }
+        }
+        for complement in section.texts("complements", false).unwrap_or_default() {
+            family.complements.push(complement.value.clone());
+            shelves.complements.push(complement);
+        }
+        shelves.families.push(family);
+    }
+    shelves
+}

@@ -1,0 +1,498 @@
+//! TOML, walked by hand: every key is asked for by name, and what nobody asked for is
+//! reported. Spans point into the file as it was written. Nothing here knows what the
+//! keys mean.
+
+use super::nearest;
+use crate::model::diagnostic::{Diagnostic, position};
+use crate::model::email::Address;
+use crate::model::time::{BadLength, Length, Time};
+use crate::sequence::catalog::Place;
+use std::cell::RefCell;
+use std::ops::Range;
+use toml_edit::{Document, Item, TableLike, Value};
+
+/// Longest list that a file may hold.
+pub const MAX_LIST: usize = 10_000;
+
+/// A value and where it stands in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spanned<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
+}
+
+impl<T> Spanned<T> {
+    pub(crate) fn new(value: T, span: Range<usize>) -> Self {
+        Spanned { value, span }
+    }
+}
+
+/// A file that is being read, and what was found wrong with it.
+#[derive(Debug)]
+pub(crate) struct Sheet<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) text: &'a str,
+    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl<'a> Sheet<'a> {
+    pub(crate) fn new(path: &'a str, text: &'a str) -> Self {
+        Sheet {
+            path,
+            text,
+            found: RefCell::default(),
+        }
+    }
+
+    /// The file as TOML; a file that is none is reported once, at the first mistake.
+    pub(crate) fn parse(&self) -> Option<Document<&'a str>> {
+        match Document::parse(self.text) {
+            Ok(document) => Some(document),
+            Err(error) => {
+                let span = error.span().unwrap_or(0..0);
+                let message = error.message().lines().collect::<Vec<_>>().join(", ");
+                self.report(
+                    Diagnostic::new(
+                        "E100",
+                        self.path,
+                        span,
+                        format!("this is no TOML: {message}"),
+                    )
+                    .help("texts stand in quotes, and every key stands once in its table"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn report(&self, diagnostic: Diagnostic) {
+        self.found.borrow_mut().push(diagnostic);
+    }
+
+    /// A problem of this file, to be completed and reported.
+    pub(crate) fn problem(
+        &self,
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::new(code, self.path, span, message)
+    }
+
+    /// Everything found so far.
+    pub(crate) fn found(self) -> Vec<Diagnostic> {
+        self.found.into_inner()
+    }
+
+    /// Where a byte of the file stands, for explanations.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        let (line, column) = position(self.text, at);
+        Place {
+            file: self.path.to_owned(),
+            line,
+            column,
+        }
+    }
+
+    /// The place in the file of a part of a text whose value stands at `span`. Escapes and
+    /// lines break the count of bytes; then the part is searched for, and where it is not
+    /// found once, the whole value is meant.
+    pub(crate) fn inside(
+        &self,
+        span: &Range<usize>,
+        text: &str,
+        part: &Range<usize>,
+    ) -> Range<usize> {
+        let raw = self.text.get(span.clone()).unwrap_or_default();
+        let quote = if raw.starts_with("\"\"\"") || raw.starts_with("'''") {
+            3
+        } else {
+            1
+        };
+        if raw
+            .get(quote..)
+            .is_some_and(|inner| inner.starts_with(text))
+        {
+            let start = span.start + quote;
+            return start + part.start..start + part.end;
+        }
+        let words = text.get(part.clone()).unwrap_or_default();
+        let mut places = raw.match_indices(words);
+        match (places.next(), places.next()) {
+            (Some((at, _)), None) if !words.is_empty() => {
+                span.start + at..span.start + at + words.len()
+            }
+            _ => span.clone(),
+        }
+    }
+}
+
+/// A table of a file.
+#[derive(Clone)]
+pub(crate) struct Section<'s, 'd> {
+    pub(crate) sheet: &'s Sheet<'s>,
+    table: &'d dyn TableLike,
+    /// Its header, or the table itself where it stands in braces.
+    pub(crate) span: Range<usize>,
+    /// What it is called in messages: `step "basics"`, `[start]`.
+    pub(crate) what: String,
+}
+
+impl<'s, 'd> Section<'s, 'd> {
+    pub(crate) fn root(sheet: &'s Sheet<'s>, document: &'d Document<&str>) -> Self {
+        Section {
+            sheet,
+            table: document.as_table(),
+            span: 0..0,
+            what: "the file".to_owned(),
+        }
+    }
+
+    /// The names of its keys.
+    pub(crate) fn keys(&self) -> Vec<Spanned<String>> {
+        self.table
+            .iter()
+            .map(|(key, item)| {
+                let span = self.table.key(key).and_then(toml_edit::Key::span);
+                let span = span
+                    .or_else(|| item.span())
+                    .unwrap_or_else(|| self.span.clone());
+                Spanned::new(key.to_owned(), span)
+            })
+            .collect()
+    }
+
+    /// Reports keys that are not among `known`. `later` are keys of a later version, with
+    /// what they come with.
+    pub(crate) fn only(&self, known: &[&str], later: &[(&str, &str)]) {
+        for key in self.keys() {
+            if known.contains(&key.value.as_str()) {
+                continue;
+            }
+            let name = key.value.escape_debug().to_string();
+            if let Some((_, with)) = later.iter().find(|(later, _)| *later == key.value) {
+                self.sheet.report(
+                    self.sheet
+                        .problem("E190", key.span, format!("`{name}` is not there yet"))
+                        .help(format!("it comes with {with}, in a later version"))
+                        .help("leave it out for now"),
+                );
+                continue;
+            }
+            let mut problem =
+                self.sheet
+                    .problem("E104", key.span, format!("unknown key \"{name}\""));
+            match nearest(&key.value, known.iter().copied()) {
+                Some(near) => problem = problem.label(format!("did you mean `{near}`?")),
+                None => {
+                    problem = problem.help(format!("{} has {}", self.what, known.join(", ")));
+                }
+            }
+            self.sheet.report(problem);
+        }
+    }
+
+    fn item(&self, key: &str) -> Option<(&'d Item, Range<usize>)> {
+        let (found, item) = self.table.get_key_value(key)?;
+        let span = item
+            .span()
+            .or_else(|| found.span())
+            .unwrap_or_else(|| self.span.clone());
+        Some((item, span))
+    }
+
+    /// Where the value of a key stands.
+    pub(crate) fn has(&self, key: &str) -> Option<Range<usize>> {
+        self.item(key).map(|(_, span)| span)
+    }
+
+    /// Whether a key holds a table.
+    pub(crate) fn is_table(&self, key: &str) -> bool {
+        self.item(key).is_some_and(|(item, _)| item.is_table_like())
+    }
+
+    /// Reports that a key is missing.
+    pub(crate) fn missing(&self, key: &str, example: &str) {
+        self.sheet.report(
+            self.sheet
+                .problem(
+                    "E102",
+                    self.span.clone(),
+                    format!("{} has no `{key}`", self.what),
+                )
+                .help(format!("write {key} = {example}")),
+        );
+    }
+
+    fn wrong(&self, key: &str, item: &Item, span: Range<usize>, wanted: &str) {
+        let found = match item {
+            Item::Value(Value::String(_)) => "a text",
+            Item::Value(Value::Integer(_)) => "a whole number",
+            Item::Value(Value::Float(_)) => "a number with a fraction",
+            Item::Value(Value::Boolean(_)) => "true or false",
+            Item::Value(Value::Datetime(_)) => "a date",
+            Item::Value(Value::Array(_)) => "a list",
+            Item::Value(Value::InlineTable(_)) | Item::Table(_) => "a table",
+            Item::ArrayOfTables(_) => "a list of tables",
+            Item::None => "nothing",
+        };
+        self.sheet.report(self.sheet.problem(
+            "E103",
+            span,
+            format!("`{key}` wants {wanted}, and this is {found}"),
+        ));
+    }
+
+    /// A text, if the key is there.
+    pub(crate) fn text(&self, key: &str) -> Option<Spanned<String>> {
+        let (item, span) = self.item(key)?;
+        match item.as_str() {
+            Some(text) => Some(Spanned::new(text.to_owned(), span)),
+            None => {
+                self.wrong(key, item, span, "a text");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there and say something.
+    pub(crate) fn need(&self, key: &str, example: &str) -> Option<Spanned<String>> {
+        if self.item(key).is_none() {
+            self.missing(key, example);
+            return None;
+        }
+        let text = self.text(key)?;
+        if text.value.trim().is_empty() || text.value.chars().any(char::is_control) {
+            self.sheet.report(
+                self.sheet
+                    .problem("E105", text.span, format!("`{key}` wants one line of text"))
+                    .help(format!("write {key} = {example}")),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that, where it is there, says something.
+    pub(crate) fn need_if_there(&self, key: &str, example: &str) -> Option<Spanned<String>> {
+        self.has(key).and_then(|_| self.need(key, example))
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(crate) fn number(&self, key: &str, least: i64, most: i64) -> Option<i64> {
+        let (item, span) = self.item(key)?;
+        match item.as_integer() {
+            Some(number) if (least..=most).contains(&number) => Some(number),
+            Some(number) => {
+                self.sheet.report(self.sheet.problem(
+                    "E105",
+                    span,
+                    format!("`{key}` wants a number from {least} to {most}, and this is {number}"),
+                ));
+                None
+            }
+            None => {
+                self.wrong(key, item, span, "a whole number");
+                None
+            }
+        }
+    }
+
+    /// An instant, as a TOML date with an offset or as a text.
+    pub(crate) fn instant(&self, key: &str) -> Option<crate::model::time::Timestamp> {
+        let (item, span) = self.item(key)?;
+        let text = match item {
+            Item::Value(Value::Datetime(date)) => date.value().to_string(),
+            Item::Value(Value::String(text)) => text.value().clone(),
+            _ => {
+                self.wrong(key, item, span, "an instant");
+                return None;
+            }
+        };
+        match text.parse() {
+            Ok(instant) => Some(instant),
+            Err(_) => {
+                self.sheet.report(
+                    self.sheet
+                        .problem("E113", span, format!("\"{text}\" is not an instant"))
+                        .help("write date, time and offset: 2026-01-17T00:00:00Z"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A list of texts; a single text counts as a list of one where `or_one`.
+    pub(crate) fn texts(&self, key: &str, or_one: bool) -> Option<Vec<Spanned<String>>> {
+        let (item, span) = self.item(key)?;
+        if or_one && let Some(text) = item.as_str() {
+            return Some(vec![Spanned::new(text.to_owned(), span)]);
+        }
+        let Some(array) = item.as_array().filter(|array| array.len() <= MAX_LIST) else {
+            self.wrong(key, item, span, "a list of texts");
+            return None;
+        };
+        let mut found = Vec::new();
+        for value in array {
+            let at = value.span().unwrap_or_else(|| span.clone());
+            match value.as_str() {
+                Some(text) => found.push(Spanned::new(text.to_owned(), at)),
+                None => self.sheet.report(self.sheet.problem(
+                    "E103",
+                    at,
+                    format!("`{key}` wants texts, and this is a {}", value.type_name()),
+                )),
+            }
+        }
+        Some(found)
+    }
+
+    /// A table under a key, in braces or with a header of its own.
+    pub(crate) fn table(&self, key: &str) -> Option<Section<'s, 'd>> {
+        let (item, span) = self.item(key)?;
+        match item.as_table_like() {
+            Some(table) => Some(Section {
+                sheet: self.sheet,
+                table,
+                span,
+                what: format!("[{key}]"),
+            }),
+            None => {
+                self.wrong(key, item, span, "a table");
+                None
+            }
+        }
+    }
+
+    /// The tables of `[[key]]`, or of a list of tables in braces.
+    pub(crate) fn tables(&self, key: &str) -> Vec<Section<'s, 'd>> {
+        let Some((item, span)) = self.item(key) else {
+            return Vec::new();
+        };
+        let section = |table: &'d dyn TableLike, at: Option<Range<usize>>| Section {
+            sheet: self.sheet,
+            table,
+            span: at.unwrap_or_else(|| span.clone()),
+            what: format!("[[{key}]]"),
+        };
+        match item {
+            Item::ArrayOfTables(tables) => tables
+                .iter()
+                .map(|table| section(table, table.span()))
+                .collect(),
+            Item::Value(Value::Array(values))
+                if values.iter().all(|value| value.as_inline_table().is_some()) =>
+            {
+                values
+                    .iter()
+                    .filter_map(|value| value.as_inline_table())
+                    .map(|table| section(table, table.span()))
+                    .collect()
+            }
+            _ => {
+                self.wrong(key, item, span, &format!("tables, written [[{key}]]"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text that `read` understands, or a problem in its words.
+    pub(crate) fn parsed<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Sheet<'_>, &Spanned<String>) -> Result<T, Diagnostic>,
+    ) -> Option<Spanned<T>> {
+        let text = self.text(key)?;
+        match read(self.sheet, &text) {
+            Ok(value) => Some(Spanned::new(value, text.span)),
+            Err(problem) => {
+                self.sheet.report(problem);
+                None
+            }
+        }
+    }
+
+    /// A length, if the key is there.
+    pub(crate) fn length(&self, key: &str) -> Option<Spanned<Length>> {
+        self.parsed(key, |sheet, text| length(sheet, text, &text.value))
+    }
+}
+
+/// Reads a length, with E112 where it is none. `part` is what of `text` is the length.
+pub(crate) fn length(
+    sheet: &Sheet<'_>,
+    text: &Spanned<String>,
+    part: &str,
+) -> Result<Length, Diagnostic> {
+    let wrong = |bad: BadLength| {
+        let problem = sheet.problem(
+            "E112",
+            text.span.clone(),
+            format!("\"{}\" is not a length we accept", part.trim()),
+        );
+        match bad {
+            BadLength::Month => problem
+                .help("months differ in length, so two buyers would get different waits")
+                .help("write \"4w\" or \"30d\""),
+            BadLength::Shape => problem
+                .help("write a number and a unit: min, h (elapsed), d, w or bd (calendar days)")
+                .help("for example \"30min\", \"48h\", \"2d\", \"3w\" or \"4bd\""),
+            BadLength::Long => problem.help(bad.to_string()),
+        }
+    };
+    part.parse().map_err(wrong)
+}
+
+/// Reads a time of day, `10:00`.
+pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Diagnostic> {
+    let parts = text.value.split_once(':').filter(|(hour, minute)| {
+        (1..=2).contains(&hour.len())
+            && minute.len() == 2
+            && (hour.bytes().chain(minute.bytes())).all(|b| b.is_ascii_digit())
+    });
+    parts
+        .and_then(|(hour, minute)| Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok())
+        .ok_or_else(|| {
+            sheet
+                .problem(
+                    "E113",
+                    text.span.clone(),
+                    format!("\"{}\" is not a time of day", text.value.escape_debug()),
+                )
+                .help("write hours and minutes, on 24 hours: \"08:30\", \"21:00\"")
+        })
+}
+
+/// Reads an address that mail can be tried on.
+pub(crate) fn address(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<String, Diagnostic> {
+    Address::parse(&text.value)
+        .map(|address| address.as_typed().to_owned())
+        .map_err(|bad| {
+            sheet.problem(
+                "E116",
+                text.span.clone(),
+                format!("this is no mail address: {bad}"),
+            )
+        })
+}
+
+/// Reads one of a set of words.
+pub(crate) fn one_of<T>(
+    sheet: &Sheet<'_>,
+    text: &Spanned<String>,
+    what: &str,
+    words: &[&str],
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Diagnostic> {
+    read(&text.value).ok_or_else(|| {
+        let problem = sheet.problem(
+            "E105",
+            text.span.clone(),
+            format!("\"{}\" is not {what}", text.value.escape_debug()),
+        );
+        match nearest(&text.value, words.iter().copied()) {
+            Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+            None => problem.help(format!("there are {}", words.join(", "))),
+        }
+    })
+}

@@ -1,0 +1,172 @@
+//! The doors, called without a port: every method at every door, in every state.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod intake;
+mod opt_out;
+mod rooms;
+mod socket;
+
+use aftercare::clock::Clock;
+use aftercare::engine::{Engine, KNOWN_TOKEN};
+use aftercare::ingest::signature::Secret;
+use aftercare::mail::Capture;
+use aftercare::web::{Intake, Settings, router};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// The key under which the recorded deliveries are signed.
+pub const KEY: &[u8] = b"canonical-test-secret-24";
+/// Wide enough for deliveries that were recorded in another year.
+pub const ANY_TIME: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
+
+/// A service with its doors, and a folder that goes with it.
+pub struct Doors {
+    pub engine: Arc<Engine>,
+    pub router: Router,
+    _folder: TempDir,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// Everything of an engine that these tests need to know how to make.
+pub fn engine(captures: bool) -> (Arc<Engine>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = captures.then(|| {
+        let mails = folder.path().join("mailbox");
+        std::fs::create_dir(&mails).unwrap();
+        Capture::new(mails)
+    });
+    let clock = Clock::manual("2026-03-10T09:00:00Z".parse().unwrap());
+    (Arc::new(Engine::new(clock, capture)), folder)
+}
+
+/// A token that stands in a mail, and one that was made up.
+pub fn tokens(_engine: &Engine) -> (String, String) {
+    (KNOWN_TOKEN.to_owned(), "made-up-token".to_owned())
+}
+
+/// What the service holds: compared before and after what must change nothing.
+pub async fn state(engine: &Engine) -> String {
+    format!("{:?}", engine.counts().await.unwrap())
+}
+
+impl Doors {
+    pub fn open(settings: Settings) -> Doors {
+        let (engine, folder) = engine(true);
+        Doors {
+            router: router(Arc::clone(&engine), settings),
+            engine,
+            _folder: folder,
+        }
+    }
+
+    pub fn unsigned() -> Doors {
+        Doors::open(with(Intake::unsigned()))
+    }
+
+    pub async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(request(Method::GET, path, &[], "")).await
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.ask(request(Method::POST, path, headers, body.to_owned()))
+            .await
+    }
+}
+
+pub fn with(intake: Intake) -> Settings {
+    Settings {
+        intake: Some(intake),
+        ..Settings::default()
+    }
+}
+
+pub fn signed() -> Intake {
+    Intake::signed(vec![secret(KEY)])
+}
+
+pub fn secret(key: &[u8]) -> Secret {
+    Secret::parse(&format!("whsec_{}", STANDARD.encode(key))).unwrap()
+}
+
+pub fn request(
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body.into()).unwrap()
+}
+
+/// What a sender with this key puts into `webhook-signature`.
+pub fn signature(key: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// A recorded delivery: its headers and its very bytes.
+pub fn recorded(headers: &str, body: &str) -> Request<Body> {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/tests/fixtures/events/canonical"
+    );
+    let lines = std::fs::read_to_string(format!("{folder}/{headers}.headers")).unwrap();
+    let body = std::fs::read(format!("{folder}/{body}.json")).unwrap();
+    let headers: Vec<(&str, &str)> = lines
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .collect();
+    request(Method::POST, "/events", &headers, body)
+}
+
+/// An event that is fine, with an id of its own.
+pub fn order_placed(id: &str) -> String {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/tests/fixtures/events/canonical"
+    );
+    let text = std::fs::read_to_string(format!("{folder}/order.placed.json")).unwrap();
+    let mut event: serde_json::Value = serde_json::from_str(&text).unwrap();
+    event["id"] = id.into();
+    event.to_string()
+}

@@ -1,0 +1,108 @@
+//! The doors to the network: webhooks in, the pages behind the links in mails, the
+//! capture mailbox, health and metrics.
+//!
+//! A door translates: bytes and headers into calls of the engine, outcomes into
+//! statuses. It decides nothing about mail, writes nothing itself, and never lets a
+//! GET, HEAD or OPTIONS change anything. What a stranger sends is bounded before it
+//! is read and told no more than it has to know.
+//!
+//! Start reading at [`router::router`] (what is where), then [`events`] (intake) and
+//! [`unsubscribe`] (opt-out). [`serve()`] puts the router on a socket.
+
+mod events;
+mod form;
+mod health;
+mod mailbox;
+mod receive;
+mod reply;
+mod router;
+mod serve;
+mod unsubscribe;
+
+pub use router::router;
+pub use serve::{ServeError, serve};
+
+use crate::ingest::signature::Secret;
+use std::time::Duration;
+
+/// Largest request body at intake, in bytes, where configuration says nothing.
+pub const MAX_BODY: usize = 1024 * 1024;
+/// Deepest nesting of JSON at intake, where configuration says nothing.
+pub const MAX_DEPTH: usize = 64;
+/// How long a request's head, and then its body, may take to arrive.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far a signature's time may lie from ours, either way.
+pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
+/// Largest head of a request, in bytes; a larger one is answered 431.
+pub const MAX_HEAD: usize = 16 * 1024;
+/// Connections held at once. More wait in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 1024;
+/// Deliveries of events being read or committed at once. More are answered 503.
+pub const MAX_IN_FLIGHT: usize = 512;
+/// Bytes of deliveries held in memory at once. More are answered 503.
+pub const MAX_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
+/// How long connections may finish what they are at after a shutdown was asked for.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// How the doors stand.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[intake.events]`; without it `POST /events` is not served.
+    pub intake: Option<Intake>,
+    /// Connections held at once.
+    pub connections: usize,
+    /// Deliveries of events being read or committed at once.
+    pub in_flight: usize,
+    /// How long connections may finish after a shutdown was asked for.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            intake: None,
+            connections: MAX_CONNECTIONS,
+            in_flight: MAX_IN_FLIGHT,
+            drain: DRAIN,
+        }
+    }
+}
+
+/// `[intake.events]`: who may deliver events, and how much at once.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    /// Whose signatures count; two while one replaces the other.
+    pub secrets: Vec<Secret>,
+    /// Take events without a signature. [`serve()`] refuses it off loopback.
+    pub unsigned: bool,
+    /// Largest body, in bytes.
+    pub max_body: usize,
+    /// Deepest nesting of the JSON.
+    pub max_depth: usize,
+    /// How long a request's head, and then its body, may take to arrive.
+    pub read_timeout: Duration,
+    /// How far a signature's time may lie from ours, either way.
+    pub signature_window: Duration,
+}
+
+impl Intake {
+    /// Intake for holders of these secrets, with every limit at its default.
+    pub fn signed(secrets: Vec<Secret>) -> Intake {
+        Intake {
+            secrets,
+            unsigned: false,
+            max_body: MAX_BODY,
+            max_depth: MAX_DEPTH,
+            read_timeout: READ_TIMEOUT,
+            signature_window: SIGNATURE_WINDOW,
+        }
+    }
+
+    /// Intake for everybody who reaches the port.
+    pub fn unsigned() -> Intake {
+        Intake {
+            unsigned: true,
+            ..Intake::signed(Vec::new())
+        }
+    }
+}

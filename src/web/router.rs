@@ -1,0 +1,64 @@
+//! What is where, and what holds for every answer.
+
+use super::events::Gauge;
+use super::health::Counted;
+use super::reply::{self, Problem};
+use super::{Settings, events, health, mailbox, unsubscribe};
+use crate::engine::Engine;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// What every door needs.
+#[derive(Debug)]
+pub struct Doors {
+    pub(super) engine: Arc<Engine>,
+    pub(super) settings: Settings,
+    pub(super) gauge: Gauge,
+    pub(super) counted: Counted,
+}
+
+/// All routes. A door that is shut by configuration is not there at all: intake
+/// without `[intake.events]`, the mailbox without the capture transport.
+pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
+    let intake = settings.intake.is_some();
+    let captures = engine.mailbox().is_some();
+    let doors = Arc::new(Doors {
+        gauge: Gauge::new(settings.in_flight),
+        counted: Counted::default(),
+        engine,
+        settings,
+    });
+    let mut router = Router::new()
+        .route("/u/{token}", get(unsubscribe::show).post(unsubscribe::take))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics));
+    if intake {
+        router = router.route("/events", post(events::post));
+    }
+    if captures {
+        router = router
+            .route("/", get(mailbox::front))
+            .route("/mailbox", get(mailbox::list))
+            .route("/mailbox/{id}", get(mailbox::open))
+            .route("/mailbox/{id}/html", get(mailbox::html))
+            .route("/mailbox/{id}/eml", get(mailbox::eml));
+    }
+    router
+        .fallback(async || Problem::bare(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::bare(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(CatchPanicLayer::custom(|_| {
+            // The panic itself is in the log by its hook; a stranger learns nothing of it.
+            Problem::bare(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }))
+        .layer(middleware::map_response(async |mut response: Response| {
+            reply::harden(response.headers_mut());
+            response
+        }))
+        .with_state(doors)
+}

@@ -1,0 +1,164 @@
+//! Puts the router on a socket: so many connections, so much time for each, and an
+//! orderly end.
+
+use super::router::router;
+use super::{MAX_HEAD, READ_TIMEOUT, Settings};
+use crate::engine::Engine;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long one connection may stay. Then it ends after the answer under way, so that
+/// nobody holds a place by reading slowly or for ever.
+pub const CONNECTION_LIFE: Duration = Duration::from_secs(300);
+/// How long to wait after the system could not accept a connection (no descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why the doors could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The socket does not say where it listens.
+    #[error("the listening socket cannot be used")]
+    Socket(#[source] io::Error),
+    /// Everybody could deliver events.
+    #[error(
+        "intake.events.unsigned: expected a loopback address, found {address}\n\
+         hint: set http.listen to 127.0.0.1, or give intake.events.secrets"
+    )]
+    Unsigned {
+        /// Where it would listen.
+        address: SocketAddr,
+    },
+    /// Nobody could deliver events.
+    #[error(
+        "intake.events: expected one secret or two, found none\nhint: set AFTERCARE_INTAKE__EVENTS__SECRETS"
+    )]
+    NoSecret,
+}
+
+/// Serves until `shutdown`, then lets connections finish for `settings.drain` and cuts
+/// what is left.
+///
+/// # Errors
+/// Intake is open to strangers, or to nobody; the socket cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Socket)?;
+    if let Some(intake) = &settings.intake {
+        if intake.unsigned && !address.ip().to_canonical().is_loopback() {
+            return Err(ServeError::Unsigned { address });
+        }
+        if !intake.unsigned && intake.secrets.is_empty() {
+            return Err(ServeError::NoSecret);
+        }
+    }
+    let head_timeout = settings
+        .intake
+        .as_ref()
+        .map_or(READ_TIMEOUT, |intake| intake.read_timeout);
+    let places = Arc::new(Semaphore::new(settings.connections));
+    let drain = settings.drain;
+    let router = router(engine, settings);
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    tracing::info!(%address, "listening");
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let ends = Ends {
+                    shutdown: shutdown.clone(),
+                    cut: cut.clone(),
+                };
+                let router = router.clone();
+                connections.spawn(async move {
+                    converse(stream, router, head_timeout, ends).await;
+                    drop(place);
+                });
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a connection could not be accepted"
+                );
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(drain, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = connections.len(),
+            "connections did not finish in time and are cut"
+        );
+        cut.cancel();
+        connections.wait().await;
+    }
+    Ok(())
+}
+
+/// The ways in which a connection is told to end.
+struct Ends {
+    /// After the answer under way.
+    shutdown: CancellationToken,
+    /// Now.
+    cut: CancellationToken,
+}
+
+async fn converse(stream: TcpStream, router: Router, head_timeout: Duration, ends: Ends) {
+    // Without it small answers wait for acknowledgements; where it cannot be set they do.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_header_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = ends.shutdown.cancelled() => {}
+        () = tokio::time::sleep(CONNECTION_LIFE) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = ends.cut.cancelled() => {}
+        () = tokio::time::sleep(CONNECTION_LIFE) => {}
+    }
+}
+
+/// Whether the failure concerns the caller alone, who is gone already.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
