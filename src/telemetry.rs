@@ -262,12 +262,12 @@ pub fn set_aside() {
 }
 
 /// Shows how many rows of one sort the database holds.
-pub fn stored(what: &'static str, count: u64) {
+pub fn stored(what: &'static str, count: i64) {
     metrics::gauge!(STORED, "what" => what).set(count as f64);
 }
 
 /// Shows how many sends in one state the database holds.
-pub fn stored_sends(state: &str, count: u64) {
+pub fn stored_sends(state: &str, count: i64) {
     metrics::gauge!(STORED_SENDS, "state" => state.to_owned()).set(count as f64);
 }
 

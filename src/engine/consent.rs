@@ -6,9 +6,11 @@ use super::{Engine, EngineError};
 use crate::model::event::{
     Body, Consent, ConsentBasis, ConsentState, CustomerRef, Event, EventKind, IngestMode,
 };
-use crate::model::ids::EventSeq;
+use crate::model::ids::{CustomerId, EventSeq};
 use crate::model::kind::Scope;
 use crate::model::time::Timestamp;
+use crate::render;
+use crate::state;
 use crate::store::Incoming;
 use std::sync::Arc;
 
@@ -76,7 +78,10 @@ impl Engine {
         let Some(found) = self.links.read(token) else {
             return Ok(OptOut { known: false, locale });
         };
-        let Some((_, send, address)) = self.store.sent_to(found.1).await? else {
+        let Some((customer, send)) = self.store.send(found.1).await? else {
+            return Ok(OptOut { known: false, locale });
+        };
+        let Some(address) = self.address_of(customer).await? else {
             return Ok(OptOut { known: false, locale });
         };
         let scope = scope.unwrap_or_else(|| Scope::of_one_click(send.kind));
@@ -98,6 +103,16 @@ impl Engine {
         Ok(found.map_or_else(|| self.default_locale(), |(_, send)| send.locale))
     }
 
+    /// The address under which a person is known now; none once they are forgotten.
+    async fn address_of(&self, customer: CustomerId) -> Result<Option<String>, EngineError> {
+        let Some(Ok(history)) = self.store.histories(&[customer]).await?.pop() else {
+            return Ok(None);
+        };
+        let catalog = &self.live().catalog;
+        let state = state::fold(&catalog.policy, &catalog.products, &history, self.now());
+        Ok(state.person.email.map(|email| email.as_typed().to_owned()))
+    }
+
     fn default_locale(&self) -> String {
         self.live().catalog.policy.locales.first().cloned().unwrap_or_else(|| "en".into())
     }
@@ -111,14 +126,13 @@ impl Engine {
         let policy = &live.catalog.policy;
         let mut locales = crate::model::locale::chain(locale, policy.fallback.as_deref());
         locales.extend(policy.locales.first().cloned());
-        let mut all = serde_json::json!({
-            "shop": {"name": policy.name, "url": policy.url, "address": policy.address},
-        });
-        if let (Some(all), serde_json::Value::Object(values)) = (all.as_object_mut(), values) {
+        let shop = serde_json::json!({"name": policy.name, "url": policy.url, "address": policy.address});
+        let mut all = serde_json::Map::new();
+        all.insert("shop".into(), shop);
+        if let serde_json::Value::Object(values) = values {
             all.extend(values);
         }
-        live.templates
-            .render_page(name, &locales, &all)
+        render::page::page(&live.templates, name, &locales, all)
             .map_err(|error| EngineError::Page(error.to_string()))
     }
 

@@ -1,7 +1,7 @@
 //! How the service is, part by part, for `/readyz` and `doctor`; and what the doors may
 //! show of the capture transport. Reads only.
 
-use super::Engine;
+use super::{Counts, Engine, EngineError};
 use crate::mail::{Capture, Transport};
 
 /// How one part of the service is.
@@ -44,6 +44,14 @@ impl Engine {
         Health {
             checks: vec![("database", database), ("relay", relay), ("sending", sending)],
         }
+    }
+
+    /// What the database holds, counted.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn counts(&self) -> Result<Counts, EngineError> {
+        Ok(self.store.counts().await?)
     }
 
     /// The captured mails, where mail is captured.

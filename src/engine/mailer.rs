@@ -348,7 +348,7 @@ impl Worker {
             };
             match passed {
                 Some(Passed::Yes) => return true,
-                Some(Passed::Moved) => {
+                Some(Passed::Moved(_)) => {
                     if !self.clear_again(job, now).await {
                         return false;
                     }

@@ -7,6 +7,7 @@
 
 mod circuit;
 pub mod consent;
+pub mod health;
 pub mod intake;
 pub mod mailer;
 pub mod outcome;
@@ -14,6 +15,10 @@ pub mod preview;
 pub mod reload;
 pub mod scheduler;
 pub mod serve;
+
+pub use health::{Check, Health};
+pub use intake::Totals;
+pub use crate::store::Counts;
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -6,8 +6,9 @@ use crate::files;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
-use crate::render::Templates;
+use crate::render::{LoadPolicy, Templates};
 use crate::sequence::{self, catalog::Catalog};
+use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ pub fn read(shop: &Path) -> Read {
     problems.extend(found);
     let live = catalog.and_then(|catalog| {
         let policy = &catalog.policy;
-        let (templates, found) = Templates::load(&files, &policy.locales, policy.fallback.as_deref());
+        let load = LoadPolicy { locales: policy.locales.clone(), fallback: policy.fallback.clone() };
+        let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
         for step in catalog.sequences.iter().flat_map(|sequence| &sequence.steps) {
             problems.extend(templates.check(
@@ -50,15 +52,10 @@ pub fn read(shop: &Path) -> Read {
                 step.kind,
                 &policy.locales,
                 policy.fallback.as_deref(),
-                (&step.place.file, step.place.line),
             ));
         }
         let good = problems.iter().all(|problem| problem.severity() != Severity::Error);
-        good.then(|| Live {
-            feed: Arc::clone(&catalog.products),
-            templates: Arc::new(templates),
-            catalog,
-        })
+        good.then(|| Live::new(catalog, templates))
     });
     problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
     problems.dedup();
@@ -66,6 +63,11 @@ pub fn read(shop: &Path) -> Read {
 }
 
 impl Live {
+    /// A set that was read and checked elsewhere.
+    pub fn new(catalog: Catalog, templates: Templates) -> Self {
+        Live { feed: Arc::clone(&catalog.products), templates: Arc::new(templates), catalog }
+    }
+
     /// Lays what `product.updated` events say over the feed, oldest first.
     pub fn with_products(mut self, mut events: Vec<Event>) -> Self {
         let mut products = (*self.feed).clone();
@@ -100,7 +102,7 @@ impl Engine {
     /// # Errors
     /// The store's; the old set stays.
     pub async fn apply(&self, live: Live) -> Result<(), EngineError> {
-        let live = dress(&self.store, live, self.now()).await?;
+        let live = dress(&self.store, live, self.now(), true).await?;
         let changed = self.live().catalog.version != live.catalog.version;
         self.live.store(Arc::new(live));
         if changed {
@@ -119,17 +121,23 @@ impl Engine {
     }
 }
 
-/// A set of files with what the database knows of products and of its steps' age.
+/// A set of files with what the database knows of products and of its steps' age. Only
+/// the service itself should have it `remember` steps that are new.
 ///
 /// # Errors
 /// The store's.
-pub async fn dress(store: &crate::store::Store, live: Live, now: Timestamp) -> Result<Live, EngineError> {
+pub async fn dress(
+    store: &Store,
+    live: Live,
+    now: Timestamp,
+    remember: bool,
+) -> Result<Live, EngineError> {
     let text = store.meta(STEPS_SEEN).await?;
     let mut seen: BTreeMap<String, i64> =
         text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let before = seen.len();
     let live = live.with_steps_seen(&mut seen, now).with_products(store.product_events().await?);
-    if seen.len() != before && store.may_write() {
+    if remember && seen.len() != before {
         let text = serde_json::to_string(&seen).unwrap_or_default();
         store.set_meta(STEPS_SEEN, &text).await?;
     }

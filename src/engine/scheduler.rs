@@ -31,7 +31,8 @@ impl Engine {
                 Ok(history) => history,
                 Err(corrupt) => {
                     tracing::error!(customer = %customer, error = %corrupt, "set aside: a row does not parse");
-                    self.store.set_aside(*customer, &corrupt.to_string(), now).await?;
+                    self.store.set_aside(*customer, &corrupt.to_string(), None, now).await?;
+                    crate::telemetry::set_aside();
                     continue;
                 }
             };

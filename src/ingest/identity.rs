@@ -545,3 +545,304 @@ impl Directory {
         placed.learnt.push((key.clone(), customer));
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::ingest::canonical::{Learnt, Limits, parse_line};
+    use crate::ingest::fixtures;
+    use crate::model::time::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn read(value: &Value) -> Event {
+        let told = Learnt::AsTold(Timestamp::UNIX_EPOCH);
+        let parsed = parse_line(value.to_string().as_bytes(), told, Limits::default()).unwrap();
+        assert_eq!(parsed.poison, []);
+        parsed.events.into_iter().next().unwrap()
+    }
+
+    fn history() -> Vec<Event> {
+        let lines = fixtures::HISTORY.lines();
+        lines
+            .map(|line| read(&serde_json::from_str(line).unwrap()))
+            .collect()
+    }
+
+    /// Who has which facts, and which wait: independent of numbers.
+    fn partition(events: &[Event]) -> (BTreeSet<BTreeSet<String>>, BTreeSet<String>) {
+        let mut directory = Directory::default();
+        let mut of: BTreeMap<EventSeq, CustomerId> = BTreeMap::new();
+        for (place, event) in events.iter().enumerate() {
+            let seq = EventSeq(i64::try_from(place).unwrap() + 1);
+            for (seq, placement) in directory.place_keys(seq, keys(event)).placements {
+                if let Placement::Customer(customer) = placement {
+                    of.insert(seq, customer);
+                }
+            }
+        }
+        let name = |seq: &EventSeq| {
+            let event = &events[usize::try_from(seq.0).unwrap() - 1];
+            format!("{} {}", event.source, event.id)
+        };
+        let mut people: BTreeMap<CustomerId, BTreeSet<String>> = BTreeMap::new();
+        for (seq, customer) in &of {
+            let person = people.entry(directory.current(*customer)).or_default();
+            person.insert(name(seq));
+        }
+        let waiting = directory.waiting().map(|seq| name(&seq)).collect();
+        (people.into_values().collect(), waiting)
+    }
+
+    #[test]
+    fn the_log_has_its_people() {
+        let (people, waiting) = partition(&history());
+        // 60 people with orders, two of whom become one; the ticket of an address that
+        // never ordered waits.
+        assert_eq!(people.len(), 59);
+        let lost = "/zendesk/example ticket/T-9004/opened@2026-03-01T09:00:00Z";
+        assert_eq!(waiting.into_iter().collect::<Vec<_>>(), [lost]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn any_order_and_any_repetition_gives_the_same_people(
+            shuffled in Just(history()).prop_shuffle(),
+            again in prop::collection::vec(0usize..308, 0..60),
+        ) {
+            let mut events = shuffled;
+            for place in again {
+                let copy = events[place].clone();
+                events.push(copy);
+            }
+            prop_assert_eq!(partition(&events), partition(&history()));
+        }
+    }
+
+    fn event(kind: &str, source: &str, id: &str, data: &Value) -> Event {
+        read(&json!({
+            "specversion": "1.0", "id": id, "source": source, "type": kind,
+            "subject": "thing/1", "time": "2026-03-01T00:00:00Z", "data": data,
+        }))
+    }
+
+    fn order(id: &str, customer: Option<&str>, email: Option<&str>) -> Event {
+        let mut value: Value =
+            serde_json::from_slice(fixtures::delivery("order.placed").body).unwrap();
+        value["id"] = json!(format!("order/{id}/placed"));
+        value["data"]["order"]["order_id"] = json!(id);
+        value["data"]["order"]["order_number"] = json!(format!("#{id}"));
+        value["data"]["customer"]["customer_id"] = json!(customer);
+        value["data"]["customer"]["email"] = json!(email);
+        read(&value)
+    }
+
+    const SHOP: &str = "/shop/example";
+
+    /// Places events in order and gives where each ended.
+    fn place(events: &[Event]) -> Vec<Option<i64>> {
+        let mut directory = Directory::default();
+        let mut ended: Vec<Option<CustomerId>> = vec![None; events.len()];
+        for (at, event) in events.iter().enumerate() {
+            let seq = EventSeq(i64::try_from(at).unwrap());
+            for (seq, placement) in directory.place_keys(seq, keys(event)).placements {
+                if let Placement::Customer(customer) = placement {
+                    ended[usize::try_from(seq.0).unwrap()] = Some(customer);
+                }
+            }
+        }
+        let number = |c: CustomerId| directory.current(c).0;
+        ended.into_iter().map(|c| c.map(number)).collect()
+    }
+
+    #[test]
+    fn people_are_who_the_keys_say() {
+        let (a, b) = ("a@x.example", "b@x.example");
+        let ticket = |data: Value| event("ticket.opened", "/desk", "ticket/1/opened", &data);
+        let merged = event(
+            "customer.merged",
+            SHOP,
+            "merged",
+            &json!({"survivor": {"customer_id": "C-1", "email": null},
+                    "absorbed": [{"customer_id": "C-2", "email": null}]}),
+        );
+        let parcel = |source: &str, id: &str, order: Value, number: &str| {
+            let data = json!({"order_ref": order, "shipment": {"shipment_id": id,
+                "direction": "outbound", "tracking": [{"number": number}], "items": []}});
+            event(
+                "shipment.in_transit",
+                source,
+                &format!("shipment/{id}/in_transit"),
+                &data,
+            )
+        };
+        let cases: Vec<(&str, Vec<Event>, Vec<Option<i64>>)> = vec![
+            (
+                "letter case and spaces do not make two people",
+                vec![
+                    order("1", None, Some(a)),
+                    order("2", None, Some(" A@X.example")),
+                ],
+                vec![Some(1), Some(1)],
+            ),
+            (
+                "an id joins what addresses kept apart",
+                vec![
+                    order("1", None, Some(a)),
+                    order("2", Some("C-1"), Some(b)),
+                    order("3", Some("C-1"), Some(a)),
+                ],
+                vec![Some(1), Some(1), Some(1)],
+            ),
+            (
+                "nobody's address makes nobody one",
+                vec![
+                    order("1", Some("C-1"), Some("n/a")),
+                    order("2", Some("C-2"), Some("n/a")),
+                ],
+                vec![Some(1), Some(2)],
+            ),
+            (
+                "guests have the id 0",
+                vec![
+                    order("1", Some("0"), Some(a)),
+                    order("2", Some("0"), Some(b)),
+                ],
+                vec![Some(1), Some(2)],
+            ),
+            (
+                "a corrected address stays with its order",
+                vec![order("1", None, Some(a)), order("1", None, Some(b))],
+                vec![Some(1), Some(1)],
+            ),
+            (
+                "a merge joins, and comes early",
+                vec![
+                    merged,
+                    order("1", Some("C-2"), Some(a)),
+                    order("2", Some("C-1"), Some(b)),
+                ],
+                vec![Some(1), Some(1), Some(1)],
+            ),
+            (
+                "a ticket finds its order's buyer by number, from another source",
+                vec![
+                    ticket(json!({"ticket": {"ticket_id": "T", "status": "open"},
+                        "customer_ref": {"customer_id": null, "email": null},
+                        "order_ref": {"order_id": null, "order_number": "#1"}})),
+                    order("1", None, Some(a)),
+                ],
+                vec![Some(1), Some(1)],
+            ),
+            (
+                "a ticket from another address does not join the two",
+                vec![
+                    order("1", None, Some(a)),
+                    ticket(json!({"ticket": {"ticket_id": "T", "status": "open"},
+                        "customer_ref": {"customer_id": null, "email": b},
+                        "order_ref": {"order_id": "1", "order_number": null}})),
+                    order("2", None, Some(b)),
+                ],
+                vec![Some(1), Some(1), Some(2)],
+            ),
+            (
+                "a tracking number leads from parcel to parcel to order",
+                vec![
+                    parcel("/track", "t1", Value::Null, "aa-11 22"),
+                    parcel("/track", "t2", Value::Null, "AA1122"),
+                    parcel(SHOP, "s1", json!({"order_id": "1"}), "AA1122"),
+                    order("1", None, Some(a)),
+                ],
+                vec![Some(1); 4],
+            ),
+            (
+                "what names nobody waits",
+                vec![ticket(
+                    json!({"ticket": {"ticket_id": "T", "status": "open"},
+                    "customer_ref": {"customer_id": null, "email": a}, "order_ref": null}),
+                )],
+                vec![None],
+            ),
+            (
+                "an opt-out waits for nobody",
+                vec![
+                    event(
+                        "consent.changed",
+                        "/aftercare",
+                        "c",
+                        &json!({
+                        "customer_ref": {"customer_id": null, "email": a},
+                        "consent": {"channel": "email", "state": "unsubscribed",
+                            "basis": "none", "source": "x", "updated_at": null}}),
+                    ),
+                    order("1", None, Some(a)),
+                ],
+                vec![Some(1), Some(1)],
+            ),
+            (
+                "an erased person is known for good, by whatever the request names",
+                vec![
+                    read(&json!({"specversion": "1.0", "id": "e", "source": SHOP,
+                        "type": "privacy.erasure_requested", "subject": "customer/C-9",
+                        "data": {"erasure": {"scope": "customer", "orders": [], "due_at": null}}})),
+                    order("1", Some("C-9"), Some(a)),
+                ],
+                vec![Some(1), Some(1)],
+            ),
+        ];
+        for (name, events, expected) in cases {
+            assert_eq!(place(&events), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_concerns_the_whole_shop_concerns_nobody() {
+        let mut directory = Directory::default();
+        for event in [
+            read(&serde_json::from_slice(fixtures::delivery("product.updated").body).unwrap()),
+            event(
+                "privacy.erasure_requested",
+                SHOP,
+                "e",
+                &json!({"erasure": {"scope": "shop"}}),
+            ),
+        ] {
+            let placed = directory.place(&event);
+            assert_eq!(placed.placements, [(EventSeq(0), Placement::ShopWide)]);
+        }
+    }
+
+    #[test]
+    fn a_directory_reports_what_must_be_kept_and_can_be_loaded_from_it() {
+        let (a, b) = ("a@x.example", "b@x.example");
+        let mut directory = Directory::default();
+        let mut rows: Vec<(Key, CustomerId)> = Vec::new();
+        for (at, event) in [order("1", None, Some(a)), order("2", Some("C-1"), Some(b))]
+            .iter()
+            .enumerate()
+        {
+            let seq = EventSeq(i64::try_from(at).unwrap());
+            rows.extend(directory.place_keys(seq, keys(event)).learnt);
+        }
+        let joining = order("3", Some("C-1"), Some(a));
+        let expected = directory.clone().place(&joining);
+        assert_eq!(expected.merges, [(CustomerId(2), CustomerId(1))]);
+        // Only the rows of the event's own keys are needed.
+        let mut loaded = Directory::starting_at(directory.next());
+        let needed = keys(&joining);
+        for (key, customer) in rows {
+            if needed.all().any(|need| *need == key) {
+                loaded.know(key, customer);
+            }
+        }
+        assert_eq!(loaded.place(&joining), expected);
+    }
+
+    #[test]
+    fn keys_never_show_an_address() {
+        let key = Key::email("ann@example.com").unwrap();
+        assert!(!format!("{key:?}").contains("ann"));
+    }
+}

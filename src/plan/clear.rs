@@ -134,7 +134,7 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
     clippy::too_many_arguments,
     reason = "a mail is made of that many things"
 )]
-fn ready(
+pub(super) fn ready(
     catalog: &Catalog,
     state: &State,
     sequence: &Sequence,
@@ -176,7 +176,7 @@ fn ready(
 
 /// What a send's names mean: its run's, narrowed to its parcel or item, with the items
 /// of other runs that are asked for in the same mail.
-fn about(
+pub(super) fn about(
     state: &State,
     history: &History,
     sequence: &Sequence,

@@ -7,6 +7,7 @@ use crate::model::event::{DerivedKind, EventKind, FactKind, LineKind};
 use crate::model::ids::EnrolmentId;
 use crate::model::kind::Kind;
 use crate::model::names::Names;
+use crate::model::policy::Policy;
 use crate::model::send::SendState;
 use crate::model::time::{self, Length, TimeZone, Timestamp};
 use crate::sequence::catalog::{Anchor, Per, Sequence};
@@ -95,12 +96,16 @@ fn matches_of(sequence: &Sequence, sent: Option<&Sent>) -> bool {
     }
 }
 
+/// How old a fact may be, when it is learnt, to enrol anybody (A5).
+pub(super) fn oldest(policy: &Policy, kind: Kind) -> time::Length {
+    match kind {
+        Kind::Fulfilment => policy.enrol_max_age.fulfilment,
+        Kind::Education | Kind::Survey | Kind::Review | Kind::Offer => policy.enrol_max_age.others,
+    }
+}
+
 fn consider(mind: &mut Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sent>) {
-    let ages = &mind.catalog.policy.enrol_max_age;
-    let oldest = match sequence.kind {
-        Kind::Fulfilment => ages.fulfilment,
-        Kind::Education | Kind::Survey | Kind::Review | Kind::Offer => ages.others,
-    };
+    let oldest = oldest(&mind.catalog.policy, sequence.kind);
     if timing::is_over(oldest, fact.time, fact.learnt) {
         return;
     }

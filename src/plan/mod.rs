@@ -11,6 +11,7 @@ mod clear;
 pub mod decision;
 mod enrol;
 mod exit;
+pub mod explain;
 mod permit;
 pub mod simulate;
 mod step;

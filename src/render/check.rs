@@ -246,7 +246,7 @@ impl<'c> Checker<'c> {
                         names,
                         this: this.unwrap_or_else(|| scope.this.clone()),
                     };
-                    self.nodes(&body.nodes, &inner);
+                    self.nodes(body, &inner);
                 }
             }
         }
@@ -568,35 +568,29 @@ impl<'c> Checker<'c> {
             .iter()
             .chain(SHARED.iter().filter(|field| self.known.has(field.name)));
         let last = path.segments.last()?;
+        let near_enough = |distance: usize, word: &str| distance <= (word.len() / 3).clamp(1, 3);
         let mut best: Option<(usize, String)> = None;
-        let mut offer = |distance: usize, name: String, length: usize| {
-            if distance <= (length / 3).clamp(1, 3)
-                && best.as_ref().is_none_or(|(had, _)| distance < *had)
-            {
+        let mut offer = |distance: usize, name: String| {
+            if best.as_ref().is_none_or(|(had, _)| distance < *had) {
                 best = Some((distance, name));
             }
         };
+        let first = path.segments.first()?;
         for top in tops {
-            if matches!(at.of, Shape::Root) {
-                let rest = path.segments[1..].join(".");
-                let name = if rest.is_empty() {
-                    top.name.to_owned()
-                } else {
-                    format!("{}.{rest}", top.name)
-                };
-                offer(
-                    strsim::damerau_levenshtein(top.name, segment),
-                    name,
-                    segment.len(),
-                );
+            let apart = strsim::damerau_levenshtein(top.name, first);
+            if path.segments.len() == 1 && near_enough(apart, first) {
+                offer(apart, top.name.to_owned());
             }
             if let Type::Object(fields) = top.of {
                 for field in fields {
-                    offer(
-                        strsim::damerau_levenshtein(field.name, last),
-                        format!("{}.{}", top.name, field.name),
-                        last.len(),
-                    );
+                    let distance = strsim::damerau_levenshtein(field.name, last);
+                    if near_enough(distance, last) {
+                        // The right name in the wrong place is a likely slip, too.
+                        offer(
+                            distance + apart.min(3),
+                            format!("{}.{}", top.name, field.name),
+                        );
+                    }
                 }
             }
         }

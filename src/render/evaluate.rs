@@ -34,6 +34,8 @@ pub struct Evaluation<'e> {
     pub strings: &'e [&'e Strings],
     pub places: &'e dyn Places,
     pub form: Form,
+    /// Whether it is a page of ours, which may link to itself without a host.
+    pub page: bool,
 }
 
 /// What was printed so far, and at what cost.
@@ -97,6 +99,7 @@ impl<'e> Evaluation<'e> {
             strings,
             places,
             form,
+            page: false,
         }
     }
 
@@ -220,7 +223,7 @@ impl<'e> Evaluation<'e> {
                             .collect(),
                         turn: None,
                     };
-                    self.nodes(&body.nodes, &inner, depth, out)?;
+                    self.nodes(body, &inner, depth, out)?;
                 }
             }
             if out.text.len() > MAX_OUTPUT {
@@ -664,7 +667,8 @@ impl<'e> Evaluation<'e> {
             Spot::Raw => out.push_str(text),
             Spot::AddressPart => percent_into(out, text),
             Spot::Address => {
-                if !is_linkable(text) {
+                let own = self.page && text.starts_with('/') && !text.starts_with("//");
+                if !own && !is_linkable(text) {
                     return self.fail(
                         place,
                         format!("{} is no http, https or mailto address", describe(expr)),

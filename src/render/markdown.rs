@@ -104,23 +104,20 @@ fn is_wide_mark(c: char) -> bool {
 /// wrapped once the values are in.
 pub fn to_text(source: &str, tags: &Tags) -> String {
     let source = prepare(source, tags);
-    let mut writer = Writer {
-        tags,
-        ..Writer::new(tags)
-    };
-    let mut events = Parser::new_ext(&source, options()).peekable();
-    while let Some(event) = events.next() {
+    let mut writer = Writer::new(tags);
+    let events: Vec<Event<'_>> = Parser::new_ext(&source, options()).collect();
+    for (at, event) in events.iter().enumerate() {
+        // Whether nothing more is said in this paragraph.
+        let next = events[at + 1..]
+            .iter()
+            .find(|next| !matches!(next, Event::End(TagEnd::Strong | TagEnd::Emphasis)));
         let ends = matches!(
-            events.peek(),
+            next,
             None | Some(Event::End(
-                TagEnd::Paragraph
-                    | TagEnd::Heading(_)
-                    | TagEnd::Item
-                    | TagEnd::Strong
-                    | TagEnd::Emphasis
+                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item
             ))
         );
-        writer.event(event, ends);
+        writer.event(event.clone(), ends);
     }
     writer.out.replace(NOTHING, "")
 }

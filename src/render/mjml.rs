@@ -1,7 +1,8 @@
 //! MJML made into HTML, and style sheets written into the elements they speak of: once,
 //! when the files are loaded. Tags are tokens by then, so neither step can break one.
 
-use super::tags::{Piece, TOKEN, Tags, pieces};
+use super::html::State;
+use super::tags::{Piece, Sort, TOKEN, Tags, pieces};
 use css_inline::CSSInliner;
 use mrml::prelude::parser::ParserOptions;
 use mrml::prelude::render::RenderOptions;
@@ -126,15 +127,49 @@ pub fn inline(html: String, tags: &Tags) -> String {
         .load_remote_stylesheets(false)
         .build();
     match inliner.inline(&guarded) {
-        Ok(inlined) if order(&inlined) == order(&html) => inlined,
+        Ok(inlined)
+            if order(&inlined) == order(&html)
+                && (is_whole(&inlined, tags) || !is_whole(&html, tags)) =>
+        {
+            inlined
+        }
         _ => html,
     }
+}
+
+/// Whether every block holds whole elements.
+fn is_whole(html: &str, tags: &Tags) -> bool {
+    let mut state = State::default();
+    let mut open: Vec<State> = Vec::new();
+    for piece in pieces(html) {
+        match piece {
+            Piece::Text(text) => state.read(text),
+            Piece::Tag(number) => {
+                let same = match tags.get(number).map(|tag| tag.sort) {
+                    Some(Sort::Open) => {
+                        open.push(state.clone());
+                        true
+                    }
+                    Some(Sort::Else) => open.last().is_none_or(|was| was.same(&state, true)),
+                    Some(Sort::Close) => open.pop().is_none_or(|was| was.same(&state, true)),
+                    _ => {
+                        state.value();
+                        true
+                    }
+                };
+                if !same {
+                    return false;
+                }
+            }
+        }
+    }
+    true
 }
 
 /// Hides the tags of blocks in comments where they stand in text, so that a loop around
 /// a table's rows is not moved out of the table.
 fn guard(html: &str, tags: &Tags) -> String {
-    let mut state = super::html::State::default();
+    let mut state = State::default();
     let mut out = String::with_capacity(html.len() + 256);
     for piece in pieces(html) {
         match piece {

@@ -26,6 +26,8 @@ pub mod page;
 mod program;
 mod tags;
 pub mod templates;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use context::{Campaign, Context};

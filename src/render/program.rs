@@ -4,11 +4,10 @@
 
 use super::functions::Function;
 use super::html::{Spot, State};
-use super::tags::{Piece, Sort, Tags, pieces};
+use super::tags::{PARTIAL, Piece, Sort, Tags, pieces};
 use crate::model::diagnostic::Diagnostic;
 use serde_json::Value;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// A stretch of one of the shop's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -198,7 +197,7 @@ pub enum Node {
         other: Vec<Node>,
     },
     Partial {
-        body: Arc<Program>,
+        body: Vec<Node>,
         context: Option<Expr>,
         hash: Vec<(String, Expr)>,
         place: Place,
@@ -230,8 +229,6 @@ pub struct Building<'a> {
     pub whole: bool,
     /// Path of a file by its number.
     pub path: &'a dyn Fn(u16) -> String,
-    /// The program of a partial; `true` where it stands inside a paragraph.
-    pub partial: &'a mut dyn FnMut(&str, Place, bool, &mut Vec<Diagnostic>) -> Option<Arc<Program>>,
     pub problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -247,6 +244,11 @@ enum Opened {
     With {
         value: Expr,
         names: Vec<String>,
+    },
+    /// What a partial prints, with the values it was given.
+    Partial {
+        context: Option<Expr>,
+        hash: Vec<(String, Expr)>,
     },
     /// A block that was reported; its inside is still read.
     Unknown,
@@ -305,25 +307,8 @@ impl Building<'_> {
                                 state.value();
                             }
                         }
-                        Sort::Partial => {
-                            if self.form == Form::Html && !state.in_text() {
-                                self.problem(
-                                    "E209",
-                                    place,
-                                    "a partial must stand in text, not inside an HTML tag",
-                                );
-                            }
-                            let inline = self.form == Form::Html && state.in_paragraph();
-                            let found = (self.partial)(&tag.name, place, inline, self.problems);
-                            if let Some(body) = found {
-                                nodes.push(Node::Partial {
-                                    body,
-                                    context: tag.call.params.first().cloned(),
-                                    hash: tag.call.hash.clone(),
-                                    place,
-                                });
-                            }
-                        }
+                        // Laid open before a program is built.
+                        Sort::Partial => {}
                         Sort::Open => {
                             let opened = self.opened(tag);
                             stack.push(Block {
@@ -453,13 +438,13 @@ impl Building<'_> {
             }
             Expr::Call(Box::new(tag.call.clone()))
         } else if bare {
-            Expr::Path(Path::parse(&tag.name, place))
+            Expr::Path(Path::parse(&tag.name, tag.call.place))
         } else {
             self.unknown_helper(&tag.name, place);
             return None;
         };
         if tag.sort == Sort::Raw {
-            if self.raw.iter().any(|field| *field == tag.name) && self.form == Form::Html {
+            if self.raw.contains(&tag.name) && self.form == Form::Html {
                 spot = Spot::Raw;
             } else if self.form == Form::Html {
                 self.raw_refused(place, &tag.name);
@@ -530,6 +515,10 @@ impl Building<'_> {
             tag.call.params.first().cloned()
         };
         match name.as_str() {
+            PARTIAL => Opened::Partial {
+                context: tag.call.params.first().cloned(),
+                hash: tag.call.hash.clone(),
+            },
             "if" | "unless" => match one(self) {
                 Some(test) => Opened::If {
                     test,
@@ -593,6 +582,12 @@ fn close(block: Block, inner: Vec<Node>) -> Vec<Node> {
             names,
             body: then,
             other,
+        }),
+        Opened::Partial { context, hash } => nodes.push(Node::Partial {
+            body: then,
+            context,
+            hash,
+            place: block.place,
         }),
         Opened::Unknown => {
             nodes.extend(then);

@@ -13,6 +13,8 @@ use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElemen
 
 /// How tokens begin; a source that holds this word is refused.
 pub const TOKEN: &str = "qxhbz";
+/// The name of the block that stands around what a partial prints; no author can write it.
+pub const PARTIAL: &str = ">";
 /// Digits of a token's number.
 const DIGITS: usize = 5;
 /// A token that stands for nothing; it parts what Markdown would misread.
@@ -206,6 +208,35 @@ impl Tags {
         if problems.len() > before {
             return String::new();
         }
+        out
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Takes in what a partial prints: its text with tokens of these tags, inside a block
+    /// that gives it the values of `tag`.
+    pub fn take_in(&mut self, tag: &Tag, inner: &Tags, text: &str) -> String {
+        let mut out = String::with_capacity(text.len() + 2 * NOTHING.len());
+        let mut open = tag.clone();
+        open.sort = Sort::Open;
+        PARTIAL.clone_into(&mut open.name);
+        open.trims.1 = false;
+        let mut close = plain(Sort::Close, tag.place);
+        PARTIAL.clone_into(&mut close.name);
+        close.trims.1 = tag.trims.1;
+        self.push(&mut out, open);
+        let base = self.all.len();
+        self.all.extend(inner.all.iter().cloned());
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(words) => out.push_str(words),
+                Piece::Tag(number) => out.push_str(&token(base + number)),
+            }
+        }
+        self.push(&mut out, close);
         out
     }
 
@@ -448,6 +479,9 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
             };
             tag.name.clone_from(&head);
             tag.call = call(head, &params, hash.iter(), place, text);
+            if tag.call.params.is_empty() && tag.call.hash.is_empty() {
+                tag.call.place = within(place, text, &tag.name);
+            }
             Ok(tag)
         }
         Some(TemplateElement::PartialExpression(partial)) => {

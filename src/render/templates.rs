@@ -4,9 +4,10 @@
 use super::check::{Checker, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places, Strings};
+use super::html::State;
 use super::languages::Languages;
 use super::program::{Building, Form, Place, Program};
-use super::tags::{Piece, Sort, Tags, pieces, token};
+use super::tags::{MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::{MAX_DEPTH, MAX_SOURCE, RenderError, front, markdown, mjml, text};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
@@ -320,8 +321,10 @@ impl Templates {
         let language = self.languages.get(locale);
         let strings = self.strings_for(locale);
         let nothing = Value::Null;
-        Evaluation::new(context, &nothing, &language, &strings, self, Form::Html)
-            .run(program, 8 * 1024)
+        let mut evaluation =
+            Evaluation::new(context, &nothing, &language, &strings, self, Form::Html);
+        evaluation.page = true;
+        evaluation.run(program, 8 * 1024)
     }
 
     fn strings_for(&self, locale: &str) -> [&Strings; 2] {
@@ -398,8 +401,6 @@ struct Protected {
     text: String,
 }
 
-type PartialKey = (u16, String, Form, bool);
-
 /// Builds everything once.
 struct Loader<'l> {
     given: &'l [(String, String)],
@@ -410,7 +411,6 @@ struct Loader<'l> {
     partials: BTreeMap<String, BTreeMap<String, u16>>,
     layouts: BTreeMap<String, u16>,
     sources: HashMap<u16, Option<Arc<Protected>>>,
-    ready: HashMap<PartialKey, Option<Arc<Program>>>,
     laid: HashMap<u16, Option<Arc<Protected>>>,
     /// Partials being built, outermost first.
     open: Vec<u16>,
@@ -437,7 +437,6 @@ impl<'l> Loader<'l> {
             partials: BTreeMap::new(),
             layouts: BTreeMap::new(),
             sources: HashMap::new(),
-            ready: HashMap::new(),
             laid: HashMap::new(),
             open: Vec::new(),
             problems: Vec::new(),
@@ -544,7 +543,22 @@ impl<'l> Loader<'l> {
                 };
                 let mut problems = Vec::new();
                 for form in [Form::Html, Form::Text] {
-                    self.partial(&name, Place::default(), &locale, form, false, &mut problems);
+                    let found = self.partial(
+                        &name,
+                        Place::default(),
+                        (&locale, form),
+                        false,
+                        &mut problems,
+                    );
+                    if let Some(found) = found {
+                        self.build(
+                            &found.text,
+                            &found.tags,
+                            (&locale, form),
+                            (&[], true),
+                            &mut problems,
+                        );
+                    }
                 }
                 self.problems.extend(problems);
             }
@@ -568,11 +582,10 @@ impl<'l> Loader<'l> {
         &mut self,
         name: &str,
         place: Place,
-        locale: &str,
-        form: Form,
+        (locale, form): (&str, Form),
         inline: bool,
         problems: &mut Vec<Diagnostic>,
-    ) -> Option<Arc<Program>> {
+    ) -> Option<Protected> {
         let file = path_of(&self.files, place.file);
         let number = self.partials.get(name).and_then(|by| {
             find(by, locale)
@@ -632,10 +645,6 @@ impl<'l> Loader<'l> {
             ));
             return None;
         }
-        let key = (number, locale.to_owned(), form, inline);
-        if let Some(ready) = self.ready.get(&key) {
-            return ready.clone();
-        }
         let source = self.source(number)?;
         self.open.push(number);
         let text = match form {
@@ -649,35 +658,97 @@ impl<'l> Loader<'l> {
             }
             Form::Text => markdown::to_text(&source.text, &source.tags),
         };
-        let program = self.build(&text, &source.tags, (locale, form), &[], true, problems);
+        let mut tags = source.tags.clone();
+        let text = self.lay_open(&text, &mut tags, (locale, form), problems);
         self.open.pop();
-        let program = Some(Arc::new(program));
-        self.ready.insert(key, program.clone());
-        program
+        Some(Protected { tags, text })
     }
 
+    /// Puts what partials print in the place of their tags, so that style sheets reach
+    /// it and one program holds the whole mail.
+    fn lay_open(
+        &mut self,
+        text: &str,
+        tags: &mut Tags,
+        (locale, form): (&str, Form),
+        problems: &mut Vec<Diagnostic>,
+    ) -> String {
+        let mut state = State::default();
+        let mut out = String::with_capacity(text.len() + 512);
+        for piece in pieces(text) {
+            let number = match piece {
+                Piece::Text(words) => {
+                    if form == Form::Html {
+                        state.read(words);
+                    }
+                    out.push_str(words);
+                    continue;
+                }
+                Piece::Tag(number) => number,
+            };
+            let Some(tag) = tags
+                .get(number)
+                .filter(|tag| tag.sort == Sort::Partial)
+                .cloned()
+            else {
+                state.value();
+                out.push_str(&token(number));
+                continue;
+            };
+            let file = path_of(&self.files, tag.place.file);
+            if !state.in_text() {
+                problems.push(Diagnostic::new(
+                    "E209",
+                    file,
+                    tag.place.span(),
+                    "a partial must stand in text, not inside an HTML tag",
+                ));
+                continue;
+            }
+            let inline = state.in_paragraph();
+            let Some(inner) = self.partial(&tag.name, tag.place, (locale, form), inline, problems)
+            else {
+                continue;
+            };
+            if tags.len() + inner.tags.len() > MAX_TAGS || out.len() > MAX_SOURCE {
+                problems.push(
+                    Diagnostic::new(
+                        "E206",
+                        file,
+                        tag.place.span(),
+                        "with its partials, this mail is too large",
+                    )
+                    .help(format!(
+                        "a mail holds at most {MAX_TAGS} tags and {MAX_SOURCE} bytes"
+                    )),
+                );
+                break;
+            }
+            out.push_str(&tags.take_in(&tag, &inner.tags, &inner.text));
+        }
+        out
+    }
+
+    /// Builds the program of a text, partials included.
     fn build(
         &mut self,
         text: &str,
         tags: &Tags,
         (locale, form): (&str, Form),
-        raw: &[String],
-        whole: bool,
+        (raw, whole): (&[String], bool),
         problems: &mut Vec<Diagnostic>,
     ) -> Program {
-        let files = self.files.clone();
+        let mut tags = tags.clone();
+        let text = self.lay_open(text, &mut tags, (locale, form), problems);
         Building {
-            tags,
+            tags: &tags,
             form,
             raw,
             whole,
-            path: &|file| path_of(&files, file),
-            partial: &mut |name, place, inline, problems| {
-                self.partial(name, place, locale, form, inline, problems)
-            },
+            path: &|file| path_of(&self.files, file),
             problems,
         }
-        .build(text)
+        .build(&text)
     }
 
     /// The HTML of a layout with its tokens.
@@ -790,8 +861,7 @@ impl<'l> Loader<'l> {
                         &text,
                         &tags,
                         (locale, Form::Text),
-                        &[],
-                        false,
+                        (&[], false),
                         &mut problems,
                     )
                 })
@@ -838,6 +908,7 @@ impl<'l> Loader<'l> {
                     let mut plain = markdown::to_text(&body, &tags);
                     plain.push_str("\n\n-- \n");
                     plain.push_str(&text::footer(tail, &tags));
+                    let html = self.lay_open(&html, &mut tags, (locale, Form::Html), &mut problems);
                     (mjml::inline(html, &tags), Some(plain))
                 }
                 None if ending == "mjml" => (mjml::inline(self.mjml(number, &body)?, &tags), None),
@@ -847,8 +918,7 @@ impl<'l> Loader<'l> {
                 &html,
                 &tags,
                 (locale, Form::Html),
-                &front.raw,
-                layout.is_some(),
+                (&front.raw, layout.is_some()),
                 &mut problems,
             );
             let mut own = false;
@@ -860,8 +930,7 @@ impl<'l> Loader<'l> {
                         &source.text,
                         &source.tags,
                         (locale, Form::Text),
-                        &[],
-                        false,
+                        (&[], false),
                         &mut problems,
                     ))
                 }
@@ -869,8 +938,7 @@ impl<'l> Loader<'l> {
                     &plain,
                     &tags,
                     (locale, Form::Text),
-                    &[],
-                    false,
+                    (&[], false),
                     &mut problems,
                 )),
                 (None, None) => None,
@@ -936,8 +1004,7 @@ impl<'l> Loader<'l> {
                     &source.text,
                     &source.tags,
                     (&locale, Form::Html),
-                    &[],
-                    false,
+                    (&[], false),
                     &mut problems,
                 );
                 self.problems.extend(problems);
@@ -961,3 +1028,10 @@ fn content_of(html: &str, tags: &Tags) -> Option<usize> {
         Piece::Text(_) => None,
     })
 }
+
+/// Mails are rendered on several threads from one set.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Templates>();
+    shared::<Context>();
+};

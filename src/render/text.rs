@@ -168,10 +168,10 @@ pub fn footer(html: &str, tags: &Tags) -> String {
                     out.push('\n');
                 }
             }
-            "br" | "div" | "p" | "tr" | "td" | "table" | "li" | "h1" | "h2" | "h3" => {
-                if !out.ends_with('\n') && !out.is_empty() {
-                    out.push('\n');
-                }
+            "br" | "div" | "p" | "tr" | "td" | "table" | "li" | "h1" | "h2" | "h3"
+                if !out.ends_with('\n') && !out.is_empty() =>
+            {
+                out.push('\n');
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{DerivedKind, EventKind, FactKind};
 use crate::model::kind::{Kind, OnUncertain};
 use crate::model::names::{ITEM, Known, Type, field};
-use crate::model::policy::{Hours, Sender};
+use crate::model::policy::Hours;
 use crate::model::product::Products;
 use crate::model::time::{Length, Time};
 use cron::TimeUnitSpec;
@@ -30,7 +30,7 @@ const LATER_STARTS: [&str; 3] = ["absence", "schedule", "replenish"];
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Around<'a> {
     pub(crate) hours: Option<&'a Hours>,
-    pub(crate) people: Option<&'a BTreeMap<String, Sender>>,
+    pub(crate) people: Option<&'a [String]>,
     pub(crate) products: Option<&'a Products>,
 }
 
@@ -165,7 +165,7 @@ impl<'s> Reader<'s> {
         let title = root.need("title", "\"Getting to know your camera\"");
         let from = root.need("from", "\"aya\"");
         if let (Some(from), Some(people)) = (&from, self.around.people)
-            && !people.contains_key(&from.value)
+            && !people.contains(&from.value)
         {
             self.sheet.report(suggest(
                 self.sheet.problem(
@@ -174,7 +174,7 @@ impl<'s> Reader<'s> {
                     format!("nobody in config/people.toml is called \"{}\"", from.value),
                 ),
                 &from.value,
-                people.keys().map(String::as_str),
+                people.iter().map(String::as_str),
                 "there are",
             ));
         }
@@ -267,13 +267,16 @@ impl<'s> Reader<'s> {
         );
         let on = self.fact(&on)?;
         let of = self.of(section, on, own);
-        let per = self.per(section, on, of.as_deref());
+        let Some(per) = self.per(section, on, of.as_deref()) else {
+            self.condition(section, "where", &everything());
+            return None;
+        };
         let mut start = Start {
             on,
             of,
             where_: None,
             again: None,
-            per: per.unwrap_or_else(|| vec![Per::Order]),
+            per,
             place: self.sheet.place(section.span.start),
         };
         let once = start
@@ -539,8 +542,12 @@ impl<'s> Reader<'s> {
             );
         }
         let ids: Vec<Option<Spanned<String>>> =
-            sections.iter().map(|step| step.text("id")).collect();
-        let names: Vec<&str> = ids.iter().flatten().map(|id| id.value.as_str()).collect();
+            sections.iter().map(|step| step.peek("id")).collect();
+        // A step whose id cannot be read stands here without a name.
+        let names: Vec<&str> = ids
+            .iter()
+            .map(|id| id.as_ref().map_or("", |id| id.value.as_str()))
+            .collect();
         let mut found = Vec::new();
         for (index, section) in sections.iter().take(MAX_STEPS).enumerate() {
             let mut section = section.clone();
@@ -657,6 +664,8 @@ impl<'s> Reader<'s> {
         known = match each {
             Some(Each::Shipment) => known.with("order").with("shipment"),
             Some(Each::Item) => known.with("order").with("item").with("product"),
+            // A word that was meant to be one of the two; its names are not reported again.
+            None if section.has("each").is_some() => everything(),
             None => known,
         };
         let late = section.parsed("late", late);
@@ -820,6 +829,8 @@ impl<'s> Reader<'s> {
             Ok(_) => self
                 .fact(&Spanned::new(name.to_owned(), text.span.clone()))
                 .map(Anchor::Fact),
+            // It may be the step whose id cannot be read, of which something was said.
+            Err(_) if all.iter().any(|id| id.is_empty()) => None,
             Err(_) => {
                 let mut names: Vec<&str> = earlier.to_vec();
                 names.push("start");
@@ -882,7 +893,7 @@ impl<'s> Reader<'s> {
                 .problem("E122", each.span, message)
                 .help("leave `each` out, or write per = \"order\" in [start]"),
         );
-        None
+        Some(each.value)
     }
 
     /// A step whose time is never inside the shop's hours can never go out.

@@ -61,7 +61,7 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
     unread(files, feed.as_deref(), &mut found);
     let around = compile::Around {
         hours: policy.as_ref().and_then(|policy| policy.hours.as_ref()),
-        people: people.as_ref(),
+        people: people.as_ref().map(|people| people.ids.as_slice()),
         products: Some(&products),
     };
     let (sequences, problems) = compile::sequences(&sequences, around);
@@ -73,7 +73,10 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
         .filter(|_| clean)
         .map(|(policy, people)| Catalog {
             version: version(files),
-            policy: Arc::new(Policy { people, ..policy }),
+            policy: Arc::new(Policy {
+                people: people.by_id,
+                ..policy
+            }),
             products: Arc::new(products),
             sequences: Arc::new(sequences),
         });
@@ -215,3 +218,6 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -499,14 +499,23 @@ fn consent_row(row: &Section<'_, '_>) -> BTreeMap<Kind, ConsentRule> {
     rules
 }
 
+/// Who signs mails.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    pub(crate) by_id: BTreeMap<String, Sender>,
+    /// All ids, also of people of whom something is wrong.
+    pub(crate) ids: Vec<String>,
+}
+
 /// Reads `people.toml`.
-pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> BTreeMap<String, Sender> {
+pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
     let root = Section::root(sheet, document);
-    let mut found = BTreeMap::new();
+    let mut found = People::default();
     for key in root.keys() {
         let Some(mut section) = root.table(&key.value) else {
             continue;
         };
+        found.ids.push(key.value.clone());
         section.what = format!("[{}]", key.value.escape_debug());
         section.only(&["name", "email", "reply_to"], &[]);
         let name = section.need("name", "\"Aya Tanaka\"");
@@ -514,7 +523,7 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> BTreeMap<S
         let mail = mail.and_then(|text| reported(sheet, address(sheet, &text)));
         let reply_to = section.parsed("reply_to", address);
         if let (Some(name), Some(email)) = (name, mail) {
-            found.insert(
+            found.by_id.insert(
                 key.value.clone(),
                 Sender {
                     id: key.value,

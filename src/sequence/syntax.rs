@@ -14,6 +14,24 @@ use toml_edit::{Document, Item, TableLike, Value};
 /// Longest list that a file may hold.
 pub const MAX_LIST: usize = 10_000;
 
+/// Words that people write for keys of ours, from other tools and by sound.
+const SYNONYMS: [(&str, &str); 14] = [
+    ("until", "unless"),
+    ("untill", "unless"),
+    ("if", "when"),
+    ("condition", "when"),
+    ("delay", "after"),
+    ("wait", "after"),
+    ("time", "at"),
+    ("cron", "slot"),
+    ("template", "mail"),
+    ("email", "mail"),
+    ("steps", "step"),
+    ("trigger", "start"),
+    ("sender", "from"),
+    ("timezone", "zone"),
+];
+
 /// A value and where it stands in its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spanned<T> {
@@ -182,7 +200,11 @@ impl<'s, 'd> Section<'s, 'd> {
             let mut problem =
                 self.sheet
                     .problem("E104", key.span, format!("unknown key \"{name}\""));
-            match nearest(&key.value, known.iter().copied()) {
+            let meant = SYNONYMS
+                .iter()
+                .find(|(word, meant)| *word == key.value && known.contains(meant))
+                .map(|(_, meant)| *meant);
+            match meant.or_else(|| nearest(&key.value, known.iter().copied())) {
                 Some(near) => problem = problem.label(format!("did you mean `{near}`?")),
                 None => {
                     problem = problem.help(format!("{} has {}", self.what, known.join(", ")));
@@ -253,6 +275,13 @@ impl<'s, 'd> Section<'s, 'd> {
                 None
             }
         }
+    }
+
+    /// A text, if the key is there and is one; nothing is reported.
+    pub(crate) fn peek(&self, key: &str) -> Option<Spanned<String>> {
+        let (item, span) = self.item(key)?;
+        item.as_str()
+            .map(|text| Spanned::new(text.to_owned(), span))
     }
 
     /// A text that must be there and say something.

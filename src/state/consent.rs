@@ -185,11 +185,15 @@ fn words<'a>(tellings: &[Telling<'a>], main: Option<&str>) -> Vec<Word<'a>> {
             {
                 let who = body.customer_ref.as_ref();
                 let email = who.and_then(|who| who.email.as_deref()).map(normalise);
-                let scope = consent
-                    .scope
-                    .as_deref()
-                    .and_then(|scope| scope.parse().ok())
-                    .unwrap_or(Scope::AllMarketing);
+                let scope = match consent.scope.as_deref().map(str::parse) {
+                    None => Scope::AllMarketing,
+                    Some(Ok(scope)) => scope,
+                    // A no that we cannot place counts for all; a yes for nothing.
+                    Some(Err(_)) if consent.state == ConsentState::Unsubscribed => {
+                        Scope::AllMarketing
+                    }
+                    Some(Err(_)) => continue,
+                };
                 let other = email.is_some() && email.as_deref() != main;
                 if scope == Scope::Dead && other {
                     continue;

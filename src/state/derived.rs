@@ -290,9 +290,10 @@ pub(super) fn mark_fresh(
     history: &History,
     state: &mut State,
 ) {
-    let Some(considered_at) = history.considered_at else {
+    if !history.events.iter().any(|event| event.considered) {
         return;
-    };
+    }
+    let considered_at = history.considered_at.unwrap_or(Timestamp::MIN);
     if history.events.iter().all(|event| event.considered) {
         for fact in &mut state.facts {
             fact.fresh = fact.inferred && fact.time > considered_at;

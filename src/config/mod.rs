@@ -1,0 +1,233 @@
+//! `config/aftercare.toml` and its environment: what the service itself is told. Raw
+//! values first ([`raw`]), then what they mean ([`meant`]). Nothing here opens a file or
+//! asks the process for its environment: both are handed in.
+
+mod meant;
+mod raw;
+
+pub use meant::read;
+
+use crate::model::time::Timestamp;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The service's configuration, complete, with paths that can be opened.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the service keeps what is its own.
+    pub data_dir: PathBuf,
+    /// The key that lets this install send.
+    pub arming_key_file: PathBuf,
+    /// The key that signs links; unset, the database keeps one.
+    pub secret_file: Option<PathBuf>,
+    pub database: Database,
+    pub http: Http,
+    pub smtp: Smtp,
+    /// `[intake.events]`; without it `POST /events` is not served.
+    pub intake: Option<Intake>,
+    pub mailer: Mailer,
+    /// The rehearsal clock; unset, the real one.
+    pub clock: Option<Rehearsal>,
+    pub log: Log,
+}
+
+/// `[database]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+}
+
+/// The address may hold a password.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        write!(f, "Database({scheme}:***)")
+    }
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// Where links in mails point; no slash at its end.
+    pub public_url: String,
+}
+
+/// `[smtp]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Smtp {
+    /// `capture`, or `smtp://`, `smtp+starttls://` or `smtps://` with a host.
+    pub url: String,
+    /// User and password that came apart from the URL.
+    pub credentials: Option<Credentials>,
+    /// Connections held open to the relay at once, at most.
+    pub connections: usize,
+    /// The envelope sender; unset, the From of the mail.
+    pub bounce_address: Option<String>,
+    /// What to call ourselves in EHLO.
+    pub helo: Option<String>,
+    /// A PEM file of further certificate authorities.
+    pub ca_file: Option<PathBuf>,
+    pub timeouts: Timeouts,
+}
+
+/// The address may hold a password.
+impl fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smtp")
+            .field("url", &meant::without_password(&self.url))
+            .field("credentials", &self.credentials)
+            .field("connections", &self.connections)
+            .field("bounce_address", &self.bounce_address)
+            .field("helo", &self.helo)
+            .field("ca_file", &self.ca_file)
+            .field("timeouts", &self.timeouts)
+            .finish()
+    }
+}
+
+impl Smtp {
+    /// Whether mails are kept and shown instead of being sent.
+    pub fn is_capture(&self) -> bool {
+        self.url == CAPTURE
+    }
+}
+
+/// The `smtp.url` that keeps mails in the data folder.
+pub const CAPTURE: &str = "capture";
+
+/// How somebody logs in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    pub password: Secret,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for whom it is meant.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// `[smtp.timeouts]`: the steps of the conversation whose limits differ from the
+/// session's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    missing_docs,
+    reason = "each is the limit of the step it is named after"
+)]
+pub struct Timeouts {
+    pub connect: Option<Duration>,
+    pub tls: Option<Duration>,
+    pub banner: Option<Duration>,
+    pub ehlo: Option<Duration>,
+    pub starttls: Option<Duration>,
+    pub auth: Option<Duration>,
+    pub mail: Option<Duration>,
+    pub rcpt: Option<Duration>,
+    pub data: Option<Duration>,
+    pub block: Option<Duration>,
+    pub body: Option<Duration>,
+    pub dot: Option<Duration>,
+    pub reset: Option<Duration>,
+    pub quit: Option<Duration>,
+}
+
+/// `[intake.events]`. Limits that are unset are the door's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Intake {
+    /// Take events without a signature; only ever true on a loopback address.
+    pub unsigned: bool,
+    /// Standard Webhooks secrets, `whsec_` and base64.
+    pub secrets: Vec<Secret>,
+    /// Largest body, in bytes.
+    pub max_body: Option<usize>,
+    /// Deepest nesting of the JSON.
+    pub max_depth: Option<usize>,
+    /// How long a request may take to arrive.
+    pub read_timeout: Option<Duration>,
+    /// How far a signature's time may lie from ours, either way.
+    pub signature_window: Option<Duration>,
+}
+
+/// `[mailer]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mailer {
+    /// Keep the text of each mail with its send.
+    pub keep_bodies: bool,
+    /// The host of Message-IDs; unset, that of the sender's address.
+    pub message_id_domain: Option<String>,
+}
+
+/// `[clock]`: a rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rehearsal {
+    pub start: Timestamp,
+    /// Times faster than real time; above 0.
+    pub speed: f64,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Log {
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why this configuration cannot serve, though commands may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// Intake is asked for, and nobody could deliver.
+    #[error(
+        "intake.events: expected a secret, found none\n\
+         hint: set AFTERCARE_INTAKE__EVENTS__SECRETS, or intake.events.unsigned on a loopback address"
+    )]
+    NoSecrets,
+}
+
+impl Config {
+    /// Whether `serve` may start with it.
+    ///
+    /// # Errors
+    /// Says what is missing, with a hint on the next line.
+    pub fn ready_to_serve(&self) -> Result<(), Unready> {
+        match &self.intake {
+            Some(intake) if !intake.unsigned && intake.secrets.is_empty() => {
+                Err(Unready::NoSecrets)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

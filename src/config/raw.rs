@@ -1,0 +1,263 @@
+//! The values as they were given: key by key, from the file or over it from the
+//! environment, each with the place it came from.
+
+use crate::model::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use toml_edit::{Document, Item, TableLike, Value};
+
+/// What variables of ours begin with.
+pub const PREFIX: &str = "AFTERCARE_";
+/// What stands for the environment where a file is named.
+pub const ENVIRONMENT: &str = "environment";
+
+/// Every key there is.
+pub(super) const KEYS: [&str; 40] = [
+    "data_dir",
+    "arming_key_file",
+    "secret_file",
+    "database.url",
+    "http.listen",
+    "http.public_url",
+    "smtp.url",
+    "smtp.user",
+    "smtp.password",
+    "smtp.password_file",
+    "smtp.connections",
+    "smtp.bounce_address",
+    "smtp.helo",
+    "smtp.ca_file",
+    "smtp.timeouts.connect",
+    "smtp.timeouts.tls",
+    "smtp.timeouts.banner",
+    "smtp.timeouts.ehlo",
+    "smtp.timeouts.starttls",
+    "smtp.timeouts.auth",
+    "smtp.timeouts.mail",
+    "smtp.timeouts.rcpt",
+    "smtp.timeouts.data",
+    "smtp.timeouts.block",
+    "smtp.timeouts.body",
+    "smtp.timeouts.dot",
+    "smtp.timeouts.reset",
+    "smtp.timeouts.quit",
+    "intake.events.unsigned",
+    "intake.events.secrets",
+    "intake.events.secrets_file",
+    "intake.events.max_body",
+    "intake.events.max_depth",
+    "intake.events.read_timeout",
+    "intake.events.signature_window",
+    "mailer.keep_bodies",
+    "mailer.message_id_domain",
+    "clock.start",
+    "clock.speed",
+    "log.format",
+];
+
+/// Keys that hold secrets, which never stand in a file that may be in git.
+const SECRETS: [&str; 2] = ["smtp.password", "intake.events.secrets"];
+
+/// One value as text, and where it came from.
+#[derive(Clone)]
+pub(super) struct Given {
+    pub(super) text: String,
+    file: String,
+    span: Range<usize>,
+    /// The variable, where it came by environment.
+    variable: Option<String>,
+}
+
+/// The values of all keys that were given, and what is wrong with them so far.
+#[derive(Default)]
+pub(super) struct Raw {
+    values: BTreeMap<&'static str, Given>,
+    /// Whether `[intake.events]` is there at all.
+    pub(super) intake: bool,
+    pub(super) problems: Vec<Diagnostic>,
+}
+
+impl Given {
+    /// Whether it came by environment and not from the file.
+    pub(super) fn is_of_environment(&self) -> bool {
+        self.variable.is_some()
+    }
+
+    /// A problem with this value.
+    pub(super) fn problem(&self, code: &'static str, message: impl Into<String>) -> Diagnostic {
+        let problem = Diagnostic::new(code, self.file.as_str(), self.span.clone(), message);
+        match &self.variable {
+            Some(variable) => problem.help(format!("it comes from the variable {variable}")),
+            None => problem,
+        }
+    }
+}
+
+impl Raw {
+    /// Reads the file and lays the environment over it.
+    pub(super) fn read(
+        file: Option<(&str, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Raw {
+        let mut raw = Raw::default();
+        if let Some((path, text)) = file {
+            match Document::parse(text) {
+                Ok(document) => raw.table(path, document.as_table(), ""),
+                Err(error) => raw.problems.push(Diagnostic::new(
+                    "E100",
+                    path,
+                    error.span().unwrap_or(0..0),
+                    format!("this is no TOML: {}", error.message().replace('\n', ", ")),
+                )),
+            }
+        }
+        let mut variables: Vec<(String, String)> = environment.into_iter().collect();
+        variables.sort();
+        for (name, value) in variables {
+            raw.variable(&name, value);
+        }
+        raw
+    }
+
+    fn table(&mut self, file: &str, table: &dyn TableLike, above: &str) {
+        for (name, item) in table.iter() {
+            let path = if above.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{above}.{name}")
+            };
+            let span = table
+                .key(name)
+                .and_then(toml_edit::Key::span)
+                .or_else(|| item.span())
+                .unwrap_or(0..0);
+            let is_section = KEYS.iter().any(|key| key.starts_with(&format!("{path}.")));
+            if path == "intake.events" {
+                self.intake = true;
+            }
+            match (item.as_table_like(), is_section) {
+                (Some(inner), true) => self.table(file, inner, &path),
+                (None, true) => self.problems.push(Diagnostic::new(
+                    "E103",
+                    file,
+                    span,
+                    format!("`{path}` wants a table, written [{path}]"),
+                )),
+                (_, false) => self.value(file, &path, item, span),
+            }
+        }
+    }
+
+    fn value(&mut self, file: &str, path: &str, item: &Item, span: Range<usize>) {
+        let Some(key) = KEYS.into_iter().find(|key| *key == path) else {
+            self.problems.push(unknown(
+                Diagnostic::new(
+                    "E104",
+                    file,
+                    span,
+                    format!("unknown key \"{}\"", path.escape_debug()),
+                ),
+                path,
+                &KEYS,
+            ));
+            return;
+        };
+        if SECRETS.contains(&key) {
+            self.problems.push(
+                Diagnostic::new(
+                    "E180",
+                    file,
+                    span,
+                    format!("`{key}` is a secret, and this file may be in git"),
+                )
+                .help(format!(
+                    "set {} instead, or name a file: {key}_file",
+                    variable_of(key)
+                )),
+            );
+            return;
+        }
+        let text = match item {
+            Item::Value(Value::String(text)) => text.value().clone(),
+            Item::Value(Value::Integer(number)) => number.value().to_string(),
+            Item::Value(Value::Float(number)) => number.value().to_string(),
+            Item::Value(Value::Boolean(flag)) => flag.value().to_string(),
+            Item::Value(Value::Datetime(date)) => date.value().to_string(),
+            _ => {
+                self.problems.push(Diagnostic::new(
+                    "E103",
+                    file,
+                    span,
+                    format!("`{key}` wants one value"),
+                ));
+                return;
+            }
+        };
+        let span = item.span().unwrap_or(span);
+        let given = Given {
+            text,
+            file: file.to_owned(),
+            span,
+            variable: None,
+        };
+        self.values.insert(key, given);
+    }
+
+    /// A variable, where it is one of ours. A single word after the prefix that is no key
+    /// belongs to somebody else: logging, tests.
+    fn variable(&mut self, name: &str, value: String) {
+        let Some(rest) = name.strip_prefix(PREFIX) else {
+            return;
+        };
+        let path = rest.to_lowercase().replace("__", ".");
+        match KEYS.into_iter().find(|key| *key == path) {
+            Some(key) => {
+                self.intake |= key.starts_with("intake.events.");
+                let given = Given {
+                    text: value,
+                    file: ENVIRONMENT.to_owned(),
+                    span: 0..0,
+                    variable: Some(name.to_owned()),
+                };
+                self.values.insert(key, given);
+            }
+            None if path.contains('.') => {
+                let names = KEYS.map(variable_of);
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let problem = Diagnostic::new(
+                    "E181",
+                    ENVIRONMENT,
+                    0..0,
+                    format!("the variable {} sets no key we know", name.escape_debug()),
+                );
+                self.problems.push(unknown(problem, name, &names));
+            }
+            None => {}
+        }
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: &'static str) -> Option<&Given> {
+        self.values.get(key)
+    }
+}
+
+/// The variable that sets a key.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
+}
+
+fn unknown(problem: Diagnostic, word: &str, names: &[&str]) -> Diagnostic {
+    /// The largest difference that is still a slip of the pen.
+    const SLIP: usize = 4;
+    let near = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(distance, _)| *distance <= SLIP)
+        .min();
+    match near {
+        Some((_, near)) => problem.help(format!("did you mean {near}?")),
+        None => problem
+            .help("config/aftercare.toml of a new shop lists every key (`aftercare init DIR`)"),
+    }
+}

@@ -1,0 +1,264 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::model::diagnostic::Diagnostic;
+use std::path::Path;
+
+const FILE: &str = "config/aftercare.toml";
+
+fn load(text: &str, environment: &[(&str, &str)]) -> (Option<Config>, Vec<Diagnostic>) {
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let open = |path: &Path| match path.to_str() {
+        Some("/shop/password") => Ok("hush\n".to_owned()),
+        _ => Err("no such file".to_owned()),
+    };
+    read(Path::new("/shop"), Some((FILE, text)), environment, open)
+}
+
+#[track_caller]
+fn fine(text: &str, environment: &[(&str, &str)]) -> Config {
+    let (config, problems) = load(text, environment);
+    assert_eq!(problems, []);
+    config.unwrap()
+}
+
+#[track_caller]
+fn refused(text: &str, environment: &[(&str, &str)], code: &str, message: &str, help: &str) {
+    let (config, problems) = load(text, environment);
+    assert!(config.is_none());
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(
+        (problems[0].code, problems[0].message.as_str()),
+        (code, message)
+    );
+    let helped = problems[0].help.join("\n");
+    assert!(helped.contains(help), "{helped}");
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    let config = fine("", &[]);
+    assert_eq!(config.database.url, "sqlite:/shop/data/aftercare.db");
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8025");
+    assert_eq!(config.http.public_url, "http://127.0.0.1:8025");
+    assert!(config.smtp.is_capture());
+    assert_eq!(config.smtp.connections, 16);
+    assert_eq!(config.arming_key_file, Path::new("/shop/data/arming.key"));
+    assert_eq!((config.intake, config.clock), (None, None));
+    assert_eq!(config.log.format, LogFormat::Text);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let config = fine(
+        "[http]\nlisten = \"127.0.0.1:1\"\n[smtp]\nconnections = 3\ntimeouts = { dot = \"90s\" }\n",
+        &[
+            ("AFTERCARE_HTTP__LISTEN", "127.0.0.1:2"),
+            (
+                "AFTERCARE_DATABASE__URL",
+                "postgres://ann:pass@localhost/shop",
+            ),
+            ("AFTERCARE_SMTP__URL", "smtps://bob:word@mail.example.com"),
+            ("AFTERCARE_SMTP__TIMEOUTS__QUIT", "500ms"),
+            ("AFTERCARE_DATA_DIR", "/var/lib/aftercare"),
+            ("AFTERCARE_LOG", "debug"),
+            ("OTHER", "x"),
+        ],
+    );
+    assert_eq!(config.http.listen.port(), 2);
+    assert_eq!(config.smtp.connections, 3);
+    assert_eq!(config.smtp.timeouts.dot, Some(Duration::from_secs(90)));
+    assert_eq!(config.smtp.timeouts.quit, Some(Duration::from_millis(500)));
+    assert_eq!(config.data_dir, Path::new("/var/lib/aftercare"));
+    assert_eq!(
+        config.arming_key_file,
+        Path::new("/var/lib/aftercare/arming.key")
+    );
+    let shown = format!("{config:?}");
+    assert!(
+        !shown.contains("pass") && !shown.contains("word"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn unknown_keys_and_variables_are_errors() {
+    refused(
+        "[smtp]\nurll = \"capture\"\n",
+        &[],
+        "E104",
+        "unknown key \"smtp.urll\"",
+        "did you mean smtp.url?",
+    );
+    refused(
+        "",
+        &[("AFTERCARE_SMTP__URLL", "capture")],
+        "E181",
+        "the variable AFTERCARE_SMTP__URLL sets no key we know",
+        "did you mean AFTERCARE_SMTP__URL?",
+    );
+    refused(
+        "smtp = 3\n",
+        &[],
+        "E103",
+        "`smtp` wants a table, written [smtp]",
+        "",
+    );
+    refused(
+        "x = \n",
+        &[],
+        "E100",
+        "this is no TOML: string values must be quoted, expected literal string",
+        "",
+    );
+}
+
+#[test]
+fn values_are_checked() {
+    refused(
+        "[http]\nlisten = \"8025\"\n",
+        &[],
+        "E105",
+        "`http.listen` wants an address and a port: \"127.0.0.1:8025\"",
+        "",
+    );
+    refused(
+        "[database]\nurl = \"mysql://x\"\n",
+        &[],
+        "E105",
+        "`database.url` names no database we know",
+        "sqlite:PATH",
+    );
+    refused(
+        "",
+        &[("AFTERCARE_SMTP__URL", "mail.example.com")],
+        "E105",
+        "`smtp.url` names no relay",
+        "AFTERCARE_SMTP__URL",
+    );
+    refused(
+        "[smtp.timeouts]\ndot = \"soon\"\n",
+        &[],
+        "E105",
+        "`smtp.timeouts.dot` wants a time such as \"30s\", \"5min\" or \"1h\", a day at most",
+        "",
+    );
+    refused(
+        "[mailer]\nkeep_bodies = \"perhaps\"\n",
+        &[],
+        "E105",
+        "`mailer.keep_bodies` wants true or false",
+        "",
+    );
+}
+
+#[test]
+fn secrets_come_by_environment_or_file() {
+    refused(
+        "[intake.events]\nsecrets = [\"whsec_x\"]\n",
+        &[],
+        "E180",
+        "`intake.events.secrets` is a secret, and this file may be in git",
+        "AFTERCARE_INTAKE__EVENTS__SECRETS",
+    );
+    refused(
+        "[smtp]\nurl = \"smtps://a:b@mail.example.com\"\n",
+        &[],
+        "E180",
+        "`smtp.url` holds a password, and this file may be in git",
+        "AFTERCARE_SMTP__URL",
+    );
+    let config = fine(
+        "[smtp]\nuser = \"ann\"\npassword_file = \"password\"\n",
+        &[("AFTERCARE_INTAKE__EVENTS__SECRETS", "whsec_a, whsec_b")],
+    );
+    assert_eq!(
+        config.smtp.credentials.as_ref().unwrap().password.reveal(),
+        "hush"
+    );
+    assert_eq!(config.intake.as_ref().unwrap().secrets.len(), 2);
+    assert!(!format!("{config:?}").contains("hush") && !format!("{config:?}").contains("whsec"));
+    refused(
+        "[intake.events]\nsecrets_file = \"gone\"\n",
+        &[],
+        "E183",
+        "`intake.events.secrets_file`: /shop/gone cannot be read: no such file",
+        "",
+    );
+    refused(
+        "[smtp]\nuser = \"ann\"\n",
+        &[],
+        "E102",
+        "`smtp.user` is there without `smtp.password`",
+        "AFTERCARE_SMTP__PASSWORD",
+    );
+}
+
+#[test]
+fn unsigned_events_are_for_loopback() {
+    let unsigned = [("AFTERCARE_INTAKE__EVENTS__UNSIGNED", "true")];
+    let config = fine("", &unsigned);
+    assert!(config.intake.as_ref().unwrap().unsigned);
+    assert_eq!(config.ready_to_serve(), Ok(()));
+    refused(
+        "[http]\nlisten = \"0.0.0.0:8025\"\npublic_url = \"https://m.example.com/\"\n",
+        &unsigned,
+        "E184",
+        "unsigned events are taken on a loopback address alone",
+        "AFTERCARE_INTAKE__EVENTS__UNSIGNED",
+    );
+    assert_eq!(
+        fine("[intake.events]\n", &[]).ready_to_serve(),
+        Err(Unready::NoSecrets)
+    );
+    assert_eq!(fine("", &[]).ready_to_serve(), Ok(()));
+}
+
+#[test]
+fn a_rehearsal_sends_no_real_mail() {
+    let clock = "[clock]\nstart = 2026-03-01T00:00:00Z\nspeed = 43200\n";
+    assert_eq!(fine(clock, &[]).clock.unwrap().speed, 43200.0);
+    for url in [
+        "smtp://127.0.0.1:2525",
+        "smtp://localhost:25",
+        "smtp://[::1]:25",
+    ] {
+        fine(clock, &[("AFTERCARE_SMTP__URL", url)]);
+    }
+    for url in [
+        "smtp://10.0.0.1:25",
+        "smtps://mail.example.com",
+        "smtp://localhost.example.com",
+    ] {
+        refused(
+            clock,
+            &[("AFTERCARE_SMTP__URL", url)],
+            "E185",
+            "a rehearsal clock sends no real mail",
+            "capture",
+        );
+    }
+    refused(
+        "",
+        &[("AFTERCARE_CLOCK__SPEED", "10")],
+        "E102",
+        "a rehearsal clock has a speed and no start",
+        "clock.start",
+    );
+    refused(
+        "[clock]\nstart = \"soon\"\n",
+        &[],
+        "E105",
+        "`clock.start` wants an instant: 2026-03-01T00:00:00Z",
+        "",
+    );
+}
+
+#[test]
+fn links_that_nobody_can_follow_are_warned_of() {
+    let (config, problems) = load("[http]\nlisten = \"0.0.0.0:80\"\n", &[]);
+    assert!(config.is_some());
+    assert_eq!(problems[0].code, "W182");
+}

@@ -1,0 +1,389 @@
+//! The shop's folder: read whole into paths and texts, and watched. The floors below get
+//! texts and never paths that they could open.
+
+use crate::config::{self, Config};
+use crate::model::diagnostic::Diagnostic;
+use notify_debouncer_full::notify::{EventKind, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Largest file that is read, in bytes; a feed of a large shop fits.
+pub const MAX_FILE: u64 = 64 << 20;
+/// Largest sum of all files, in bytes.
+pub const MAX_TOTAL: u64 = 256 << 20;
+/// Most files of a shop.
+pub const MAX_FILES: usize = 20_000;
+/// Deepest nesting of folders.
+pub const MAX_DEPTH: usize = 8;
+/// How long files must lie still before a change is reported: editors write in several
+/// steps, and half a set of files is no set.
+pub const STILL: Duration = Duration::from_millis(300);
+
+/// The folders of a shop that hold its files.
+const FOLDERS: [&str; 2] = ["config", "templates"];
+/// The service's own configuration.
+const CONFIGURATION: &str = "config/aftercare.toml";
+/// Endings of what is read; anything else (pictures, notes) is left alone.
+const ENDINGS: [&str; 7] = ["toml", "json", "md", "mjml", "html", "hbs", "txt"];
+
+/// All files under `config/` and `templates/`, as paths under the shop's folder with `/`
+/// between their parts, sorted, and what kept others from being read.
+pub fn read(shop: &Path) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+    let mut reading = Reading::default();
+    let root = match shop.canonicalize() {
+        Ok(root) => root,
+        Err(error) => {
+            let problem = Diagnostic::new(
+                "E107",
+                shop.display().to_string(),
+                0..0,
+                format!("this folder cannot be read: {error}"),
+            );
+            return (Vec::new(), vec![problem]);
+        }
+    };
+    for folder in FOLDERS {
+        let path = root.join(folder);
+        if path.is_dir() {
+            reading.folder(&root, &path, folder, 0);
+        }
+    }
+    reading.files.sort();
+    (reading.files, reading.problems)
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    files: Vec<(String, String)>,
+    problems: Vec<Diagnostic>,
+    total: u64,
+}
+
+impl Reading {
+    fn problem(&mut self, path: &str, message: impl Into<String>) {
+        self.problems
+            .push(Diagnostic::new("E109", path, 0..0, message));
+    }
+
+    fn folder(&mut self, root: &Path, folder: &Path, name: &str, depth: usize) {
+        if depth >= MAX_DEPTH {
+            self.problem(
+                name,
+                format!("folders are nested more than {MAX_DEPTH} deep"),
+            );
+            return;
+        }
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return self.problem(name, format!("this folder cannot be read: {error}"));
+            }
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.problem(name, format!("this folder cannot be read: {error}"));
+                    continue;
+                }
+            };
+            let Some(own) = entry.file_name().to_str().map(str::to_owned) else {
+                self.problem(name, "the name of a file in here is not UTF-8");
+                continue;
+            };
+            // What editors and systems leave lying about.
+            if own.starts_with('.') || own.ends_with('~') || own.starts_with('#') {
+                continue;
+            }
+            let name = format!("{name}/{own}");
+            let path = match entry.path().canonicalize() {
+                Ok(path) => path,
+                Err(error) => {
+                    self.problem(&name, format!("this cannot be read: {error}"));
+                    continue;
+                }
+            };
+            if !path.starts_with(root) {
+                self.problem(&name, "this link leads out of the shop's folder");
+            } else if path.is_dir() {
+                self.folder(root, &path, &name, depth + 1);
+            } else if ENDINGS
+                .iter()
+                .any(|ending| own.ends_with(&format!(".{ending}")))
+            {
+                self.file(&path, name);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path, name: String) {
+        if self.files.len() >= MAX_FILES {
+            if self.files.len() == MAX_FILES {
+                self.problem(&name, format!("a shop has {MAX_FILES} files at most"));
+            }
+            return;
+        }
+        let bytes = match bytes(path) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                return self.problem(&name, format!("this file is over {} MiB", MAX_FILE >> 20));
+            }
+            Err(error) => return self.problem(&name, format!("this file cannot be read: {error}")),
+        };
+        self.total = self
+            .total
+            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if self.total > MAX_TOTAL {
+            return self.problem(
+                &name,
+                format!("the files of this shop are over {} MiB", MAX_TOTAL >> 20),
+            );
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => self.files.push((name, text)),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let line = error.as_bytes()[..at]
+                    .iter()
+                    .filter(|byte| **byte == b'\n')
+                    .count()
+                    + 1;
+                let problem =
+                    Diagnostic::new("E109", name, 0..0, format!("line {line} is not UTF-8"))
+                        .help("save the file as UTF-8");
+                self.problems.push(problem);
+            }
+        }
+    }
+}
+
+/// The bytes of a regular file of at most [`MAX_FILE`]; never more is read.
+fn bytes(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE);
+    Ok(fits.then_some(bytes))
+}
+
+/// A configuration that holds errors: the problems, and the file for showing them.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration holds {} errors", .problems.iter().filter(|one| !one.code.starts_with('W')).count())]
+pub struct BadConfig {
+    /// Every problem found.
+    pub problems: Vec<Diagnostic>,
+    /// `config/aftercare.toml`, where there is one.
+    pub files: Vec<(String, String)>,
+}
+
+/// Reads `config/aftercare.toml` of a shop and lays `environment` over it.
+///
+/// # Errors
+/// Every problem of the configuration; warnings beside no error are returned with it.
+pub fn configuration(
+    shop: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Vec<Diagnostic>), BadConfig> {
+    let path = shop.join(CONFIGURATION);
+    let mut files = Vec::new();
+    match fs::read_to_string(&path) {
+        Ok(text) => files.push((CONFIGURATION.to_owned(), text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let problem = Diagnostic::new(
+                "E109",
+                CONFIGURATION,
+                0..0,
+                format!("this file cannot be read: {error}"),
+            );
+            return Err(BadConfig {
+                problems: vec![problem],
+                files,
+            });
+        }
+    }
+    let file = files
+        .first()
+        .map(|(path, text)| (path.as_str(), text.as_str()));
+    let open = |path: &Path| match bytes(path) {
+        Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()),
+        Ok(None) => Err("it is too large".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match config::read(shop, file, environment, open) {
+        (Some(config), problems) => Ok((config, problems)),
+        (None, problems) => Err(BadConfig { problems, files }),
+    }
+}
+
+/// Tells that files of a shop changed. Dropped, it stops watching.
+pub struct Changes {
+    changed: mpsc::Receiver<()>,
+    _watcher: Debouncer<notify_debouncer_full::notify::RecommendedWatcher, RecommendedCache>,
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Changes")
+    }
+}
+
+impl Changes {
+    /// Waits until something changed and lay still for [`STILL`]; false where nothing
+    /// will ever be told again. Changes between two calls are told once.
+    pub async fn changed(&mut self) -> bool {
+        self.changed.recv().await.is_some()
+    }
+}
+
+/// The system refuses to watch.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot watch {}", .path.display())]
+pub struct WatchError {
+    /// What was to be watched.
+    pub path: PathBuf,
+    /// Why not.
+    pub source: notify_debouncer_full::notify::Error,
+}
+
+/// Watches the files of a shop.
+///
+/// # Errors
+/// The system's, with what could not be watched.
+pub fn watch(shop: &Path) -> Result<Changes, WatchError> {
+    let refused = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WatchError { path, source }
+    };
+    // One place is enough: a change that is not yet fetched stands for all since.
+    let (tell, changed) = mpsc::channel(1);
+    let told = move |events: DebounceEventResult| {
+        let touched = match &events {
+            Ok(events) => events
+                .iter()
+                .any(|event| !matches!(event.kind, EventKind::Access(_))),
+            Err(_) => true,
+        };
+        if touched {
+            // Full means that a change is already waiting to be fetched.
+            let _ = tell.try_send(());
+        }
+    };
+    let mut watcher = new_debouncer(STILL, None, told).map_err(refused(shop))?;
+    for folder in FOLDERS {
+        let path = shop.join(folder);
+        if path.is_dir() {
+            watcher
+                .watch(&path, RecursiveMode::Recursive)
+                .map_err(refused(&path))?;
+        }
+    }
+    Ok(Changes {
+        changed,
+        _watcher: watcher,
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn shop(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, bytes) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn files_are_paths_and_texts() {
+        let shop = shop(&[
+            ("config/store.toml", b"a"),
+            ("config/sequences/x.toml", b"b"),
+            ("templates/mail/x/y.en.md", "ü".as_bytes()),
+            ("config/.swp.toml", b"no"),
+            ("config/picture.png", &[0xff]),
+            ("data/aftercare.toml", b"no"),
+        ]);
+        let (files, problems) = read(shop.path());
+        let names: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "config/sequences/x.toml",
+                "config/store.toml",
+                "templates/mail/x/y.en.md"
+            ]
+        );
+        assert_eq!(files[2].1, "ü");
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let shop = shop(&[("config/bad.toml", b"a\n\xff"), ("config/good.toml", b"")]);
+        let outside = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), shop.path().join("config/away")).unwrap();
+        std::os::unix::fs::symlink(shop.path().join("config"), shop.path().join("config/round"))
+            .unwrap();
+        let (files, problems) = read(shop.path());
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(files.iter().any(|(path, _)| path == "config/good.toml"));
+        assert!(
+            said.iter()
+                .any(|s| s == "error[E109]: config/bad.toml: line 2 is not UTF-8"),
+            "{said:?}"
+        );
+        assert!(
+            said.iter()
+                .any(|s| s == "error[E109]: config/away: this link leads out of the shop's folder")
+        );
+        assert!(said.iter().any(|s| s.contains("nested more than")));
+    }
+
+    #[test]
+    fn the_configuration_opens_secret_files() {
+        let shop = shop(&[
+            (
+                "config/aftercare.toml",
+                b"[intake.events]\nsecrets_file = \"keys\"\n",
+            ),
+            ("keys", b"# old\nwhsec_a\n\nwhsec_b\n"),
+        ]);
+        let (config, problems) = configuration(shop.path(), []).unwrap();
+        assert_eq!(problems, []);
+        let secrets = config.intake.unwrap().secrets;
+        assert_eq!(
+            secrets.iter().map(|s| s.reveal()).collect::<Vec<_>>(),
+            ["whsec_a", "whsec_b"]
+        );
+        let bad = configuration(
+            shop.path(),
+            [("AFTERCARE_HTTP__LISTEN".to_owned(), "x".to_owned())],
+        );
+        assert_eq!(
+            bad.unwrap_err().to_string(),
+            "the configuration holds 1 errors"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_change_is_told() {
+        let shop = shop(&[("config/store.toml", b"a")]);
+        let mut changes = watch(shop.path()).unwrap();
+        fs::write(shop.path().join("config/store.toml"), "b").unwrap();
+        assert!(changes.changed().await);
+    }
+}

@@ -1,0 +1,132 @@
+//! Everything that must outlive the process: events, people, enrolments, sends and the
+//! due queue, on SQLite or PostgreSQL.
+//!
+//! The store writes values as they are and decides nothing about people. It never reads
+//! a clock (instants are arguments; leases on PostgreSQL run by the database's clock)
+//! and never keeps an address as a key in readable form. All writes of a process go
+//! through one task that commits in groups ([`writer`]); reads have connections of their
+//! own. Start reading at [`Store`], then [`accept`], [`plans`] and [`sends`], which are
+//! the three writes of an event's way to a mail.
+
+mod accept;
+mod claims;
+mod db;
+mod erase;
+mod error;
+mod lists;
+mod open;
+mod plans;
+mod quarantine;
+mod reads;
+mod rows;
+mod sends;
+mod upkeep;
+mod wake;
+mod writer;
+
+pub use accept::{Accepted, Incoming, Poison};
+pub use claims::{Claim, Recovered};
+pub use db::Db;
+pub use error::{Corrupt, StoreError};
+pub use lists::{Counts, Foreseen, SendFilter, Who};
+pub use open::Access;
+pub use plans::{Saved, Saving};
+pub use quarantine::Quarantined;
+pub use sends::{Barrier, Passed, Settle, Settled};
+
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// An open database. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    writes: Option<tokio::sync::mpsc::Sender<writer::Job>>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+/// What the writer task and the readers both need.
+#[derive(Debug)]
+struct Shared {
+    pools: db::Pools,
+    access: Access,
+    worker: open::Worker,
+    /// Key of the HMAC over alias keys.
+    secret: Secret,
+    /// On SQLite: what this process has handed out.
+    claims: Mutex<claims::Claimed>,
+    /// Held while this process owns a SQLite file.
+    _lock: Option<std::fs::File>,
+}
+
+/// The root secret; never printed.
+struct Secret([u8; 32]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+impl Store {
+    /// Which database this is.
+    pub fn db(&self) -> Db {
+        self.shared.pools.db()
+    }
+
+    /// Lets waiting writes finish, then closes everything. Later calls fail.
+    pub async fn close(self) {
+        let Store { shared, writes, tasks } = self;
+        if let Some(writes) = writes {
+            let (answer, done) = tokio::sync::oneshot::channel();
+            if writes.send(writer::Job::Stop(answer)).await.is_ok() {
+                let _ = done.await;
+            }
+        }
+        for task in tasks.lock().await.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+        shared.pools.close().await;
+    }
+
+    /// Has the database read every statement that this module can run: what `doctor`
+    /// and the tests use to see that statements and schema agree. Gives their number.
+    ///
+    /// # Errors
+    /// The first statement that does not fit.
+    pub async fn prepare_all(&self) -> Result<usize, StoreError> {
+        let mut tx = self.shared.pools.read().await?;
+        let mut prepared = 0;
+        for statement in statements() {
+            if !statement.text(tx.db()).is_empty() {
+                tx.prepare(statement).await?;
+                prepared += 1;
+            }
+        }
+        tx.rollback().await;
+        Ok(prepared)
+    }
+}
+
+/// Every statement of every module.
+fn statements() -> impl Iterator<Item = &'static db::Statement> {
+    [
+        accept::ALL,
+        claims::ALL,
+        erase::ALL,
+        lists::ALL,
+        open::ALL,
+        plans::ALL,
+        quarantine::ALL,
+        reads::ALL,
+        sends::ALL,
+        upkeep::ALL,
+        wake::ALL,
+        writer::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

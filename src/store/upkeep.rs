@@ -1,0 +1,159 @@
+//! Single values, the root secret, and what keeps a store in order.
+
+use super::db::{Tx, rows, statements};
+use super::error::StoreError;
+use super::writer::{Write, Written};
+use super::{Secret, Store};
+use crate::model::time::{Timestamp, from_ms, to_ms};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// Where the root secret lies in `meta`.
+const ROOT_SECRET: &str = "root_secret";
+/// Bytes of an alias key that are kept: enough that no two ever meet.
+const ALIAS_BYTES: usize = 16;
+
+statements! {
+    META = "SELECT value FROM meta WHERE key = $1";
+    SET_META = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    /// The first one stays.
+    FIRST_META = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+    LAST_INSTANT = "SELECT MAX(instant) FROM workers";
+    TO_WAKE = "SELECT id FROM customers WHERE erased = 0 AND (wake_at IS NOT NULL
+            OR EXISTS (SELECT 1 FROM enrolments e WHERE e.customer = customers.id AND e.state <> 'ended'))";
+    ALIVE = "SELECT CAST(1 AS BIGINT)";
+}
+
+impl Store {
+    /// A value kept under a key.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let mut tx = self.shared.pools.read().await?;
+        let row = tx.fetch_one(&META, vec![key.into()]).await?;
+        tx.rollback().await;
+        row.map(|row| row.text(0)).transpose()
+    }
+
+    /// Keeps a value under a key.
+    ///
+    /// # Errors
+    /// Where the database refuses or is out of reach.
+    pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.write(Write::Meta { key, value }).await?;
+        Ok(())
+    }
+
+    /// The secret of this install, made at its first start. Keys by purpose are derived
+    /// from it.
+    pub fn root_secret(&self) -> [u8; 32] {
+        self.shared.secret.0
+    }
+
+    /// The latest instant at which anything was written: where a rehearsal clock goes on.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn last_instant(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut tx = self.shared.pools.read().await?;
+        let row = tx.fetch_one(&LAST_INSTANT, vec![]).await?;
+        tx.rollback().await;
+        Ok(row.map(|row| row.maybe_int(0)).transpose()?.flatten().map(from_ms))
+    }
+
+    /// Wakes everybody who waits for anything, after the files have changed. Gives their
+    /// number.
+    ///
+    /// # Errors
+    /// Where the database refuses or is out of reach.
+    pub async fn wake_all(&self, now: Timestamp) -> Result<u64, StoreError> {
+        match self.write(Write::WakeAll { now }).await? {
+            Written::Count(count) => Ok(count),
+            _ => Ok(0),
+        }
+    }
+
+    /// Whether the database answers, and takes writes where this process may write.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        let mut tx = self.shared.pools.read().await?;
+        tx.fetch_one(&ALIVE, vec![]).await?;
+        tx.rollback().await;
+        Ok(())
+    }
+}
+
+pub(super) async fn write_meta(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> {
+    tx.run(&SET_META, vec![key.into(), value.into()]).await?;
+    Ok(())
+}
+
+/// People woken by one statement.
+const WAKE_BATCH: usize = 10_000;
+
+pub(super) async fn wake_all(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
+    let found = tx.fetch(&TO_WAKE, vec![]).await?;
+    let mut people: Vec<(i64, i64)> = Vec::with_capacity(found.len());
+    for row in &found {
+        people.push((row.int(0)?, to_ms(now)));
+    }
+    for some in people.chunks(WAKE_BATCH) {
+        super::wake::wake_rows(tx, rows(some)?).await?;
+    }
+    Ok(people.len() as u64)
+}
+
+/// The secret, made where there is none.
+pub(super) async fn make_secret(tx: &mut Tx) -> Result<[u8; 32], StoreError> {
+    if let Some(had) = read_secret(tx).await? {
+        return Ok(had);
+    }
+    let mut new = [0; 32];
+    getrandom::fill(&mut new).map_err(|_| StoreError::NoRandomness)?;
+    let text: String = new.iter().map(|byte| format!("{byte:02x}")).collect();
+    tx.run(&FIRST_META, vec![ROOT_SECRET.into(), text.into()]).await?;
+    // On PostgreSQL another process may have been first.
+    Ok(read_secret(tx).await?.unwrap_or(new))
+}
+
+pub(super) async fn read_secret(tx: &mut Tx) -> Result<Option<[u8; 32]>, StoreError> {
+    let Some(row) = tx.fetch_one(&META, vec![ROOT_SECRET.into()]).await? else {
+        return Ok(None);
+    };
+    let text = row.text(0)?;
+    let corrupt = || super::Corrupt {
+        table: "meta",
+        column: "value",
+        id: ROOT_SECRET.to_owned(),
+        found: "something other than 64 hexadecimal digits".to_owned(),
+    };
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(corrupt().into());
+    }
+    let mut secret = [0; 32];
+    for (place, byte) in secret.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[place * 2..place * 2 + 2], 16).map_err(|_| corrupt())?;
+    }
+    Ok(Some(secret))
+}
+
+/// The form in which a key of a person is stored: nobody can read it back.
+pub(super) fn hashed(secret: &Secret, key: &str) -> String {
+    // HMAC takes keys of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&secret.0) else {
+        return String::new();
+    };
+    mac.update(b"alias\0");
+    mac.update(key.as_bytes());
+    let digest = mac.finalize().into_bytes();
+    let mut text = String::with_capacity(ALIAS_BYTES * 2);
+    for byte in &digest[..ALIAS_BYTES] {
+        text.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+        text.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+    }
+    text
+}
