@@ -13,6 +13,7 @@ mod screen;
 mod service;
 mod story;
 
+use super::{Exit, Global, misuse};
 use crate::engine::reload;
 use crate::model::time::Timestamp;
 use anyhow::{Context, bail};
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 use service::{Service, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use story::{Reaction, Scene, Story, What};
 
@@ -43,33 +44,34 @@ const FOLDER: &str = "data/demo";
 /// The file that marks a folder as one that the demo made and may wipe.
 const MARK: &str = ".made-by-aftercare-demo";
 
-/// `aftercare demo`
+/// How the demo ends.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Demo {
+pub struct Args {
     /// End after the summary instead of serving the mailbox until Ctrl-C
     #[arg(long)]
     exit: bool,
 }
 
-/// Runs the demo on the shop in `shop`. Returns whether everything came out as promised.
+/// Runs the demo. It finds a problem where a mail was lost or doubled.
 ///
 /// # Errors
 /// The demo could not be run, which says nothing about mails.
-pub async fn run(shop: &Path, args: &Demo) -> anyhow::Result<bool> {
+pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let began = Instant::now();
+    let shop = &global.shop;
     let live = {
         let shop = shop.to_owned();
         tokio::task::spawn_blocking(move || reload::read(&shop)).await?.live
     };
     let Some(live) = live else {
-        bail!(
+        return Err(misuse(format!(
             "there is no shop without errors in {}\n\
-             hint: run the demo in the folder of the aftercare repository, or name one with --shop; \
-             `aftercare check` lists what is wrong",
+             hint: run the demo in the folder of the aftercare repository, or name that with --shop\n\
+             hint: `aftercare check` lists what is wrong with a shop",
             shop.display()
-        );
+        )));
     };
-    let story = story::story(&live.catalog.products)?;
+    let story = story::story(&live.catalog.products).map_err(|other| misuse(other.to_string()))?;
     let data = fresh_folder()?;
     let (start, end) = story::period();
     let setup = Setup {
@@ -99,9 +101,10 @@ pub async fn run(shop: &Path, args: &Demo) -> anyhow::Result<bool> {
         fine = show.play(began) => fine?,
         stopped = ended() => { stopped?; bail!("stopped before the end") }
     };
-    let Some(service) = show.service.take() else { return Ok(fine) };
-    stay(service, args).await?;
-    Ok(fine)
+    if let Some(service) = show.service.take() {
+        stay(service, args).await?;
+    }
+    Ok(if fine { Exit::Fine } else { Exit::Problems })
 }
 
 /// A fresh folder for this demo; one that an earlier demo left is wiped.
@@ -132,7 +135,7 @@ fn introduce(setup: &Setup) -> anyhow::Result<()> {
 }
 
 /// After the summary: serves on where somebody is there to read, else ends.
-async fn stay(mut service: Service, args: &Demo) -> anyhow::Result<()> {
+async fn stay(mut service: Service, args: &Args) -> anyhow::Result<()> {
     if args.exit || !std::io::stdout().is_terminal() {
         service.stop().await?;
         return Ok(());
@@ -235,16 +238,8 @@ impl Show {
 
     async fn perform(&mut self, scene: Scene) -> anyhow::Result<()> {
         let person = scene.who.and_then(|who| self.story.people.get(who));
-        let (name, zone) = person.map_or(("", "Europe/Berlin"), |person| (person.name, person.zone));
-        let note = match person {
-            Some(_) => scene.note,
-            None => scene.note.clone(),
-        };
-        if name.is_empty() {
-            screen::event(scene.at, zone, "the shop", &note)?;
-        } else {
-            screen::event(scene.at, zone, name, &note)?;
-        }
+        let (name, zone) = person.map_or(("", story::SHOP_ZONE), |person| (person.name, person.zone));
+        screen::event(scene.at, zone, name, &scene.note)?;
         match scene.what {
             What::Deliver(events) => self.deliver(events).await,
             What::Again(ids) => {
@@ -313,9 +308,9 @@ impl Show {
 
     /// Does what customers do about mails that reached them.
     async fn react(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let (due, later) = std::mem::take(&mut self.awaited).into_iter().partition(|(at, ..)| *at <= now);
+        let awaited = std::mem::take(&mut self.awaited);
+        let (due, later): (Vec<_>, Vec<_>) = awaited.into_iter().partition(|(at, ..)| *at <= now);
         self.awaited = later;
-        let due: Vec<(Timestamp, String, Reaction)> = due;
         for (at, link, reaction) in due {
             let person = &self.story.people[reaction.who];
             screen::event(at, person.zone, person.name, reaction.note)?;

@@ -12,7 +12,7 @@ pub const FIRST_DAY: Date = Date::constant(2026, 3, 2);
 /// How many days the story runs; long enough for the last series to end.
 pub const DAYS: i64 = 100;
 /// The shop's own zone, for what concerns everybody.
-const SHOP_ZONE: &str = "Europe/Berlin";
+pub const SHOP_ZONE: &str = "Europe/Berlin";
 /// Who tells about orders, refunds and tickets.
 const SHOP: &str = "/shop/harbor-pine";
 /// Who tells about parcels on their way.
