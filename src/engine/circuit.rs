@@ -23,7 +23,9 @@ struct Open {
 
 impl Circuit {
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The relay worked.
@@ -42,7 +44,9 @@ impl Circuit {
         if state.until.is_some_and(|until| until > now) {
             return;
         }
-        let wait = FIRST_WAIT.saturating_mul(1 << state.failures.min(6)).min(LONGEST_WAIT);
+        let wait = FIRST_WAIT
+            .saturating_mul(1 << state.failures.min(6))
+            .min(LONGEST_WAIT);
         if state.failures == 0 {
             tracing::warn!(trouble = %because, "the mail relay is in trouble; mail waits");
         }

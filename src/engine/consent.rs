@@ -52,7 +52,10 @@ pub fn consent_event(
         mode: IngestMode::Live,
         misdated: false,
         body: Arc::new(Body {
-            customer_ref: Some(CustomerRef { customer_id: None, email: Some(address.to_owned()) }),
+            customer_ref: Some(CustomerRef {
+                customer_id: None,
+                email: Some(address.to_owned()),
+            }),
             consent: Some(Consent {
                 state,
                 basis: ConsentBasis::Explicit,
@@ -76,21 +79,47 @@ impl Engine {
     pub async fn opt_out(&self, token: &str, scope: Option<Scope>) -> Result<OptOut, EngineError> {
         let locale = self.default_locale();
         let Some(found) = self.links.read(token) else {
-            return Ok(OptOut { known: false, locale });
+            return Ok(OptOut {
+                known: false,
+                locale,
+            });
         };
         let Some((customer, send)) = self.store.send(found.1).await? else {
-            return Ok(OptOut { known: false, locale });
+            return Ok(OptOut {
+                known: false,
+                locale,
+            });
         };
         let Some(address) = self.address_of(customer).await? else {
-            return Ok(OptOut { known: false, locale });
+            return Ok(OptOut {
+                known: false,
+                locale,
+            });
         };
         let scope = scope.unwrap_or_else(|| Scope::of_one_click(send.kind));
         let now = self.now();
         let id = format!("opt-out/{}/{scope}@{}", send.id, now.as_millisecond());
-        let event = consent_event(OWN_SOURCE, id, &address, ConsentState::Unsubscribed, &scope, now);
-        self.accept(vec![Incoming { event, transport: None }], Vec::new()).await?;
+        let event = consent_event(
+            OWN_SOURCE,
+            id,
+            &address,
+            ConsentState::Unsubscribed,
+            &scope,
+            now,
+        );
+        self.accept(
+            vec![Incoming {
+                event,
+                transport: None,
+            }],
+            Vec::new(),
+        )
+        .await?;
         tracing::info!(send.id = %send.id, scope = %scope, "opted out");
-        Ok(OptOut { known: true, locale: send.locale })
+        Ok(OptOut {
+            known: true,
+            locale: send.locale,
+        })
     }
 
     /// In which language the page behind a link speaks. Reads only.
@@ -98,7 +127,9 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn opt_out_locale(&self, token: &str) -> Result<String, EngineError> {
-        let Some((_, id)) = self.links.read(token) else { return Ok(self.default_locale()) };
+        let Some((_, id)) = self.links.read(token) else {
+            return Ok(self.default_locale());
+        };
         let found = self.store.send(id).await?;
         Ok(found.map_or_else(|| self.default_locale(), |(_, send)| send.locale))
     }
@@ -114,19 +145,31 @@ impl Engine {
     }
 
     fn default_locale(&self) -> String {
-        self.live().catalog.policy.locales.first().cloned().unwrap_or_else(|| "en".into())
+        self.live()
+            .catalog
+            .policy
+            .locales
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "en".into())
     }
 
     /// A page of `templates/pages`.
     ///
     /// # Errors
     /// What is wrong with the template.
-    pub fn render_page(&self, name: &str, locale: &str, values: serde_json::Value) -> Result<String, EngineError> {
+    pub fn render_page(
+        &self,
+        name: &str,
+        locale: &str,
+        values: serde_json::Value,
+    ) -> Result<String, EngineError> {
         let live = self.live();
         let policy = &live.catalog.policy;
         let mut locales = crate::model::locale::chain(locale, policy.fallback.as_deref());
         locales.extend(policy.locales.first().cloned());
-        let shop = serde_json::json!({"name": policy.name, "url": policy.url, "address": policy.address});
+        let shop =
+            serde_json::json!({"name": policy.name, "url": policy.url, "address": policy.address});
         let mut all = serde_json::Map::new();
         all.insert("shop".into(), shop);
         if let serde_json::Value::Object(values) = values {
@@ -140,9 +183,24 @@ impl Engine {
     pub(super) async fn address_is_dead(&self, address: &str) {
         let now = self.now();
         let id = format!("dead/{}", now.as_millisecond());
-        let event =
-            consent_event(RELAY_SOURCE, id, address, ConsentState::Unsubscribed, &Scope::Dead, now);
-        if let Err(error) = self.accept(vec![Incoming { event, transport: None }], Vec::new()).await {
+        let event = consent_event(
+            RELAY_SOURCE,
+            id,
+            address,
+            ConsentState::Unsubscribed,
+            &Scope::Dead,
+            now,
+        );
+        if let Err(error) = self
+            .accept(
+                vec![Incoming {
+                    event,
+                    transport: None,
+                }],
+                Vec::new(),
+            )
+            .await
+        {
             tracing::error!(%error, "a dead address could not be noted");
         }
     }

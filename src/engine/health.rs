@@ -35,14 +35,16 @@ impl Engine {
             Some((_, because)) => Check::Degraded(because),
         };
         let sending = if self.is_observing() {
-            Check::Degraded(
-                "this install only observes: its database came without its key".into(),
-            )
+            Check::Degraded("this install only observes: its database came without its key".into())
         } else {
             Check::Fine
         };
         Health {
-            checks: vec![("database", database), ("relay", relay), ("sending", sending)],
+            checks: vec![
+                ("database", database),
+                ("relay", relay),
+                ("sending", sending),
+            ],
         }
     }
 

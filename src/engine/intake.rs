@@ -18,16 +18,29 @@ impl Engine {
     ///
     /// # Errors
     /// Nothing was recorded: the caller must not acknowledge.
-    pub async fn accept(&self, batch: Vec<Incoming>, poison: Vec<Poison>) -> Result<Totals, EngineError> {
+    pub async fn accept(
+        &self,
+        batch: Vec<Incoming>,
+        poison: Vec<Poison>,
+    ) -> Result<Totals, EngineError> {
         let quarantined = poison.len();
-        let products = batch.iter().any(|one| one.event.kind == EventKind::ProductUpdated);
+        let products = batch
+            .iter()
+            .any(|one| one.event.kind == EventKind::ProductUpdated);
         let answers = self.store.accept(batch, poison, self.now()).await?;
-        let duplicate = answers.iter().filter(|one| matches!(one, Accepted::Duplicate)).count();
+        let duplicate = answers
+            .iter()
+            .filter(|one| matches!(one, Accepted::Duplicate))
+            .count();
         if products {
             self.refresh_products().await?;
         }
         self.to_plan.notify_one();
-        let totals = Totals { accepted: answers.len() - duplicate, duplicate, quarantined };
+        let totals = Totals {
+            accepted: answers.len() - duplicate,
+            duplicate,
+            quarantined,
+        };
         crate::telemetry::events_accepted(totals.accepted as u64);
         crate::telemetry::events_duplicate(totals.duplicate as u64);
         crate::telemetry::events_quarantined(totals.quarantined as u64);

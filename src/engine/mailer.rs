@@ -88,7 +88,13 @@ impl Mailer {
             tasks.spawn(worker.run());
         }
         let settler = tokio::spawn(settle_all(Arc::clone(&engine), written));
-        Mailer { engine, jobs, outcomes, tasks, settler }
+        Mailer {
+            engine,
+            jobs,
+            outcomes,
+            tasks,
+            settler,
+        }
     }
 
     /// Claims, clears and renders one batch of what is due and hands it to the
@@ -98,7 +104,10 @@ impl Mailer {
     /// The store's; what was claimed is still queued.
     pub async fn deliver_due(&self) -> Result<usize, EngineError> {
         let engine = &self.engine;
-        if engine.is_observing() || engine.jammed.load(Ordering::Acquire) || engine.circuit.wait().is_some() {
+        if engine.is_observing()
+            || engine.jammed.load(Ordering::Acquire)
+            || engine.circuit.wait().is_some()
+        {
             return Ok(0);
         }
         let now = engine.now();
@@ -172,7 +181,12 @@ fn prepare(
 ) -> Prepared {
     let settled = |claim: Claim, send: Send| {
         Prepared::Settled(Box::new(Outcome {
-            settle: Settle { send, customer: claim.customer, fence: claim.fence, now },
+            settle: Settle {
+                send,
+                customer: claim.customer,
+                fence: claim.fence,
+                now,
+            },
             to: None,
             subject: None,
         }))
@@ -181,7 +195,11 @@ fn prepare(
         Clearance::Go(ready) => ready,
         Clearance::Gone => return Prepared::Gone(claim),
         Clearance::Skip(because) => {
-            send.state = if send.doubts > 0 { SendState::Unknown } else { SendState::Skipped };
+            send.state = if send.doubts > 0 {
+                SendState::Unknown
+            } else {
+                SendState::Skipped
+            };
             send.reason = Some(because);
             send.at = now;
             return settled(claim, send);
@@ -194,7 +212,12 @@ fn prepare(
         }
     };
     match preview::make(engine, live, &send, &ready, now) {
-        Ok(made) => Prepared::Mail(Box::new(Job { claim, send, version: history.version, made })),
+        Ok(made) => Prepared::Mail(Box::new(Job {
+            claim,
+            send,
+            version: history.version,
+            made,
+        })),
         Err(because) => {
             tracing::error!(
                 send.id = %send.id, mail = %send.mail, reason = because.code(),
@@ -284,7 +307,9 @@ impl Worker {
     }
 
     async fn offer(&self, connection: Left, job: Job) -> Result<(Offered, Job), Left> {
-        let reused = connection.as_ref().is_some_and(|connection| connection.mails() > 0);
+        let reused = connection
+            .as_ref()
+            .is_some_and(|connection| connection.mails() > 0);
         let connection = match connection {
             Some(connection) => connection,
             None => match self.engine.transport.open().await {
@@ -304,9 +329,17 @@ impl Worker {
 
     /// A mail that could not be offered: turned away, or the relay is in trouble. A
     /// connection that was kept open may just have grown old, so a new one is tried once.
-    async fn not_offered(&self, job: Job, not: NotOffered, retry: bool) -> Result<(Offered, Job), Left> {
+    async fn not_offered(
+        &self,
+        job: Job,
+        not: NotOffered,
+        retry: bool,
+    ) -> Result<(Offered, Job), Left> {
         match not {
-            NotOffered::Rejected { rejection, connection } => {
+            NotOffered::Rejected {
+                rejection,
+                connection,
+            } => {
                 self.engine.circuit.close();
                 if rejection.blames_address() && rejection.is_permanent() {
                     self.engine.address_is_dead(&job.made.to).await;
@@ -380,7 +413,14 @@ impl Worker {
             self.release(job).await;
             return false;
         };
-        match prepare(&self.engine, &live, &history, job.claim.clone(), send, job.made.prepared.date) {
+        match prepare(
+            &self.engine,
+            &live,
+            &history,
+            job.claim.clone(),
+            send,
+            job.made.prepared.date,
+        ) {
             Prepared::Mail(again) if again.made.composed == job.made.composed => {
                 *job = *again;
                 true
@@ -402,7 +442,9 @@ impl Worker {
 
     async fn record(&self, job: Job, delivery: &Delivery) {
         match delivery {
-            Delivery::Accepted(_) | Delivery::Deferred(_) | Delivery::Refused(_) => self.engine.circuit.close(),
+            Delivery::Accepted(_) | Delivery::Deferred(_) | Delivery::Refused(_) => {
+                self.engine.circuit.close()
+            }
             Delivery::Unsent(trouble) => self.engine.circuit.open(trouble.to_string()),
             Delivery::Uncertain(trouble) => {
                 tracing::warn!(send.id = %job.send.id, trouble = %trouble, "uncertain: it may have gone out");
@@ -415,7 +457,12 @@ impl Worker {
 
     async fn write(&self, job: Job, send: Send, now: Timestamp) {
         let outcome = Outcome {
-            settle: Settle { send, customer: job.claim.customer, fence: job.claim.fence, now },
+            settle: Settle {
+                send,
+                customer: job.claim.customer,
+                fence: job.claim.fence,
+                now,
+            },
             to: Some(job.made.to),
             subject: Some(job.made.subject),
         };
@@ -454,9 +501,18 @@ async fn settle_all(engine: Arc<Engine>, mut outcomes: mpsc::Receiver<Outcome>) 
             }
         }
         engine.jammed.store(false, Ordering::Release);
-        for Outcome { settle, to, subject } in batch.drain(..) {
+        for Outcome {
+            settle,
+            to,
+            subject,
+        } in batch.drain(..)
+        {
             crate::telemetry::send_settled(settle.send.state.as_str(), settle.send.kind.as_str());
-            engine.tell(&Told::Send { send: Box::new(settle.send), to, subject });
+            engine.tell(&Told::Send {
+                send: Box::new(settle.send),
+                to,
+                subject,
+            });
         }
         engine.to_plan.notify_one();
     }

@@ -16,9 +16,9 @@ pub mod reload;
 pub mod scheduler;
 pub mod serve;
 
+pub use crate::store::Counts;
 pub use health::{Check, Health};
 pub use intake::Totals;
-pub use crate::store::Counts;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -75,7 +75,11 @@ impl std::fmt::Debug for Witness {
 #[derive(Debug, Clone)]
 pub enum Told {
     /// A send reached a new state. The subject is there where it was rendered.
-    Send { send: Box<crate::model::send::Send>, to: Option<String>, subject: Option<String> },
+    Send {
+        send: Box<crate::model::send::Send>,
+        to: Option<String>,
+        subject: Option<String>,
+    },
 }
 
 /// What may go wrong in the engine itself; outcomes are not errors.

@@ -19,7 +19,9 @@ pub fn after_dot(mut send: Send, delivery: &Delivery, now: Timestamp) -> Send {
     match delivery {
         Delivery::Accepted(reply) => {
             send.attempts += 1;
-            send.state = SendState::Accepted { reply: kept(&reply.to_string()) };
+            send.state = SendState::Accepted {
+                reply: kept(&reply.to_string()),
+            };
             if send.reason.as_ref() != Some(&Reason::ResentAfterUncertain) {
                 send.reason = None;
             }
@@ -43,7 +45,11 @@ pub fn after_rejection(send: Send, rejection: &Rejection, now: Timestamp) -> Sen
         Rejection::Reply { reply, .. } => reply.to_string(),
         other => other.to_string(),
     };
-    if rejection.is_permanent() { refused(send, &words, now) } else { later(send, &words, now) }
+    if rejection.is_permanent() {
+        refused(send, &words, now)
+    } else {
+        later(send, &words, now)
+    }
 }
 
 /// A send of which nobody can know whether it went out.
@@ -76,7 +82,9 @@ fn later(mut send: Send, reply: &str, now: Timestamp) -> Send {
     }
     let wait = back_off(&send);
     send.attempts += 1;
-    send.state = SendState::Queued { not_before: time::saturating_add(now, wait) };
+    send.state = SendState::Queued {
+        not_before: time::saturating_add(now, wait),
+    };
     send.reason = Some(Reason::Deferred { reply: kept(reply) });
     send.at = now;
     send

@@ -5,10 +5,10 @@ use super::Engine;
 use super::reload::Live;
 use crate::mail::{Composed, Letter, Mailbox};
 use crate::model::kind::Kind;
+use crate::model::kind::OnUncertain;
 use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send};
 use crate::model::time::Timestamp;
-use crate::model::kind::OnUncertain;
 use crate::plan::Ready;
 use crate::render::{Campaign, Context};
 use serde_json::{Map, Value, json};
@@ -33,24 +33,45 @@ pub struct Made {
 ///
 /// # Errors
 /// The reason for which the send has to be held.
-pub fn make(engine: &Engine, live: &Live, send: &Send, ready: &Ready, now: Timestamp) -> Result<Made, Reason> {
+pub fn make(
+    engine: &Engine,
+    live: &Live,
+    send: &Send,
+    ready: &Ready,
+    now: Timestamp,
+) -> Result<Made, Reason> {
     // In doubt, only the very bytes of the first try may go again.
     if send.doubts > 0 {
         return remake(engine, live, send, ready);
     }
     let locale = ready.locales.first().cloned().unwrap_or_default();
-    build(engine, live, send, ready, values(engine, live, send, ready, &locale), now)
+    build(
+        engine,
+        live,
+        send,
+        ready,
+        values(engine, live, send, ready, &locale),
+        now,
+    )
 }
 
 fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
-    let Some(prepared) = &send.prepared else { return Err(Reason::BytesChanged) };
-    let Value::Object(values) = prepared.values.clone() else { return Err(Reason::BytesChanged) };
+    let Some(prepared) = &send.prepared else {
+        return Err(Reason::BytesChanged);
+    };
+    let Value::Object(values) = prepared.values.clone() else {
+        return Err(Reason::BytesChanged);
+    };
     let ready = Ready {
         to: crate::model::email::Address::parse(&prepared.to).map_err(|_| Reason::BytesChanged)?,
         ..ready.clone()
     };
     let made = build(engine, live, send, &ready, values, prepared.date)?;
-    if made.prepared.hash == prepared.hash { Ok(made) } else { Err(Reason::BytesChanged) }
+    if made.prepared.hash == prepared.hash {
+        Ok(made)
+    } else {
+        Err(Reason::BytesChanged)
+    }
 }
 
 fn build(
@@ -67,7 +88,11 @@ fn build(
         .sequence(&send.sequence)
         .and_then(|sequence| sequence.step(&send.step))
         .is_some_and(|step| step.on_uncertain == OnUncertain::Resend);
-    let kept = if keeps_values { Value::Object(values.clone()) } else { Value::Null };
+    let kept = if keeps_values {
+        Value::Object(values.clone())
+    } else {
+        Value::Null
+    };
     let context = Context::new(
         values,
         ready.locales.first().cloned().unwrap_or_default(),
@@ -75,7 +100,10 @@ fn build(
         Arc::clone(&live.catalog.products),
         ready.names.owned.clone(),
         ready.currency.clone(),
-        Campaign { sequence: send.sequence.clone(), step: send.step.clone() },
+        Campaign {
+            sequence: send.sequence.clone(),
+            step: send.step.clone(),
+        },
     );
     let rendered = live
         .templates
@@ -83,11 +111,17 @@ fn build(
         .map_err(|error| failed(error.to_string()))?;
     let from = Mailbox::new(Some(&ready.sender.name), &ready.sender.email)
         .map_err(|error| failed(error.to_string()))?;
-    let reply_to = ready.sender.reply_to.as_deref().unwrap_or(&ready.sender.email);
+    let reply_to = ready
+        .sender
+        .reply_to
+        .as_deref()
+        .unwrap_or(&ready.sender.email);
     let reply_to = Mailbox::new(Some(&ready.sender.name), reply_to)
         .map_err(|error| failed(error.to_string()))?;
     let to = Mailbox::new(ready.to_name.as_deref(), ready.to.as_typed()).map_err(|error| {
-        Reason::NoAddress { why: error.to_string() }
+        Reason::NoAddress {
+            why: error.to_string(),
+        }
     })?;
     let domain = from.address.domain().to_owned();
     let message_id = engine.links.message_id(send.id, 0, &domain);
@@ -110,14 +144,19 @@ fn build(
         )),
         from,
     };
-    let composed = letter.compose().map_err(|error| failed(error.to_string()))?;
+    let composed = letter
+        .compose()
+        .map_err(|error| failed(error.to_string()))?;
     let mut hash = Sha256::new();
     hash.update(composed.eml());
-    let hash = hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let hash = hash
+        .finalize()
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            use std::fmt::Write;
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
     Ok(Made {
         prepared: Prepared {
             hash,
@@ -138,7 +177,13 @@ fn build(
 }
 
 /// Everything that the templates of a mail may name.
-fn values(engine: &Engine, live: &Live, send: &Send, ready: &Ready, locale: &str) -> Map<String, Value> {
+fn values(
+    engine: &Engine,
+    live: &Live,
+    send: &Send,
+    ready: &Ready,
+    locale: &str,
+) -> Map<String, Value> {
     let policy = &live.catalog.policy;
     let mut values = ready.names.values.clone();
     values.insert(
@@ -168,9 +213,14 @@ fn values(engine: &Engine, live: &Live, send: &Send, ready: &Ready, locale: &str
             "status": status,
         }),
     );
-    values.insert("mail".into(), json!({"locale": locale, "kind": send.kind.as_str()}));
+    values.insert(
+        "mail".into(),
+        json!({"locale": locale, "kind": send.kind.as_str()}),
+    );
     values.insert("sequence".into(), json!({"id": send.sequence}));
     values.insert("step".into(), json!({"id": send.step}));
-    values.entry("enrolment").or_insert_with(|| json!({"items": []}));
+    values
+        .entry("enrolment")
+        .or_insert_with(|| json!({"items": []}));
     values
 }

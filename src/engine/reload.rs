@@ -42,10 +42,17 @@ pub fn read(shop: &Path) -> Read {
     problems.extend(found);
     let live = catalog.and_then(|catalog| {
         let policy = &catalog.policy;
-        let load = LoadPolicy { locales: policy.locales.clone(), fallback: policy.fallback.clone() };
+        let load = LoadPolicy {
+            locales: policy.locales.clone(),
+            fallback: policy.fallback.clone(),
+        };
         let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
-        for step in catalog.sequences.iter().flat_map(|sequence| &sequence.steps) {
+        for step in catalog
+            .sequences
+            .iter()
+            .flat_map(|sequence| &sequence.steps)
+        {
             problems.extend(templates.check(
                 &step.mail,
                 &step.known,
@@ -54,25 +61,38 @@ pub fn read(shop: &Path) -> Read {
                 policy.fallback.as_deref(),
             ));
         }
-        let good = problems.iter().all(|problem| problem.severity() != Severity::Error);
+        let good = problems
+            .iter()
+            .all(|problem| problem.severity() != Severity::Error);
         good.then(|| Live::new(catalog, templates))
     });
     problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
     problems.dedup();
-    Read { live, problems, files }
+    Read {
+        live,
+        problems,
+        files,
+    }
 }
 
 impl Live {
     /// A set that was read and checked elsewhere.
     pub fn new(catalog: Catalog, templates: Templates) -> Self {
-        Live { feed: Arc::clone(&catalog.products), templates: Arc::new(templates), catalog }
+        Live {
+            feed: Arc::clone(&catalog.products),
+            templates: Arc::new(templates),
+            catalog,
+        }
     }
 
     /// Lays what `product.updated` events say over the feed, oldest first.
     pub fn with_products(mut self, mut events: Vec<Event>) -> Self {
         let mut products = (*self.feed).clone();
         events.sort_by(|a, b| (a.time, &a.sequence, &a.id).cmp(&(b.time, &b.sequence, &b.id)));
-        for product in events.iter().filter_map(|event| event.body.product.as_ref()) {
+        for product in events
+            .iter()
+            .filter_map(|event| event.body.product.as_ref())
+        {
             products.update(product);
         }
         self.catalog.products = Arc::new(products);
@@ -87,7 +107,10 @@ impl Live {
         for sequence in &mut sequences {
             for step in &mut sequence.steps {
                 let name = format!("{}/{}", sequence.id, step.id);
-                let since = *seen.entry(name).or_insert(if first { i64::MIN } else { time::to_ms(now) });
+                let since =
+                    *seen
+                        .entry(name)
+                        .or_insert(if first { i64::MIN } else { time::to_ms(now) });
                 step.since = (since != i64::MIN).then(|| time::from_ms(since));
             }
         }
@@ -133,10 +156,14 @@ pub async fn dress(
     remember: bool,
 ) -> Result<Live, EngineError> {
     let text = store.meta(STEPS_SEEN).await?;
-    let mut seen: BTreeMap<String, i64> =
-        text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut seen: BTreeMap<String, i64> = text
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
     let before = seen.len();
-    let live = live.with_steps_seen(&mut seen, now).with_products(store.product_events().await?);
+    let live = live
+        .with_steps_seen(&mut seen, now)
+        .with_products(store.product_events().await?);
     if remember && seen.len() != before {
         let text = serde_json::to_string(&seen).unwrap_or_default();
         store.set_meta(STEPS_SEEN, &text).await?;

@@ -31,7 +31,9 @@ impl Engine {
                 Ok(history) => history,
                 Err(corrupt) => {
                     tracing::error!(customer = %customer, error = %corrupt, "set aside: a row does not parse");
-                    self.store.set_aside(*customer, &corrupt.to_string(), None, now).await?;
+                    self.store
+                        .set_aside(*customer, &corrupt.to_string(), None, now)
+                        .await?;
                     crate::telemetry::set_aside();
                     continue;
                 }
@@ -40,9 +42,18 @@ impl Engine {
             if is_erasure(&history, &plan) {
                 erased.push(*customer);
             }
-            saving.push(Saving { customer: *customer, version: history.version, now, plan });
+            saving.push(Saving {
+                customer: *customer,
+                version: history.version,
+                now,
+                plan,
+            });
         }
-        let told: Vec<Told> = if self.witness.is_some() { decided(&saving) } else { Vec::new() };
+        let told: Vec<Told> = if self.witness.is_some() {
+            decided(&saving)
+        } else {
+            Vec::new()
+        };
         let queued = saving.iter().any(|one| queues(&one.plan));
         let saved = self.store.save(saving).await?;
         for (customer, saved) in due.iter().zip(&saved) {
@@ -65,7 +76,11 @@ impl Engine {
 fn is_erasure(history: &crate::model::history::History, plan: &Plan) -> bool {
     use crate::model::event::EventKind;
     let _ = plan;
-    !history.erased && history.events.iter().any(|event| event.kind == EventKind::ErasureRequested)
+    !history.erased
+        && history
+            .events
+            .iter()
+            .any(|event| event.kind == EventKind::ErasureRequested)
 }
 
 fn queues(plan: &Plan) -> bool {
@@ -83,9 +98,16 @@ fn decided(saving: &[Saving]) -> Vec<Told> {
         .flat_map(|one| &one.plan.decisions)
         .filter_map(|decision| match decision {
             Decision::Decide(send) | Decision::Revise(send) if send.state.is_terminal() => {
-                Some(Told::Send { send: Box::new(send.clone()), to: None, subject: None })
+                Some(Told::Send {
+                    send: Box::new(send.clone()),
+                    to: None,
+                    subject: None,
+                })
             }
-            Decision::Decide(_) | Decision::Revise(_) | Decision::Enrol(_) | Decision::Update(_) => None,
+            Decision::Decide(_)
+            | Decision::Revise(_)
+            | Decision::Enrol(_)
+            | Decision::Update(_) => None,
         })
         .collect()
 }

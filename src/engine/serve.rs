@@ -32,12 +32,22 @@ pub struct Roles {
 
 impl Roles {
     /// Everything, the default.
-    pub const ALL: Roles = Roles { intake: true, scheduler: true, mailer: true, web: true };
+    pub const ALL: Roles = Roles {
+        intake: true,
+        scheduler: true,
+        mailer: true,
+        web: true,
+    };
 }
 
 /// Runs the scheduler, the mailer, reloading and upkeep until `stop` is cancelled; then
 /// lets every connection finish the mail in its hands.
-pub async fn run(engine: Arc<Engine>, roles: Roles, shop: Option<PathBuf>, stop: CancellationToken) {
+pub async fn run(
+    engine: Arc<Engine>,
+    roles: Roles,
+    shop: Option<PathBuf>,
+    stop: CancellationToken,
+) {
     let mut tasks = JoinSet::new();
     if roles.scheduler {
         tasks.spawn(plan_loop(Arc::clone(&engine), stop.clone()));
@@ -124,7 +134,9 @@ async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken
                 let version = live.catalog.version.clone();
                 match engine.apply(live).await {
                     Ok(()) => tracing::info!(version, "the shop's files were reloaded"),
-                    Err(error) => tracing::error!(%error, "the new files could not be applied; the old set stays"),
+                    Err(error) => {
+                        tracing::error!(%error, "the new files could not be applied; the old set stays")
+                    }
                 }
             }
             None => {
@@ -134,7 +146,11 @@ async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken
                     .filter(|problem| problem.severity() == Severity::Error)
                     .map(ToString::to_string)
                     .collect();
-                tracing::error!(errors = errors.len(), first = errors.first(), "the new files hold errors; the last good set stays in force");
+                tracing::error!(
+                    errors = errors.len(),
+                    first = errors.first(),
+                    "the new files hold errors; the last good set stays in force"
+                );
             }
         }
     }

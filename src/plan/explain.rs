@@ -24,7 +24,9 @@ pub struct Addressees {
 impl Addressees {
     /// Looks at one person.
     pub fn new(catalog: &Catalog, history: &History, now: Timestamp) -> Self {
-        Addressees { state: state::fold(&catalog.policy, &catalog.products, history, now) }
+        Addressees {
+            state: state::fold(&catalog.policy, &catalog.products, history, now),
+        }
     }
 
     /// The address that a send is for, whether or not it may go: that of its order for
@@ -72,7 +74,9 @@ pub fn draft(
         .sequence(&send.sequence)
         .and_then(|sequence| Some((sequence, sequence.step(&send.step)?)))
         .ok_or(Reason::StepRemoved)?;
-    let enrolment = history.enrolment(send.enrolment).ok_or(Reason::StepRemoved)?;
+    let enrolment = history
+        .enrolment(send.enrolment)
+        .ok_or(Reason::StepRemoved)?;
     let looked = Addressees::new(catalog, history, now);
     let to = looked.of(send).cloned().ok_or_else(|| Reason::NoAddress {
         why: "no event brought one".into(),
@@ -80,10 +84,23 @@ pub fn draft(
     let state = &looked.state;
     let about = clear::about(state, history, sequence, step, send, enrolment);
     let names = names(catalog, state, history, &about, now);
-    let sender = catalog.policy.people.get(&sequence.from).ok_or_else(|| Reason::Render {
-        message: format!("nobody called `{}` is in config/people.toml", sequence.from),
-    })?;
-    Ok(clear::ready(catalog, state, sequence, step, names, &about, to, sender.clone()))
+    let sender = catalog
+        .policy
+        .people
+        .get(&sequence.from)
+        .ok_or_else(|| Reason::Render {
+            message: format!("nobody called `{}` is in config/people.toml", sequence.from),
+        })?;
+    Ok(clear::ready(
+        catalog,
+        state,
+        sequence,
+        step,
+        names,
+        &about,
+        to,
+        sender.clone(),
+    ))
 }
 
 /// The send that a step of a run would be, were it decided at `now`: for previews of
@@ -98,7 +115,9 @@ pub fn imagined(
     let sequence = catalog.sequence(&enrolment.sequence)?;
     let state = state::fold(&catalog.policy, &catalog.products, history, now);
     let run = subject::of_enrolment(&state, history, sequence, enrolment);
-    let (occurrence, about) = subject::occurrences(&state, &run, step.each).into_iter().next()?;
+    let (occurrence, about) = subject::occurrences(&state, &run, step.each)
+        .into_iter()
+        .next()?;
     let order = about.order.as_deref().and_then(|key| state.order(key));
     Some(Send {
         id: crate::model::ids::SendId::derive(enrolment.id, &step.id, &occurrence),
@@ -121,7 +140,11 @@ pub fn imagined(
         doubts: 0,
         reason: None,
         rule: rule(catalog, &step.place),
-        evidence: enrolment.starts.first().map(|start| start.evidence.clone()).unwrap_or_default(),
+        evidence: enrolment
+            .starts
+            .first()
+            .map(|start| start.evidence.clone())
+            .unwrap_or_default(),
         prepared: None,
         considered: false,
     })
@@ -156,7 +179,11 @@ pub fn absence(
         .iter()
         .filter(|run| run.sequence == sequence.id)
         .filter(|run| {
-            order.is_none() || run.starts.iter().any(|start| start.order.as_deref() == order)
+            order.is_none()
+                || run
+                    .starts
+                    .iter()
+                    .any(|start| start.order.as_deref() == order)
         })
         .max_by_key(|run| (run.is_open(), run.anchor));
     match run {
@@ -181,7 +208,11 @@ fn of_run(mind: &Mind, sequence: &Sequence, step: &Step, run: &Enrolment) -> Abs
         because,
         needed,
         rule: rule(mind.catalog, &step.place),
-        evidence: run.starts.iter().flat_map(|start| start.evidence.clone()).collect(),
+        evidence: run
+            .starts
+            .iter()
+            .flat_map(|start| start.evidence.clone())
+            .collect(),
     };
     if let EnrolmentState::Ended { at, how } = &run.state {
         let (because, needed) = match how {
@@ -239,9 +270,11 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
     let on = sequence.start.on;
     if on == FactKind::Derived(DerivedKind::StepSent) {
         let of = sequence.start.of.as_deref().unwrap_or_default();
-        let sent = mind.history.sends.iter().find(|send| {
-            send.name() == of && matches!(send.state, SendState::Accepted { .. })
-        });
+        let sent = mind
+            .history
+            .sends
+            .iter()
+            .find(|send| send.name() == of && matches!(send.state, SendState::Accepted { .. }));
         return match sent {
             None => say(
                 "not_enrolled",
@@ -287,8 +320,10 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         );
     };
     let oldest = enrol::oldest(&mind.catalog.policy, sequence.kind);
-    let Some(fact) =
-        told.iter().rev().find(|fact| !timing::is_over(oldest, fact.time, fact.learnt))
+    let Some(fact) = told
+        .iter()
+        .rev()
+        .find(|fact| !timing::is_over(oldest, fact.time, fact.learnt))
     else {
         return say(
             "too_old",
@@ -311,7 +346,12 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
             fact.time
         ),
     };
-    say("not_enrolled", because, condition_needed(sequence), &fact.evidence)
+    say(
+        "not_enrolled",
+        because,
+        condition_needed(sequence),
+        &fact.evidence,
+    )
 }
 
 fn condition_needed(sequence: &Sequence) -> String {

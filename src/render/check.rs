@@ -511,6 +511,19 @@ impl<'c> Checker<'c> {
                 Some("it tells about an order and cannot be opted out of; use a layout without it (layout = \"…\" in the head), or links.preferences".into()),
             );
         }
+        if self.kind == Kind::Fulfilment
+            && path
+                .segments
+                .last()
+                .is_some_and(|last| last == "product_url")
+        {
+            self.report(
+                "W208",
+                path.place,
+                "a fulfilment mail that links to a product may count as advertising".into(),
+                Some("mail about an order needs no consent only while it sells nothing; leave the link to an education or offer mail".into()),
+            );
+        }
         self.used.insert(found.full.clone());
         Some(found)
     }

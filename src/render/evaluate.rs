@@ -6,7 +6,7 @@ use super::context::Context;
 use super::functions::Function;
 use super::html::{Spot, escape_into, is_linkable, percent_into, plain_into};
 use super::languages::{DateStyle, Language, Moment};
-use super::program::{Call, Expr, Form, From, Node, Path, Place, Program, Use};
+use super::program::{Call, Expr, Form, From, Node, Path, Place, Program};
 use super::{MAX_DEPTH, MAX_OUTPUT, MAX_STEPS, RenderError};
 use crate::model::locale;
 use crate::model::money::Money;
@@ -39,20 +39,20 @@ pub struct Evaluation<'e> {
 }
 
 /// What was printed so far, and at what cost.
-struct Printed {
-    text: String,
+pub(super) struct Printed {
+    pub(super) text: String,
     steps: u32,
 }
 
 /// What a path or a helper gave.
-enum Got<'s> {
+pub(super) enum Got<'s> {
     Ref(&'s Value),
     Own(Value),
     Missing,
 }
 
 impl Got<'_> {
-    fn value(&self) -> &Value {
+    pub(super) fn value(&self) -> &Value {
         match self {
             Got::Ref(value) => value,
             Got::Own(value) => value,
@@ -62,7 +62,7 @@ impl Got<'_> {
 }
 
 /// What names mean inside a block.
-struct Scope<'s> {
+pub(super) struct Scope<'s> {
     parent: Option<&'s Scope<'s>>,
     this: &'s Value,
     root: bool,
@@ -80,7 +80,7 @@ struct Turn<'s> {
     key: Option<&'s str>,
 }
 
-type Done = Result<(), RenderError>;
+pub(super) type Done = Result<(), RenderError>;
 
 impl<'e> Evaluation<'e> {
     /// Prepares a rendering.
@@ -124,7 +124,11 @@ impl<'e> Evaluation<'e> {
         Ok(out.text)
     }
 
-    fn fail<T>(&self, place: Place, message: impl Into<String>) -> Result<T, RenderError> {
+    pub(super) fn fail<T>(
+        &self,
+        place: Place,
+        message: impl Into<String>,
+    ) -> Result<T, RenderError> {
         let (template, line) = self.places.of(place);
         Err(RenderError {
             message: message.into(),
@@ -387,7 +391,7 @@ impl<'e> Evaluation<'e> {
         Got::Ref(value)
     }
 
-    fn get<'s>(
+    pub(super) fn get<'s>(
         &'s self,
         expr: &'s Expr,
         scope: &'s Scope<'s>,
@@ -600,7 +604,7 @@ impl<'e> Evaluation<'e> {
     }
 
     /// The error for an argument that is not there or of another sort.
-    fn unfit<T>(
+    pub(super) fn unfit<T>(
         &self,
         call: &Call,
         at: usize,
@@ -681,7 +685,7 @@ impl<'e> Evaluation<'e> {
     }
 
     /// An address with the campaign's parameters; those it has already stay.
-    fn tagged(&self, text: &str) -> Option<String> {
+    pub(super) fn tagged(&self, text: &str) -> Option<String> {
         let mut url = Url::parse(text.trim()).ok()?;
         if !matches!(url.scheme(), "http" | "https") {
             return None;
@@ -729,166 +733,6 @@ impl<'e> Evaluation<'e> {
             "image_url": product.image_url,
             "price": price.map(|price| json!({"amount": price.amount, "currency": price.currency})),
         }))
-    }
-
-    fn show(
-        &self,
-        shows: &Use,
-        scope: &Scope<'_>,
-        place: Place,
-        depth: usize,
-        printed: &mut Printed,
-    ) -> Done {
-        let call = &shows.call;
-        let count = call.params.len();
-        let (fewest, most) = shows.function.signature().values;
-        if count < fewest || count > most {
-            return self.fail(
-                place,
-                format!(
-                    "{} takes {fewest} to {most} values, found {count}",
-                    call.name
-                ),
-            );
-        }
-        let first = self.get(&call.params[0], scope, depth)?;
-        match shows.function {
-            Function::Items => {
-                let Value::Array(list) = first.value() else {
-                    return self.unfit(call, 0, first.value(), "a list of items", place);
-                };
-                let mut out = String::new();
-                self.items(list, place, &mut out)?;
-                printed.text.push_str(&out);
-            }
-            Function::Image => {
-                let second = self.get(&call.params[1], scope, depth)?;
-                let address = first.value().as_str().unwrap_or_default();
-                if !is_linkable(address) || address.starts_with("mailto") {
-                    return self.unfit(call, 0, first.value(), "an http or https address", place);
-                }
-                let Some(alt) = second.value().as_str() else {
-                    return self.unfit(
-                        call,
-                        1,
-                        second.value(),
-                        "words for those who see no pictures",
-                        place,
-                    );
-                };
-                let mut out = String::new();
-                match self.form {
-                    Form::Html => {
-                        out.push_str("<img src=\"");
-                        escape_into(&mut out, address);
-                        out.push_str("\" alt=\"");
-                        escape_into(&mut out, alt);
-                        out.push_str(
-                            "\" style=\"display:block;border:0;max-width:100%;height:auto;\">",
-                        );
-                    }
-                    Form::Text => plain_into(&mut out, alt),
-                }
-                printed.text.push_str(&out);
-            }
-            Function::Stars => {
-                let address = first.value().as_str().and_then(|text| self.tagged(text));
-                let Some(address) = address else {
-                    return self.unfit(call, 0, first.value(), "an http or https address", place);
-                };
-                let joint = if address.contains('?') { '&' } else { '?' };
-                let mut out = String::new();
-                for star in 1..=5_usize {
-                    let rated = format!("{address}{joint}rating={star}");
-                    match self.form {
-                        Form::Html => {
-                            out.push_str("<a href=\"");
-                            escape_into(&mut out, &rated);
-                            out.push_str(&format!(
-                                "\" title=\"{star}/5\" style=\"font-size:28px;line-height:1;text-decoration:none;color:#d99a1c;\">★</a> "
-                            ));
-                        }
-                        Form::Text => {
-                            let stars: String =
-                                (1..=5).map(|n| if n <= star { '★' } else { '☆' }).collect();
-                            out.push_str(&format!("{stars} {rated}\n"));
-                        }
-                    }
-                }
-                printed.text.push_str(out.trim_end());
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn items(&self, list: &[Value], place: Place, out: &mut String) -> Done {
-        const CELL: &str =
-            "padding:9px 0;border-bottom:1px solid #dcd8cf;vertical-align:top;text-align:left;";
-        if self.form == Form::Html && !list.is_empty() {
-            out.push_str("<table class=\"items\" role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"width:100%;border-collapse:collapse;margin:0 0 20px;\"><tbody>");
-        }
-        for item in list {
-            let field = |name: &str| {
-                item.get(name)
-                    .and_then(Value::as_str)
-                    .filter(|text| !text.trim().is_empty())
-            };
-            let Some(title) = field("title") else {
-                return self.fail(place, "an item of the list has no title");
-            };
-            let quantity = match item.get("quantity") {
-                None | Some(Value::Null) => None,
-                Some(value) => match value.as_i64() {
-                    Some(count) => Some(self.language.number(count)),
-                    None => return self.fail(place, "an item's quantity is no whole number"),
-                },
-            };
-            let variant = field("variant_title").filter(|variant| *variant != title);
-            match self.form {
-                Form::Html => {
-                    out.push_str("<tr>");
-                    if let Some(quantity) = &quantity {
-                        out.push_str(&format!(
-                            "<td width=\"44\" style=\"{CELL}width:44px;white-space:nowrap;\">"
-                        ));
-                        escape_into(out, quantity);
-                        out.push_str("&nbsp;×</td>");
-                    }
-                    out.push_str(&format!("<td style=\"{CELL}\">"));
-                    escape_into(out, title);
-                    if let Some(variant) = variant {
-                        out.push_str(" (");
-                        escape_into(out, variant);
-                        out.push(')');
-                    }
-                    out.push_str("</td></tr>");
-                }
-                Form::Text => {
-                    out.push_str("- ");
-                    if let Some(quantity) = &quantity {
-                        out.push_str(quantity);
-                        out.push_str(" × ");
-                    }
-                    plain_into(out, title);
-                    if let Some(variant) = variant {
-                        out.push_str(" (");
-                        plain_into(out, variant);
-                        out.push(')');
-                    }
-                    out.push('\n');
-                }
-            }
-            if out.len() > MAX_OUTPUT {
-                return self.fail(place, format!("the mail grows beyond {MAX_OUTPUT} bytes"));
-            }
-        }
-        match self.form {
-            Form::Html if !list.is_empty() => out.push_str("</tbody></table>"),
-            Form::Html => {}
-            Form::Text => out.truncate(out.trim_end().len()),
-        }
-        Ok(())
     }
 }
 

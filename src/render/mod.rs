@@ -20,18 +20,20 @@ mod front;
 mod functions;
 mod html;
 pub mod languages;
+mod load;
 mod markdown;
 mod mjml;
 pub mod page;
 mod program;
+mod show;
 mod tags;
-pub mod templates;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use context::{Campaign, Context};
-pub use templates::{LoadPolicy, Rendered, Templates};
+pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
 
 /// Largest part of one mail, in bytes.
 pub const MAX_OUTPUT: usize = 1 << 20;

@@ -428,6 +428,18 @@ impl Building<'_> {
                     );
                     return None;
                 }
+                if function == Function::Items
+                    && self.form == Form::Html
+                    && self.whole
+                    && state.in_paragraph()
+                {
+                    self.problem(
+                        "E209",
+                        place,
+                        "{{items}} is a table and cannot stand inside a paragraph; give it a line of its own",
+                    );
+                    return None;
+                }
                 return Some(Node::Show {
                     shows: Use {
                         function,

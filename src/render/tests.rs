@@ -640,6 +640,12 @@ fn what_cannot_be_read_is_said_at_its_place() {
             "",
         ),
         (
+            "Look: {{items order.items}}",
+            "{{items order.items}}",
+            "{{items}} is a table and cannot stand inside a paragraph; give it a line of its own",
+            "",
+        ),
+        (
             "<p style=\"color:{{item.title}}\">x</p>",
             "{{item.title}}",
             "a value may not stand inside a style",
@@ -879,7 +885,7 @@ fn names_are_checked_with_their_types() {
         "{{#if (not customer.last_name)}}x{{else}}{{customer.last_name}}{{/if}}",
         "{{#with order.ship_to}}{{#if city}}{{city}}{{/if}}{{/with}}",
         "{{#if order.ship_to.city}}{{order.ship_to.city}}{{/if}}",
-        "{{default customer.last_name \"friend\"}} {{items order.items}} {{money order.total}}",
+        "{{default customer.last_name \"friend\"}} {{money order.total}}\n\n{{items order.items}}",
         "{{#each order.items}}{{#if this.product_url}}[{{this.title}}]({{link this.product_url}}){{/if}}{{/each}}",
         "{{#with (complement \"tripod\")}}{{this.title}}{{#if this.price}}{{money this.price}}{{/if}}{{/with}}",
         "{{#if links.status}}[x]({{links.status}}){{/if}}",
@@ -938,6 +944,14 @@ fn footers_follow_the_kind_and_languages_the_policy() {
         None,
     );
     assert_eq!(found[0].help, ["did you mean `shipment.tracking_url`?"]);
+    let selling = checked(
+        "{{#if item.product_url}}[x]({{link item.product_url}}){{/if}}",
+        Kind::Fulfilment,
+    );
+    assert!(
+        selling.iter().any(|(problem, _)| problem.code == "W208"),
+        "{selling:?}"
+    );
     let unknown = templates.check("a/c", &known(), Kind::Offer, &locales, None);
     assert_eq!(unknown[0].help[0], "did you mean `a/b`?");
 
@@ -1107,4 +1121,55 @@ fn pages_speak_the_readers_language() {
         "any language rather than none"
     );
     assert!(page(&templates, "other", &["en".into()], Default::default()).is_err());
+}
+
+#[test]
+fn half_written_files_are_told_and_break_nothing() {
+    let whole = "+++\nsubject = \"{{#if order.paid}}Paid {{item.title}}{{else}}Open{{/if}}\"\nraw = [\"item.title\"]\n+++\n{{> greeting fallback=\"Hi\"}} **{{item.title}}**\n\n{{#each order.items as |line|}}\n- [{{line.title}}]({{link line.product_url}} \"t\") {{~ this.title ~}}\n{{else if (and order.paid (not (eq 1 -2.5)))}}\n> {{{item.title}}} \\{{x}} {{!-- no --}}\n{{/each}}\n日本語**「x」**。\n";
+    let greeting = "{{#if customer.first_name}}Hello {{../x}} {{@root.y}} {{@../index}}{{else}}{{fallback}}{{/if}}";
+    let parts = [
+        ("templates/mail/a/b.en.md", whole),
+        ("templates/partials/greeting.hbs", greeting),
+        ("templates/strings/en.toml", "stop = \"Unsubscribe\""),
+        ("templates/layouts/default.mjml", LAYOUT),
+    ];
+    for (at, (_, text)) in parts.iter().enumerate() {
+        // MJML takes longer to read; a sample of places is enough.
+        let stride = if at == 3 { 37 } else { 3 };
+        for (cut, _) in text.char_indices().step_by(stride) {
+            for doubled in [false, true] {
+                let mut files: Files = parts
+                    .iter()
+                    .map(|(path, text)| ((*path).into(), (*text).into()))
+                    .collect();
+                files[at].1 = if doubled {
+                    format!(
+                        "{}{}",
+                        &text[..cut],
+                        &text[cut..].chars().skip(1).collect::<String>()
+                    )
+                } else {
+                    text[..cut].to_owned()
+                };
+                let (templates, problems) = Templates::load(&files, &policy());
+                for problem in problems.iter().chain(&templates.check(
+                    "a/b",
+                    &known(),
+                    Kind::Education,
+                    &["en".into()],
+                    None,
+                )) {
+                    let file = files.iter().find(|(path, _)| *path == problem.file);
+                    if let Some((_, text)) = file {
+                        assert!(
+                            text.get(problem.span.clone()).is_some(),
+                            "{problem} {:?}",
+                            problem.span
+                        );
+                    }
+                }
+                let _ = templates.render("a/b", &["en".into()], &context_of(values(), "en", &[]));
+            }
+        }
+    }
 }

@@ -148,7 +148,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
     })
 }
 
-fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Diagnostic>) -> Option<T> {
+fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Box<Diagnostic>>) -> Option<T> {
     result.map_err(|problem| sheet.report(problem)).ok()
 }
 
@@ -282,7 +282,7 @@ fn hours(section: &Section<'_, '_>) -> Option<Hours> {
 }
 
 /// `Mon-Sat`, `Mon, Wed, Fri`, `Sat-Mon`.
-fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Diagnostic> {
+fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Box<Diagnostic>> {
     let index = |name: &str| {
         WEEK.iter()
             .position(|(day, _)| day.eq_ignore_ascii_case(name.trim()))
@@ -313,7 +313,7 @@ fn days(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Vec<Weekday>, Diagn
         .collect())
 }
 
-fn kind(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Kind, Diagnostic> {
+fn kind(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Kind, Box<Diagnostic>> {
     let words = Kind::ALL.map(Kind::as_str);
     one_of(sheet, text, "a kind of mail", &words, |text| {
         text.parse().ok()
@@ -346,7 +346,8 @@ fn limits(section: &Section<'_, '_>) -> Limits {
                         text.span.clone(),
                         "asks are counted in calendar days",
                     )
-                    .help("write \"30d\" or \"4w\"")),
+                    .help("write \"30d\" or \"4w\"")
+                    .into()),
             }
         });
         Some(AskLimit {

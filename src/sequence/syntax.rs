@@ -83,8 +83,8 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    pub(crate) fn report(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
+    pub(crate) fn report(&self, problem: impl Into<Box<Diagnostic>>) {
+        self.found.borrow_mut().push(*problem.into());
     }
 
     /// A problem of this file, to be completed and reported.
@@ -429,7 +429,7 @@ impl<'s, 'd> Section<'s, 'd> {
     pub(crate) fn parsed<T>(
         &self,
         key: &str,
-        read: impl FnOnce(&Sheet<'_>, &Spanned<String>) -> Result<T, Diagnostic>,
+        read: impl FnOnce(&Sheet<'_>, &Spanned<String>) -> Result<T, Box<Diagnostic>>,
     ) -> Option<Spanned<T>> {
         let text = self.text(key)?;
         match read(self.sheet, &text) {
@@ -452,7 +452,7 @@ pub(crate) fn length(
     sheet: &Sheet<'_>,
     text: &Spanned<String>,
     part: &str,
-) -> Result<Length, Diagnostic> {
+) -> Result<Length, Box<Diagnostic>> {
     let wrong = |bad: BadLength| {
         let problem = sheet.problem(
             "E112",
@@ -469,11 +469,11 @@ pub(crate) fn length(
             BadLength::Long => problem.help(bad.to_string()),
         }
     };
-    part.parse().map_err(wrong)
+    part.parse().map_err(|bad| Box::new(wrong(bad)))
 }
 
 /// Reads a time of day, `10:00`.
-pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Diagnostic> {
+pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Box<Diagnostic>> {
     let parts = text.value.split_once(':').filter(|(hour, minute)| {
         (1..=2).contains(&hour.len())
             && minute.len() == 2
@@ -489,11 +489,15 @@ pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Di
                     format!("\"{}\" is not a time of day", text.value.escape_debug()),
                 )
                 .help("write hours and minutes, on 24 hours: \"08:30\", \"21:00\"")
+                .into()
         })
 }
 
 /// Reads an address that mail can be tried on.
-pub(crate) fn address(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<String, Diagnostic> {
+pub(crate) fn address(
+    sheet: &Sheet<'_>,
+    text: &Spanned<String>,
+) -> Result<String, Box<Diagnostic>> {
     Address::parse(&text.value)
         .map(|address| address.as_typed().to_owned())
         .map_err(|bad| {
@@ -503,6 +507,7 @@ pub(crate) fn address(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Strin
                 format!("this is no mail address: {bad}"),
             )
         })
+        .map_err(Box::new)
 }
 
 /// Reads one of a set of words.
@@ -512,7 +517,7 @@ pub(crate) fn one_of<T>(
     what: &str,
     words: &[&str],
     read: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, Diagnostic> {
+) -> Result<T, Box<Diagnostic>> {
     read(&text.value).ok_or_else(|| {
         let problem = sheet.problem(
             "E105",
@@ -523,5 +528,6 @@ pub(crate) fn one_of<T>(
             Some(near) => problem.help(format!("did you mean \"{near}\"?")),
             None => problem.help(format!("there are {}", words.join(", "))),
         }
+        .into()
     })
 }

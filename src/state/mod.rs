@@ -17,6 +17,8 @@ mod orders;
 mod parcels;
 mod people;
 mod telling;
+#[cfg(test)]
+mod tests;
 mod zones;
 
 use crate::model::email::Address;

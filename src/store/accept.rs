@@ -131,7 +131,10 @@ impl Store {
         if batch.is_empty() && poison.is_empty() {
             return Ok(Vec::new());
         }
-        expect_written!(self.write(Write::Accept { batch, poison, now }).await?, Accepted)
+        expect_written!(
+            self.write(Write::Accept { batch, poison, now }).await?,
+            Accepted
+        )
     }
 }
 
@@ -184,9 +187,20 @@ pub(super) async fn accept(
         }
         let mut directory = Directory::starting_at(CustomerId(numbers.customer + 1));
         let mut loaded = Loaded::default();
-        let all: BTreeSet<Key> = fresh.iter().flat_map(|one| one.keys.all().cloned()).collect();
+        let all: BTreeSet<Key> = fresh
+            .iter()
+            .flat_map(|one| one.keys.all().cloned())
+            .collect();
         loaded.load(secret, tx, &mut directory, all).await?;
-        let outcome = place(secret, tx, &mut directory, &mut loaded, &fresh, numbers.customer).await?;
+        let outcome = place(
+            secret,
+            tx,
+            &mut directory,
+            &mut loaded,
+            &fresh,
+            numbers.customer,
+        )
+        .await?;
         used.push(("event", last));
         used.push(("customer", directory.next().0 - 1));
         record(secret, tx, &outcome, &fresh, &loaded).await?;
@@ -252,7 +266,10 @@ async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, Sto
 }
 
 /// Sets aside what is known: by the delivery's key, then by the fact's name.
-async fn sift<'b>(tx: &mut Tx, batch: &[(&'b Incoming, Timestamp)]) -> Result<Vec<Fresh<'b>>, StoreError> {
+async fn sift<'b>(
+    tx: &mut Tx,
+    batch: &[(&'b Incoming, Timestamp)],
+) -> Result<Vec<Fresh<'b>>, StoreError> {
     let deliveries: BTreeMap<(&str, &str), i64> = batch
         .iter()
         .filter_map(|(one, now)| {
@@ -262,7 +279,10 @@ async fn sift<'b>(tx: &mut Tx, batch: &[(&'b Incoming, Timestamp)]) -> Result<Ve
         .collect();
     let mut new_deliveries: HashSet<(String, String)> = HashSet::new();
     if !deliveries.is_empty() {
-        let list: Vec<(&str, &str, i64)> = deliveries.iter().map(|((source, key), at)| (*source, *key, *at)).collect();
+        let list: Vec<(&str, &str, i64)> = deliveries
+            .iter()
+            .map(|((source, key), at)| (*source, *key, *at))
+            .collect();
         for row in tx.fetch(&DELIVER, vec![rows(&list)?]).await? {
             new_deliveries.insert((row.text(0)?, row.text(1)?));
         }
@@ -285,7 +305,11 @@ async fn sift<'b>(tx: &mut Tx, batch: &[(&'b Incoming, Timestamp)]) -> Result<Ve
         {
             continue;
         }
-        let version = event.body.order.as_ref().map_or(0, |order| to_ms(order.version));
+        let version = event
+            .body
+            .order
+            .as_ref()
+            .map_or(0, |order| to_ms(order.version));
         let name = (clean(&event.source), clean(&event.id));
         let revision = match told.get(&name) {
             None => 0,
@@ -332,7 +356,10 @@ impl Loaded {
             if wanted.is_empty() {
                 return Ok(());
             }
-            let hashes: HashMap<String, &Key> = wanted.iter().map(|key| (hashed(secret, key.as_str()), key)).collect();
+            let hashes: HashMap<String, &Key> = wanted
+                .iter()
+                .map(|key| (hashed(secret, key.as_str()), key))
+                .collect();
             let list: Vec<(&String,)> = hashes.keys().map(|hash| (hash,)).collect();
             let list = rows(&list)?;
             for row in tx.fetch(&KNOWN, vec![list.clone()]).await? {
@@ -375,7 +402,10 @@ async fn place(
 ) -> Result<Outcome, StoreError> {
     let mut outcome = Outcome::default();
     let mut merged: BTreeSet<CustomerId> = BTreeSet::new();
-    let mut todo: Vec<(EventSeq, Keys)> = fresh.iter().map(|one| (one.seq, one.keys.clone())).collect();
+    let mut todo: Vec<(EventSeq, Keys)> = fresh
+        .iter()
+        .map(|one| (one.seq, one.keys.clone()))
+        .collect();
     while !todo.is_empty() {
         for (seq, keys) in todo.drain(..) {
             let placed = directory.place_keys(seq, keys);
@@ -412,7 +442,10 @@ async fn place(
         }
     }
     outcome.new.retain(|of| directory.current(*of) == *of);
-    outcome.merges.iter_mut().for_each(|(_, into)| *into = directory.current(*into));
+    outcome
+        .merges
+        .iter_mut()
+        .for_each(|(_, into)| *into = directory.current(*into));
     outcome.learnt = std::mem::take(&mut outcome.learnt)
         .into_iter()
         .map(|(key, of)| (key, directory.current(of)))
@@ -459,7 +492,8 @@ async fn record(
     loaded: &Loaded,
 ) -> Result<(), StoreError> {
     let earliest = fresh.iter().map(|one| one.now).min().unwrap_or_default();
-    let mut concerned: BTreeMap<CustomerId, Timestamp> = outcome.merges.values().map(|of| (*of, earliest)).collect();
+    let mut concerned: BTreeMap<CustomerId, Timestamp> =
+        outcome.merges.values().map(|of| (*of, earliest)).collect();
     let joined: Vec<(&Event, CustomerId)> = loaded
         .waiting
         .values()
@@ -467,8 +501,16 @@ async fn record(
         .collect();
     concerned.extend(joined.iter().map(|(_, of)| (*of, earliest)));
     concerned.extend(outcome.new.iter().map(|of| (*of, earliest)));
-    concerned.extend(fresh.iter().filter_map(|one| Some((outcome.customer(one.seq)?, earliest))));
-    let people: Vec<(i64, i64)> = outcome.new.iter().map(|of| (of.0, to_ms(earliest))).collect();
+    concerned.extend(
+        fresh
+            .iter()
+            .filter_map(|one| Some((outcome.customer(one.seq)?, earliest))),
+    );
+    let people: Vec<(i64, i64)> = outcome
+        .new
+        .iter()
+        .map(|of| (of.0, to_ms(earliest)))
+        .collect();
     if !people.is_empty() {
         let people = rows(&people)?;
         tx.run(&NEW_CUSTOMERS, vec![people.clone()]).await?;
@@ -498,8 +540,11 @@ async fn record(
         tx.run(&UNPARK, vec![list.clone()]).await?;
         tx.run(&JOIN, vec![list]).await?;
     }
-    let learnt: Vec<(String, i64)> =
-        outcome.learnt.iter().map(|(key, of)| (hashed(secret, key.as_str()), of.0)).collect();
+    let learnt: Vec<(String, i64)> = outcome
+        .learnt
+        .iter()
+        .map(|(key, of)| (hashed(secret, key.as_str()), of.0))
+        .collect();
     if !learnt.is_empty() {
         tx.run(&LEARN, vec![rows(&learnt)?]).await?;
     }
@@ -522,11 +567,18 @@ async fn record_events(
     for one in fresh {
         let event = one.event;
         if let Some(Placement::Parked(under)) = outcome.placements.get(&one.seq) {
-            parked.extend(under.iter().map(|key| (hashed(secret, key.as_str()), one.seq.0)));
+            parked.extend(
+                under
+                    .iter()
+                    .map(|key| (hashed(secret, key.as_str()), one.seq.0)),
+            );
         }
         let customer = outcome.customer(one.seq);
         let (body, subject) = if customer.is_some_and(|of| erased.contains(&of)) {
-            (json(&scrubbed(&event.body))?, erase::nameless(secret, &event.subject))
+            (
+                json(&scrubbed(&event.body))?,
+                erase::nameless(secret, &event.subject),
+            )
         } else {
             (json(&event.body)?, event.subject.clone())
         };
@@ -559,11 +611,19 @@ async fn record_events(
 
 /// Makes two people one. Their versions end above both, so that nothing that was planned
 /// or cleared for either still holds.
-async fn merge(secret: &Secret, tx: &mut Tx, from: CustomerId, into: CustomerId) -> Result<(), StoreError> {
+async fn merge(
+    secret: &Secret,
+    tx: &mut Tx,
+    from: CustomerId,
+    into: CustomerId,
+) -> Result<(), StoreError> {
     let mut version = 0;
     let mut erased = 0;
     let mut absorbed: BTreeSet<CustomerId> = BTreeSet::from([from]);
-    for row in tx.fetch(&MERGING, vec![rows(&[(from.0,), (into.0,)])?]).await? {
+    for row in tx
+        .fetch(&MERGING, vec![rows(&[(from.0,), (into.0,)])?])
+        .await?
+    {
         version = version.max(row.int(1)?);
         // Who was forgotten stays forgotten, under every name.
         erased = erased.max(row.int(2)?);
@@ -583,7 +643,12 @@ async fn merge(secret: &Secret, tx: &mut Tx, from: CustomerId, into: CustomerId)
     let own = hashed(secret, &own_key(from));
     tx.run(&LEARN, vec![rows(&[(own, into.0)])?]).await?;
     let absorbed: Vec<CustomerId> = absorbed.into_iter().collect();
-    let survivor = vec![into.0.into(), (version + 1).into(), erased.into(), json(&absorbed)?.into()];
+    let survivor = vec![
+        into.0.into(),
+        (version + 1).into(),
+        erased.into(),
+        json(&absorbed)?.into(),
+    ];
     tx.run(&SURVIVE, survivor).await?;
     Ok(())
 }

@@ -106,17 +106,26 @@ impl Store {
     ///
     /// # Errors
     /// Where this process is not the owner, or the database is out of reach.
-    pub async fn claim_customers(&self, now: Timestamp, limit: usize) -> Result<Vec<CustomerId>, StoreError> {
+    pub async fn claim_customers(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<CustomerId>, StoreError> {
         self.must_own()?;
         if self.db() == Db::Postgres {
-            return expect_written!(self.write(Write::ClaimCustomers { now, limit }).await?, Customers);
+            return expect_written!(
+                self.write(Write::ClaimCustomers { now, limit }).await?,
+                Customers
+            );
         }
         // The claims stay locked while the queue is read: what is settled meanwhile is
         // given back only after its row is gone.
         let mut claims = self.shared.claims.lock().await;
         let window = limit.saturating_add(claims.customers.len());
         let mut tx = self.shared.pools.read().await?;
-        let due = tx.fetch(&DUE_CUSTOMERS, vec![to_ms(now).into(), many(window)]).await?;
+        let due = tx
+            .fetch(&DUE_CUSTOMERS, vec![to_ms(now).into(), many(window)])
+            .await?;
         tx.rollback().await;
         let mut found = Vec::new();
         for row in due {
@@ -142,7 +151,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::claim_customers`].
-    pub async fn claim_sends(&self, now: Timestamp, limit: usize) -> Result<Vec<Claim>, StoreError> {
+    pub async fn claim_sends(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Claim>, StoreError> {
         self.must_own()?;
         if self.db() == Db::Postgres {
             return expect_written!(self.write(Write::ClaimSends { now, limit }).await?, Claims);
@@ -150,12 +163,16 @@ impl Store {
         let mut claims = self.shared.claims.lock().await;
         let window = limit.saturating_add(claims.sends.len());
         let mut tx = self.shared.pools.read().await?;
-        let due = tx.fetch(&DUE_SENDS, vec![to_ms(now).into(), many(window)]).await?;
+        let due = tx
+            .fetch(&DUE_SENDS, vec![to_ms(now).into(), many(window)])
+            .await?;
         tx.rollback().await;
         let mut found = Vec::new();
         for row in due {
             // A row of the queue that names no send is left to `doctor`.
-            let Ok(send) = row.text(0)?.parse::<SendId>() else { continue };
+            let Ok(send) = row.text(0)?.parse::<SendId>() else {
+                continue;
+            };
             if found.len() < limit && claims.sends.insert(send) {
                 found.push(Claim {
                     send,
@@ -198,7 +215,10 @@ impl Store {
             return expect_written!(self.write(Write::Renew(of.to_vec())).await?, Renewed);
         }
         let claims = self.shared.claims.lock().await;
-        Ok(of.iter().map(|one| claims.sends.contains(&one.send)).collect())
+        Ok(of
+            .iter()
+            .map(|one| claims.sends.contains(&one.send))
+            .collect())
     }
 
     /// Finds what dead workers held: what had not passed its barrier is queued again,
@@ -219,8 +239,12 @@ impl Store {
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let claims = self.shared.claims.lock().await;
         let mut tx = self.shared.pools.read().await?;
-        let customers = tx.fetch(&NEXT_CUSTOMER, vec![many(claims.customers.len() + 1)]).await?;
-        let sends = tx.fetch(&NEXT_SEND, vec![many(claims.sends.len() + 1)]).await?;
+        let customers = tx
+            .fetch(&NEXT_CUSTOMER, vec![many(claims.customers.len() + 1)])
+            .await?;
+        let sends = tx
+            .fetch(&NEXT_SEND, vec![many(claims.sends.len() + 1)])
+            .await?;
         tx.rollback().await;
         let mut next = None;
         for row in customers {
@@ -230,7 +254,10 @@ impl Store {
             }
         }
         for row in sends {
-            let claimed = row.text(2)?.parse().is_ok_and(|id| claims.sends.contains(&id));
+            let claimed = row
+                .text(2)?
+                .parse()
+                .is_ok_and(|id| claims.sends.contains(&id));
             if !claimed {
                 let at = row.int(0)?;
                 next = Some(next.map_or(at, |had: i64| had.min(at)));
@@ -262,7 +289,10 @@ pub(super) async fn claim_customers_in_rows(
 ) -> Result<Vec<CustomerId>, StoreError> {
     let values = vec![to_ms(now).into(), many(limit), CLAIM_LEASE_MS.into()];
     let claimed = tx.fetch(&CLAIM_CUSTOMERS, values).await?;
-    claimed.iter().map(|row| Ok(CustomerId(row.int(0)?))).collect()
+    claimed
+        .iter()
+        .map(|row| Ok(CustomerId(row.int(0)?)))
+        .collect()
 }
 
 pub(super) async fn claim_sends_in_rows(
@@ -291,13 +321,19 @@ pub(super) async fn claim_sends_in_rows(
 }
 
 pub(super) async fn release_rows(tx: &mut Tx, of: &[Claim]) -> Result<(), StoreError> {
-    let list: Vec<(String, i64)> = of.iter().map(|one| (one.send.to_string(), one.fence)).collect();
+    let list: Vec<(String, i64)> = of
+        .iter()
+        .map(|one| (one.send.to_string(), one.fence))
+        .collect();
     let released = tx.fetch(&RELEASE, vec![rows(&list)?]).await?;
     wake::queue_sends(tx, &super::plans::ids(&released)?).await
 }
 
 pub(super) async fn renew_rows(tx: &mut Tx, of: &[Claim]) -> Result<Vec<bool>, StoreError> {
-    let list: Vec<(String, i64)> = of.iter().map(|one| (one.send.to_string(), one.fence)).collect();
+    let list: Vec<(String, i64)> = of
+        .iter()
+        .map(|one| (one.send.to_string(), one.fence))
+        .collect();
     let renewed: HashSet<String> = tx
         .fetch(&RENEW, vec![rows(&list)?, CLAIM_LEASE_MS.into()])
         .await?
@@ -309,7 +345,11 @@ pub(super) async fn renew_rows(tx: &mut Tx, of: &[Claim]) -> Result<Vec<bool>, S
 
 /// Recovers inside a transaction. A row that does not parse is left as it is: it stays
 /// past recall, which is safe, and `doctor` shows it.
-pub(super) async fn recover(tx: &mut Tx, worker: &Worker, now: Timestamp) -> Result<Recovered, StoreError> {
+pub(super) async fn recover(
+    tx: &mut Tx,
+    worker: &Worker,
+    now: Timestamp,
+) -> Result<Recovered, StoreError> {
     let values = match tx.db() {
         Db::Sqlite => vec![worker.fence.into(), RECOVER.into()],
         Db::Postgres => {
@@ -330,9 +370,13 @@ pub(super) async fn recover(tx: &mut Tx, worker: &Worker, now: Timestamp) -> Res
     let (mut again, mut doubtful) = (vec![], vec![]);
     let mut wakes = Wakes::default();
     for row in &left {
-        let (customer, Ok(mut send)) = send(row)? else { continue };
+        let (customer, Ok(mut send)) = send(row)? else {
+            continue;
+        };
         match send.state {
-            SendState::Sending { phase: Phase::Dot, .. } => {
+            SendState::Sending {
+                phase: Phase::Dot, ..
+            } => {
                 send.state = SendState::Uncertain { since: now };
                 send.at = now;
                 send.doubts += 1;

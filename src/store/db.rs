@@ -59,7 +59,9 @@ impl Statement {
             .split('$')
             .skip(1)
             .filter_map(|rest| {
-                let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(rest.len());
                 rest[..end].parse().ok()
             })
             .max()
@@ -72,8 +74,12 @@ fn with_lists(db: Db, text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, list)) = rest.split_once("rows(") {
-        let Some((inside, after)) = list.split_once(')') else { break };
-        let Some((place, columns)) = inside.split_once(':') else { break };
+        let Some((inside, after)) = list.split_once(')') else {
+            break;
+        };
+        let Some((place, columns)) = inside.split_once(':') else {
+            break;
+        };
         let columns: Vec<String> = columns
             .split(',')
             .enumerate()
@@ -157,7 +163,9 @@ pub fn rows<T: Serialize>(of: &[T]) -> Result<Value, StoreError> {
     let mut to = serde_json::Serializer::with_formatter(&mut text, NoNul);
     of.serialize(&mut to)?;
     // serde_json writes UTF-8 only.
-    Ok(Value::Text(Some(String::from_utf8_lossy(&text).into_owned())))
+    Ok(Value::Text(Some(
+        String::from_utf8_lossy(&text).into_owned(),
+    )))
 }
 
 /// Writes the character NUL, which PostgreSQL cannot keep in a text, as U+FFFD.
@@ -269,7 +277,11 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says; see [`StoreError`].
-    pub async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub async fn fetch(
+        &mut self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
         let text = self.check(statement, &values)?;
         Ok(match self {
             Tx::Sqlite(tx) => bound!(text, values)
@@ -291,7 +303,11 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::fetch`].
-    pub async fn fetch_one(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+    pub async fn fetch_one(
+        &mut self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
         Ok(self.fetch(statement, values).await?.into_iter().next())
     }
 
@@ -299,11 +315,21 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::fetch`].
-    pub async fn run(&mut self, statement: &Statement, values: Vec<Value>) -> Result<u64, StoreError> {
+    pub async fn run(
+        &mut self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
         let text = self.check(statement, &values)?;
         Ok(match self {
-            Tx::Sqlite(tx) => bound!(text, values).execute(&mut **tx).await?.rows_affected(),
-            Tx::Postgres(tx) => bound!(text, values).execute(&mut **tx).await?.rows_affected(),
+            Tx::Sqlite(tx) => bound!(text, values)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+            Tx::Postgres(tx) => bound!(text, values)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
         })
     }
 
@@ -345,7 +371,10 @@ impl Tx {
 /// Connections to one of the databases: one that writes, some that read.
 #[derive(Debug, Clone)]
 pub enum Pools {
-    Sqlite { write: Option<SqlitePool>, read: SqlitePool },
+    Sqlite {
+        write: Option<SqlitePool>,
+        read: SqlitePool,
+    },
     Postgres(PgPool),
 }
 
@@ -365,9 +394,9 @@ impl Pools {
     /// Where the database is out of reach or locked, or was opened for reading.
     pub async fn write(&self) -> Result<Tx, StoreError> {
         match self {
-            Pools::Sqlite { write: Some(pool), .. } => {
-                Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?))
-            }
+            Pools::Sqlite {
+                write: Some(pool), ..
+            } => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
             Pools::Sqlite { write: None, .. } => Err(StoreError::Access {
                 wanted: "writer",
                 found: "reader",
@@ -410,8 +439,10 @@ mod tests {
 
     #[test]
     fn lists_are_written_out_and_places_counted() {
-        static ONE: Statement =
-            Statement::same("ONE", "SELECT r.id FROM rows($2: id TEXT, at BIGINT) AS r WHERE r.at < $1");
+        static ONE: Statement = Statement::same(
+            "ONE",
+            "SELECT r.id FROM rows($2: id TEXT, at BIGINT) AS r WHERE r.at < $1",
+        );
         assert_eq!(
             &*ONE.text(Db::Sqlite),
             "SELECT r.id FROM (SELECT value->>0 AS id, value->>1 AS at FROM json_each($2)) AS r WHERE r.at < $1"
@@ -428,6 +459,9 @@ mod tests {
         let Ok(Value::Text(Some(text))) = rows(&[("a\0b", "{\"x\":\"\\u0000\"}", 1)]) else {
             unreachable!("a list")
         };
-        assert_eq!(text, "[[\"a\u{fffd}b\",\"{\\\"x\\\":\\\"\\\\u0000\\\"}\",1]]");
+        assert_eq!(
+            text,
+            "[[\"a\u{fffd}b\",\"{\\\"x\\\":\\\"\\\\u0000\\\"}\",1]]"
+        );
     }
 }

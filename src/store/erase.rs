@@ -95,7 +95,9 @@ pub(super) async fn erase(
     }
     let mut sends: Vec<(String, String)> = Vec::new();
     for row in tx.fetch(&THEIR_SENDS, vec![customer.0.into()]).await? {
-        let (customer, Ok(mut send)) = read_send(&row)? else { continue };
+        let (customer, Ok(mut send)) = read_send(&row)? else {
+            continue;
+        };
         words.extend(send.prepared.iter().map(|prepared| normalise(&prepared.to)));
         send.prepared = None;
         send.order_number = None;
@@ -150,11 +152,19 @@ fn addresses(event: &Event) -> Vec<String> {
     let body = &event.body;
     let of = |who: &crate::model::event::CustomerRef| who.email.clone();
     let mut all: Vec<String> = Vec::new();
-    all.extend(body.customer.as_ref().and_then(|customer| customer.email.clone()));
+    all.extend(
+        body.customer
+            .as_ref()
+            .and_then(|customer| customer.email.clone()),
+    );
     all.extend(body.customer_ref.as_ref().and_then(of));
     all.extend(body.survivor.as_ref().and_then(of));
     all.extend(body.absorbed.iter().filter_map(of));
-    all.extend(body.previous.as_ref().and_then(|previous| previous.email.clone()));
+    all.extend(
+        body.previous
+            .as_ref()
+            .and_then(|previous| previous.email.clone()),
+    );
     all.iter()
         .flat_map(|text| [normalise(text), text.trim().to_lowercase()])
         .collect()
@@ -163,8 +173,12 @@ fn addresses(event: &Event) -> Vec<String> {
 /// After an erasure was committed: the write-ahead log of SQLite holds the old pages
 /// until it is emptied. Readers may keep it from that for a while; the next one does it.
 pub(super) async fn shake_out(pools: &Pools) {
-    if let Pools::Sqlite { write: Some(pool), .. } = pools
-        && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(pool).await
+    if let Pools::Sqlite {
+        write: Some(pool), ..
+    } = pools
+        && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(pool)
+            .await
     {
         tracing::warn!(error = %error, "the log of the database could not be emptied after an erasure");
     }

@@ -23,7 +23,9 @@ pub enum StoreError {
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
     /// A later release has changed the schema.
-    #[error("expected schema version {known} or older, found {found}\nhint: this database was opened by a newer release, which has to go on with it")]
+    #[error(
+        "expected schema version {known} or older, found {found}\nhint: this database was opened by a newer release, which has to go on with it"
+    )]
     NewerSchema { known: i64, found: i64 },
     /// Migrating failed.
     #[error("the schema cannot be brought up to date")]
@@ -73,7 +75,9 @@ pub enum StoreError {
 
 /// A row that does not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("table {table}, column {column}, row {id}: expected what this release wrote, found {found}")]
+#[error(
+    "table {table}, column {column}, row {id}: expected what this release wrote, found {found}"
+)]
 pub struct Corrupt {
     pub table: &'static str,
     pub column: &'static str,
@@ -124,7 +128,10 @@ fn sort_of(code: &str) -> fn(Arc<sqlx::Error>) -> StoreError {
             "40001" | "40P01" | "55P03" => StoreError::Locked,
             "XX001" | "XX002" => StoreError::Damaged,
             // Connection trouble, lack of means, an operator's hand, a system's error.
-            _ if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+            _ if ["08", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class)) =>
+            {
                 StoreError::Unavailable
             }
             _ => StoreError::Refused,

@@ -1,12 +1,12 @@
 //! Lists for people who look: sends, outlooks, customers by what is known of them, and
 //! counts.
 
+use super::Store;
 use super::accept::own_key;
 use super::db::{Db, rows, statements};
 use super::error::{Corrupt, StoreError};
 use super::rows::{Read, send as read_send};
 use super::upkeep::hashed;
-use super::Store;
 use crate::ingest::identity::{Key, keys};
 use crate::model::event::{Body, Event, EventKind, IngestMode, OrderRef};
 use crate::model::ids::{CustomerId, EventSeq, SendId};
@@ -72,16 +72,16 @@ statements! {
     BY_NUMBER = "SELECT id FROM customers WHERE id = $1";
     SENDS = "SELECT s.customer, s.id, s.state, s.at, s.phase, s.fence, s.considered, s.detail, p.detail, p.recipient
         FROM sends s LEFT JOIN prepared p ON p.send = s.id
-        WHERE s.id > $1 AND ($2 IS NULL OR s.customer = $2) AND ($3 IS NULL OR s.state = $3)
-            AND ($4 IS NULL OR s.sequence = $4) AND ($5 IS NULL OR s.step = $5)
-            AND ($6 IS NULL OR s.at >= $6) AND ($7 IS NULL OR s.at < $7)
+        WHERE s.id > $1 AND (CAST($2 AS BIGINT) IS NULL OR s.customer = $2) AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)
+            AND (CAST($4 AS TEXT) IS NULL OR s.sequence = $4) AND (CAST($5 AS TEXT) IS NULL OR s.step = $5)
+            AND (CAST($6 AS BIGINT) IS NULL OR s.at >= $6) AND (CAST($7 AS BIGINT) IS NULL OR s.at < $7)
         ORDER BY s.id LIMIT $8";
     /// The same by way of the customer's own few.
     SENDS_OF = "SELECT s.customer, s.id, s.state, s.at, s.phase, s.fence, s.considered, s.detail, p.detail, p.recipient
         FROM sends s LEFT JOIN prepared p ON p.send = s.id
-        WHERE s.customer = $2 AND s.id > $1 AND ($3 IS NULL OR s.state = $3)
-            AND ($4 IS NULL OR s.sequence = $4) AND ($5 IS NULL OR s.step = $5)
-            AND ($6 IS NULL OR s.at >= $6) AND ($7 IS NULL OR s.at < $7)
+        WHERE s.customer = $2 AND s.id > $1 AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)
+            AND (CAST($4 AS TEXT) IS NULL OR s.sequence = $4) AND (CAST($5 AS TEXT) IS NULL OR s.step = $5)
+            AND (CAST($6 AS BIGINT) IS NULL OR s.at >= $6) AND (CAST($7 AS BIGINT) IS NULL OR s.at < $7)
         ORDER BY s.id LIMIT $8";
     OUTLOOKS = "SELECT d.at, d.customer, o.detail FROM due d LEFT JOIN outlooks o ON o.customer = d.customer
         WHERE d.what = 'c' AND (d.at, d.customer) > ($1, $2) AND d.at <= $3 ORDER BY d.at, d.customer LIMIT $4";
@@ -107,13 +107,19 @@ impl Store {
         let secret = &self.shared.secret;
         let mut tx = self.shared.pools.read().await?;
         if let Who::Own(customer) = who
-            && tx.fetch_one(&BY_NUMBER, vec![customer.0.into()]).await?.is_some()
+            && tx
+                .fetch_one(&BY_NUMBER, vec![customer.0.into()])
+                .await?
+                .is_some()
         {
             tx.rollback().await;
             return Ok(vec![*customer]);
         }
         let list: BTreeSet<String> = match who {
-            Who::Address(text) => Key::email(text).iter().map(|key| hashed(secret, key.as_str())).collect(),
+            Who::Address(text) => Key::email(text)
+                .iter()
+                .map(|key| hashed(secret, key.as_str()))
+                .collect(),
             Who::ShopId(id) => Key::customer_anywhere(id)
                 .iter()
                 .map(|key| hashed(secret, key.as_str()))
@@ -127,7 +133,10 @@ impl Store {
         let list: Vec<(String,)> = list.into_iter().map(|key| (key,)).collect();
         let found = tx.fetch(&BY_KEY, vec![rows(&list)?]).await?;
         tx.rollback().await;
-        found.iter().map(|row| Ok(CustomerId(row.int(0)?))).collect()
+        found
+            .iter()
+            .map(|row| Ok(CustomerId(row.int(0)?)))
+            .collect()
     }
 
     /// Sends, by id, after one; each with its customer, the address that it was sent to,
@@ -135,14 +144,21 @@ impl Store {
     ///
     /// # Errors
     /// Where the database is out of reach.
-    #[expect(clippy::type_complexity, reason = "a list of three things that have names")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "a list of three things that have names"
+    )]
     pub async fn sends(
         &self,
         filter: &SendFilter,
         after: Option<SendId>,
         limit: usize,
     ) -> Result<Vec<Result<(CustomerId, Option<String>, Send), Corrupt>>, StoreError> {
-        let statement = if filter.customer.is_some() { &SENDS_OF } else { &SENDS };
+        let statement = if filter.customer.is_some() {
+            &SENDS_OF
+        } else {
+            &SENDS
+        };
         let values = vec![
             after.map(|id| id.to_string()).unwrap_or_default().into(),
             filter.customer.map(|customer| customer.0).into(),
@@ -225,7 +241,10 @@ impl Store {
         let mut tx = self.shared.pools.read().await?;
         let found = tx.fetch(&ACTIVE, values).await?;
         tx.rollback().await;
-        found.iter().map(|row| Ok(CustomerId(row.int(0)?))).collect()
+        found
+            .iter()
+            .map(|row| Ok(CustomerId(row.int(0)?)))
+            .collect()
     }
 
     /// How much there is of everything, read at one moment.
@@ -253,7 +272,9 @@ impl Store {
             counts.sends.insert(state, count);
         }
         let mut one = async |statement| -> Result<i64, StoreError> {
-            tx.fetch_one(statement, vec![]).await?.map_or(Ok(0), |row| row.int(0))
+            tx.fetch_one(statement, vec![])
+                .await?
+                .map_or(Ok(0), |row| row.int(0))
         };
         let all = one(&COUNT_SENDS).await?;
         counts.events = one(&COUNT_EVENTS).await?;

@@ -29,7 +29,7 @@ pub use claims::{Claim, Recovered};
 pub use db::Db;
 pub use error::{Corrupt, StoreError};
 pub use lists::{Counts, Foreseen, SendFilter, Who};
-pub use open::Access;
+pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
@@ -57,7 +57,7 @@ struct Shared {
     /// On SQLite: what this process has handed out.
     claims: Mutex<claims::Claimed>,
     /// Held while this process owns a SQLite file.
-    _lock: Option<std::fs::File>,
+    lock: std::sync::Mutex<Option<std::fs::File>>,
 }
 
 /// The root secret; never printed.
@@ -77,7 +77,11 @@ impl Store {
 
     /// Lets waiting writes finish, then closes everything. Later calls fail.
     pub async fn close(self) {
-        let Store { shared, writes, tasks } = self;
+        let Store {
+            shared,
+            writes,
+            tasks,
+        } = self;
         if let Some(writes) = writes {
             let (answer, done) = tokio::sync::oneshot::channel();
             if writes.send(writer::Job::Stop(answer)).await.is_ok() {
@@ -89,6 +93,10 @@ impl Store {
             let _ = task.await;
         }
         shared.pools.close().await;
+        // Clones may live on; the file is free all the same.
+        if let Ok(mut lock) = shared.lock.lock() {
+            lock.take();
+        }
     }
 
     /// Has the database read every statement that this module can run: what `doctor`

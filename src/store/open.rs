@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// How long a statement waits for another process's lock on a SQLite file.
+/// How long a statement waits for another process's lock on a SQLite file, by default.
 const BUSY: Duration = Duration::from_secs(5);
 /// How long one waits for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -56,6 +56,25 @@ impl Access {
     }
 }
 
+/// Bounds on a SQLite file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long a write waits for another process's lock.
+    pub busy: Duration,
+    /// The file does not grow beyond so many pages of 4 KiB; then it is as if the disk
+    /// were full.
+    pub pages: Option<u32>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            busy: BUSY,
+            pages: None,
+        }
+    }
+}
+
 /// This process among those that write.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
@@ -89,8 +108,20 @@ impl Store {
     /// Where the database is out of reach, owned by another `serve`, newer than this
     /// release, or not what the text says.
     pub async fn open(url: &str, access: Access) -> Result<Store, StoreError> {
+        Store::open_within(url, access, &Bounds::default()).await
+    }
+
+    /// As [`Store::open`], with other bounds than the usual ones.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_within(
+        url: &str,
+        access: Access,
+        bounds: &Bounds,
+    ) -> Result<Store, StoreError> {
         let (pools, lock) = if url.starts_with("sqlite:") {
-            open_sqlite(url, access).await?
+            open_sqlite(url, access, bounds).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             (open_postgres(url, access).await?, None)
         } else {
@@ -100,14 +131,23 @@ impl Store {
         };
         let (worker, secret) = if access == Access::Reader {
             let mut tx = pools.read().await?;
-            let found = tx.fetch_one(&SCHEMA, vec![]).await?.map_or(Ok(0), |row| row.int(0))?;
+            let found = tx
+                .fetch_one(&SCHEMA, vec![])
+                .await?
+                .map_or(Ok(0), |row| row.int(0))?;
             let known = newest(&SQLITE_MIGRATIONS);
             if found > known {
                 return Err(StoreError::NewerSchema { known, found });
             }
             let secret = upkeep::read_secret(&mut tx).await?.unwrap_or_default();
             tx.rollback().await;
-            (Worker { id: String::new(), fence: 0 }, secret)
+            (
+                Worker {
+                    id: String::new(),
+                    fence: 0,
+                },
+                secret,
+            )
         } else {
             let mut tx = pools.write().await?;
             let secret = upkeep::make_secret(&mut tx).await?;
@@ -118,7 +158,11 @@ impl Store {
         let mut tasks = Vec::new();
         if let (Pools::Postgres(_), true) = (&pools, access == Access::Owner) {
             let held = hold(url, &worker.id).await?;
-            tasks.push(tokio::spawn(keep_holding(url.to_owned(), worker.id.clone(), held)));
+            tasks.push(tokio::spawn(keep_holding(
+                url.to_owned(),
+                worker.id.clone(),
+                held,
+            )));
         }
         let shared = Arc::new(Shared {
             pools,
@@ -126,7 +170,7 @@ impl Store {
             worker,
             secret: Secret(secret),
             claims: Mutex::new(Claimed::default()),
-            _lock: lock,
+            lock: std::sync::Mutex::new(lock),
         });
         let writes = (access != Access::Reader).then(|| {
             let (to, from) = tokio::sync::mpsc::channel(writer::WAITING);
@@ -158,7 +202,8 @@ async fn enter(tx: &mut Tx, access: Access) -> Result<Worker, StoreError> {
         }
         (Db::Sqlite, _) => ("command".to_owned(), 0),
     };
-    tx.run(&ENTER, vec![id.as_str().into(), fence.into()]).await?;
+    tx.run(&ENTER, vec![id.as_str().into(), fence.into()])
+        .await?;
     Ok(Worker { id, fence })
 }
 
@@ -171,7 +216,11 @@ pub(super) async fn leave(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
 
 // --- SQLite ---------------------------------------------------------------------------
 
-async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>), StoreError> {
+async fn open_sqlite(
+    url: &str,
+    access: Access,
+    bounds: &Bounds,
+) -> Result<(Pools, Option<File>), StoreError> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Url {
         found: url.to_owned(),
     })?;
@@ -189,7 +238,7 @@ async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>),
         lock = Some(own(&path)?);
     }
     let options = options
-        .busy_timeout(BUSY)
+        .busy_timeout(bounds.busy)
         .foreign_keys(true)
         .statement_cache_capacity(STATEMENTS)
         .row_buffer_size(1024)
@@ -199,12 +248,15 @@ async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>),
     let write = if access == Access::Reader {
         None
     } else {
-        let options = options
+        let mut options = options
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             // Freed pages are overwritten, so that what was erased is gone.
             .pragma("secure_delete", "ON");
+        if let Some(pages) = bounds.pages {
+            options = options.pragma("max_page_count", pages.to_string());
+        }
         let pool = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(1)
@@ -241,7 +293,10 @@ async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>),
 
 /// Whether a version of SQLite keeps every commit.
 fn is_recent(version: &str) -> bool {
-    let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    let parts: Vec<u32> = version
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
     parts.as_slice() >= OLDEST_SQLITE.as_slice()
 }
 
@@ -281,7 +336,9 @@ fn own(path: &Path) -> Result<File, StoreError> {
         .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Owned { path: path.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Owned {
+            path: path.to_owned(),
+        }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }

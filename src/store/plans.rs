@@ -1,12 +1,12 @@
 //! Saving plans: the decisions exactly as planned, where the customer is still as the
 //! planner saw them. Nothing is computed here.
 
+use super::Store;
 use super::db::{Row, Tx, rows, statements};
 use super::error::StoreError;
 use super::rows::{enrolment_row, json, send_row};
 use super::wake;
 use super::writer::{After, Write, expect_written};
-use super::Store;
 use crate::model::ids::{CustomerId, SendId};
 use crate::model::time::{Timestamp, to_ms};
 use crate::plan::decision::{Decision, Plan};
@@ -133,7 +133,11 @@ impl Store {
 }
 
 /// Saves plans inside a transaction; the answers are in their order.
-pub(super) async fn save(tx: &mut Tx, plans: &[&Saving], after: &mut After) -> Result<Vec<Saved>, StoreError> {
+pub(super) async fn save(
+    tx: &mut Tx,
+    plans: &[&Saving],
+    after: &mut After,
+) -> Result<Vec<Saved>, StoreError> {
     // One plan a person: a second one was made from the same version, so it is stale.
     let mut seen = HashSet::new();
     let first: Vec<bool> = plans.iter().map(|one| seen.insert(one.customer)).collect();
@@ -141,7 +145,14 @@ pub(super) async fn save(tx: &mut Tx, plans: &[&Saving], after: &mut After) -> R
         .iter()
         .zip(&first)
         .filter(|(_, first)| **first)
-        .map(|(one, _)| (one.customer.0, one.version, to_ms(one.now), one.plan.wake_at.map(to_ms)))
+        .map(|(one, _)| {
+            (
+                one.customer.0,
+                one.version,
+                to_ms(one.now),
+                one.plan.wake_at.map(to_ms),
+            )
+        })
         .collect();
     let people = rows(&people)?;
     tx.run(&SAVE_UNQUEUE, vec![people.clone()]).await?;
@@ -175,7 +186,11 @@ pub(super) async fn save(tx: &mut Tx, plans: &[&Saving], after: &mut After) -> R
     Ok(saved)
 }
 
-async fn write_decisions(tx: &mut Tx, plans: &[&Saving], after: &mut After) -> Result<(), StoreError> {
+async fn write_decisions(
+    tx: &mut Tx,
+    plans: &[&Saving],
+    after: &mut After,
+) -> Result<(), StoreError> {
     let people: Vec<(i64,)> = plans.iter().map(|one| (one.customer.0,)).collect();
     let people = rows(&people)?;
     tx.run(&SAVE_QUEUE, vec![people.clone()]).await?;
@@ -251,7 +266,11 @@ pub(super) async fn set_aside(
     wake::unqueue_customers(tx, &[(customer.0,)]).await?;
     tx.run(
         &SET_ASIDE,
-        vec![customer.0.into(), because.into(), again_at.map(to_ms).into()],
+        vec![
+            customer.0.into(),
+            because.into(),
+            again_at.map(to_ms).into(),
+        ],
     )
     .await?;
     tx.run(&AWAKEN, vec![customer.0.into()]).await?;

@@ -1,9 +1,9 @@
 //! What could not be read as events: listed, read for a replay, and dropped.
 
+use super::Store;
 use super::db::{Row, Tx, statements};
 use super::error::StoreError;
 use super::writer::{Write, Written};
-use super::Store;
 use crate::model::time::{Timestamp, from_ms};
 
 /// A body in quarantine.
@@ -36,7 +36,11 @@ impl Store {
     ///
     /// # Errors
     /// Where the database is out of reach.
-    pub async fn quarantined(&self, after: i64, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+    pub async fn quarantined(
+        &self,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Quarantined>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut tx = self.shared.pools.read().await?;
         let found = tx.fetch(&LIST, vec![after.into(), limit.into()]).await?;

@@ -1,10 +1,10 @@
 //! Histories: everything about some people, read as it stood at one moment, in a handful
 //! of statements for the whole batch.
 
+use super::Store;
 use super::db::{rows, statements};
 use super::error::{Corrupt, StoreError};
 use super::rows::{enrolment as read_enrolment, event as read_event, send as read_send};
-use super::Store;
 use crate::model::event::Event;
 use crate::model::history::History;
 use crate::model::ids::{CustomerId, SendId};
@@ -42,7 +42,10 @@ impl Store {
     ///
     /// # Errors
     /// Where the database is out of reach.
-    pub async fn histories(&self, of: &[CustomerId]) -> Result<Vec<Result<History, Corrupt>>, StoreError> {
+    pub async fn histories(
+        &self,
+        of: &[CustomerId],
+    ) -> Result<Vec<Result<History, Corrupt>>, StoreError> {
         if of.is_empty() {
             return Ok(Vec::new());
         }
@@ -57,7 +60,8 @@ impl Store {
         let sends = tx.fetch(&SENDS, vec![people]).await?;
         tx.rollback().await;
 
-        let mut found: HashMap<CustomerId, Result<History, Corrupt>> = HashMap::with_capacity(of.len());
+        let mut found: HashMap<CustomerId, Result<History, Corrupt>> =
+            HashMap::with_capacity(of.len());
         for row in &customers {
             let customer = CustomerId(row.int(0)?);
             let absorbed = row.text(4)?;
@@ -68,7 +72,10 @@ impl Store {
                 ..History::new(customer)
             };
             let history = match serde_json::from_str(&absorbed) {
-                Ok(absorbed) => Ok(History { absorbed, ..history }),
+                Ok(absorbed) => Ok(History {
+                    absorbed,
+                    ..history
+                }),
                 Err(_) => Err(Corrupt {
                     table: "customers",
                     column: "absorbed",
@@ -80,19 +87,30 @@ impl Store {
         }
         for row in &events {
             let (customer, event) = read_event(row)?;
-            add(&mut found, customer, event, |history, event| history.events.push(event));
+            add(&mut found, customer, event, |history, event| {
+                history.events.push(event)
+            });
         }
         for row in &enrolments {
             let (customer, enrolment) = read_enrolment(row)?;
-            add(&mut found, customer, enrolment, |history, one| history.enrolments.push(one));
+            add(&mut found, customer, enrolment, |history, one| {
+                history.enrolments.push(one)
+            });
         }
         for row in &sends {
             let (customer, send) = read_send(row)?;
-            add(&mut found, customer, send, |history, send| history.sends.push(send));
+            add(&mut found, customer, send, |history, send| {
+                history.sends.push(send)
+            });
         }
         Ok(of
             .iter()
-            .map(|one| found.get(one).cloned().unwrap_or_else(|| Ok(History::new(*one))))
+            .map(|one| {
+                found
+                    .get(one)
+                    .cloned()
+                    .unwrap_or_else(|| Ok(History::new(*one)))
+            })
             .collect())
     }
 
@@ -122,7 +140,9 @@ impl Store {
         for row in &found {
             match read_event(row)?.1 {
                 Ok(event) => events.push(event),
-                Err(corrupt) => tracing::error!(error = %corrupt, "an event about the catalogue is left out"),
+                Err(corrupt) => {
+                    tracing::error!(error = %corrupt, "an event about the catalogue is left out")
+                }
             }
         }
         Ok(events)

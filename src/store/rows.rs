@@ -21,7 +21,12 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }
 
-fn corrupt(table: &'static str, column: &'static str, id: &str, found: impl std::fmt::Display) -> Corrupt {
+fn corrupt(
+    table: &'static str,
+    column: &'static str,
+    id: &str,
+    found: impl std::fmt::Display,
+) -> Corrupt {
     Corrupt {
         table,
         column,
@@ -33,14 +38,17 @@ fn corrupt(table: &'static str, column: &'static str, id: &str, found: impl std:
 /// Says where a JSON text goes wrong, without quoting it: messages of the parser may
 /// hold values.
 fn place(error: &serde_json::Error) -> String {
-    format!("a fault in line {}, column {}", error.line(), error.column())
+    format!(
+        "a fault in line {}, column {}",
+        error.line(),
+        error.column()
+    )
 }
 
 /// A row as read, or why it cannot be.
 pub(super) type Read<T> = Result<T, Corrupt>;
 
 // --- events ---------------------------------------------------------------------------
-
 
 pub(super) fn mode_text(mode: IngestMode) -> &'static str {
     match mode {
@@ -81,7 +89,8 @@ pub(super) fn event(row: &Row) -> Result<(CustomerId, Read<Event>), StoreError> 
             partition: row.maybe_text(11).unwrap_or_default(),
             subject: text(row, 12, "events", "subject", &id)?,
             body: Arc::new(
-                serde_json::from_str(&body).map_err(|error| corrupt("events", "body", &id, place(&error)))?,
+                serde_json::from_str(&body)
+                    .map_err(|error| corrupt("events", "body", &id, place(&error)))?,
             ),
         })
     })();
@@ -89,11 +98,13 @@ pub(super) fn event(row: &Row) -> Result<(CustomerId, Read<Event>), StoreError> 
 }
 
 fn text(row: &Row, at: usize, table: &'static str, column: &'static str, id: &str) -> Read<String> {
-    row.text(at).map_err(|error| corrupt(table, column, id, error))
+    row.text(at)
+        .map_err(|error| corrupt(table, column, id, error))
 }
 
 fn int(row: &Row, at: usize, table: &'static str, column: &'static str, id: &str) -> Read<i64> {
-    row.int(at).map_err(|error| corrupt(table, column, id, error))
+    row.int(at)
+        .map_err(|error| corrupt(table, column, id, error))
 }
 
 // --- enrolments -----------------------------------------------------------------------
@@ -101,20 +112,30 @@ fn int(row: &Row, at: usize, table: &'static str, column: &'static str, id: &str
 /// (customer, id, sequence, state, detail)
 pub(super) type EnrolmentRow = (i64, String, String, &'static str, String);
 
-pub(super) fn enrolment_row(customer: CustomerId, of: &Enrolment) -> Result<EnrolmentRow, StoreError> {
+pub(super) fn enrolment_row(
+    customer: CustomerId,
+    of: &Enrolment,
+) -> Result<EnrolmentRow, StoreError> {
     let state = match of.state {
         EnrolmentState::Active => "active",
         EnrolmentState::Paused { .. } => "paused",
         EnrolmentState::Ended { .. } => "ended",
     };
-    Ok((customer.0, of.id.to_string(), of.sequence.clone(), state, json(of)?))
+    Ok((
+        customer.0,
+        of.id.to_string(),
+        of.sequence.clone(),
+        state,
+        json(of)?,
+    ))
 }
 
 /// Reads (customer, id, detail).
 pub(super) fn enrolment(row: &Row) -> Result<(CustomerId, Read<Enrolment>), StoreError> {
     let id = row.text(1)?;
     let detail = row.text(2)?;
-    let read = serde_json::from_str(&detail).map_err(|error| corrupt("enrolments", "detail", &id, place(&error)));
+    let read = serde_json::from_str(&detail)
+        .map_err(|error| corrupt("enrolments", "detail", &id, place(&error)));
     Ok((CustomerId(row.int(0)?), read))
 }
 
@@ -189,8 +210,8 @@ pub(super) fn send(row: &Row) -> Result<(CustomerId, Read<Send>), StoreError> {
     let detail = row.text(7)?;
     let prepared = row.maybe_text(8)?;
     let read = (|| {
-        let mut send: Send =
-            serde_json::from_str(&detail).map_err(|error| corrupt("sends", "detail", &id, place(&error)))?;
+        let mut send: Send = serde_json::from_str(&detail)
+            .map_err(|error| corrupt("sends", "detail", &id, place(&error)))?;
         send.considered = considered;
         if state == "sending" {
             let phase = match phase.as_deref() {
@@ -201,7 +222,12 @@ pub(super) fn send(row: &Row) -> Result<(CustomerId, Read<Send>), StoreError> {
             send.state = SendState::Sending { phase, fence };
             send.at = from_ms(at);
         } else if state != send.state.as_str() {
-            return Err(corrupt("sends", "state", &id, "another state than in detail"));
+            return Err(corrupt(
+                "sends",
+                "state",
+                &id,
+                "another state than in detail",
+            ));
         }
         if let Some(prepared) = prepared {
             send.prepared = Some(

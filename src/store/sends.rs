@@ -151,7 +151,15 @@ pub(super) async fn barrier(
         .iter()
         .zip(&held)
         .filter(|(_, held)| **held)
-        .map(|(one, _)| (one.send.to_string(), one.customer.0, one.version, one.fence, to_ms(one.now)))
+        .map(|(one, _)| {
+            (
+                one.send.to_string(),
+                one.customer.0,
+                one.version,
+                one.fence,
+                to_ms(one.now),
+            )
+        })
         .collect();
     let mut values = vec![rows(&list)?];
     if tx.db() == Db::Postgres {
@@ -168,7 +176,11 @@ pub(super) async fn barrier(
     let (mut prepared, mut open) = (vec![], vec![]);
     for (one, held) in at.iter().zip(held) {
         if held && passed.contains(&one.send.to_string()) {
-            prepared.push((one.send.to_string(), one.prepared.to.as_str(), json(&one.prepared)?));
+            prepared.push((
+                one.send.to_string(),
+                one.prepared.to.as_str(),
+                json(&one.prepared)?,
+            ));
             answers.push(Passed::Yes);
         } else {
             if held {
@@ -243,7 +255,10 @@ pub(super) async fn settle(
             }
             _ => answers.push(Settled::Lost),
         }
-        after.sends.push(one.send.id);
+        // A claim of a former start is not the one in memory.
+        if one.fence == shared.worker.fence {
+            after.sends.push(one.send.id);
+        }
     }
     wakes.wake(tx).await?;
     Ok(answers)
@@ -255,9 +270,23 @@ struct Outcome(super::rows::SendRow, i64, i64);
 
 impl serde::Serialize for Outcome {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let (id, customer, enrolment, sequence, step, kind, state, due, at, not_before, considered, detail) = &self.0;
+        let (
+            id,
+            customer,
+            enrolment,
+            sequence,
+            step,
+            kind,
+            state,
+            due,
+            at,
+            not_before,
+            considered,
+            detail,
+        ) = &self.0;
         (
-            id, customer, enrolment, sequence, step, kind, state, due, at, not_before, considered, detail, self.1, self.2,
+            id, customer, enrolment, sequence, step, kind, state, due, at, not_before, considered,
+            detail, self.1, self.2,
         )
             .serialize(to)
     }

@@ -60,7 +60,11 @@ impl Store {
         let mut tx = self.shared.pools.read().await?;
         let row = tx.fetch_one(&LAST_INSTANT, vec![]).await?;
         tx.rollback().await;
-        Ok(row.map(|row| row.maybe_int(0)).transpose()?.flatten().map(from_ms))
+        Ok(row
+            .map(|row| row.maybe_int(0))
+            .transpose()?
+            .flatten()
+            .map(from_ms))
     }
 
     /// Wakes everybody who waits for anything, after the files have changed. Gives their
@@ -115,7 +119,8 @@ pub(super) async fn make_secret(tx: &mut Tx) -> Result<[u8; 32], StoreError> {
     let mut new = [0; 32];
     getrandom::fill(&mut new).map_err(|_| StoreError::NoRandomness)?;
     let text: String = new.iter().map(|byte| format!("{byte:02x}")).collect();
-    tx.run(&FIRST_META, vec![ROOT_SECRET.into(), text.into()]).await?;
+    tx.run(&FIRST_META, vec![ROOT_SECRET.into(), text.into()])
+        .await?;
     // On PostgreSQL another process may have been first.
     Ok(read_secret(tx).await?.unwrap_or(new))
 }

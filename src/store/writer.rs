@@ -43,22 +43,42 @@ pub(super) enum Write {
     Barrier(Vec<Barrier>),
     Settle(Vec<Settle>),
     /// Claims on PostgreSQL; on SQLite they write nothing.
-    ClaimCustomers { now: Timestamp, limit: usize },
-    ClaimSends { now: Timestamp, limit: usize },
+    ClaimCustomers {
+        now: Timestamp,
+        limit: usize,
+    },
+    ClaimSends {
+        now: Timestamp,
+        limit: usize,
+    },
     Release(Vec<Claim>),
     Renew(Vec<Claim>),
-    Recover { now: Timestamp },
+    Recover {
+        now: Timestamp,
+    },
     SetAside {
         customer: CustomerId,
         because: String,
         again_at: Option<Timestamp>,
         now: Timestamp,
     },
-    Meta { key: String, value: String },
-    WakeAll { now: Timestamp },
-    Erase { customer: CustomerId, now: Timestamp },
-    DropQuarantined { id: i64 },
-    TriedQuarantined { id: i64 },
+    Meta {
+        key: String,
+        value: String,
+    },
+    WakeAll {
+        now: Timestamp,
+    },
+    Erase {
+        customer: CustomerId,
+        now: Timestamp,
+    },
+    DropQuarantined {
+        id: i64,
+    },
+    TriedQuarantined {
+        id: i64,
+    },
     Leave,
 }
 
@@ -141,7 +161,9 @@ pub(super) use expect_written;
 pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>) {
     let mut stop = None;
     while stop.is_none() {
-        let Some(first) = from.recv().await else { break };
+        let Some(first) = from.recv().await else {
+            break;
+        };
         // Those who were woken by the last commit get a chance to come along.
         tokio::task::yield_now().await;
         let mut writes = Vec::new();
@@ -158,7 +180,11 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>
                     break;
                 }
             }
-            next = if writes.len() < GROUP { from.try_recv().ok() } else { None };
+            next = if writes.len() < GROUP {
+                from.try_recv().ok()
+            } else {
+                None
+            };
         }
         for (answer, written) in answers.into_iter().zip(write_group(&shared, &writes).await) {
             // A caller who went away is no matter: what was asked stands.
@@ -183,7 +209,9 @@ async fn write_group(shared: &Shared, writes: &[Write]) -> Vec<Result<Written, S
     let mut tries = 0;
     let outcome = loop {
         match together(shared, writes).await {
-            Err(StoreError::Locked(_)) if shared.pools.db() == Db::Postgres && tries < TRIES => tries += 1,
+            Err(StoreError::Locked(_)) if shared.pools.db() == Db::Postgres && tries < TRIES => {
+                tries += 1
+            }
             other => break other,
         }
     };
@@ -218,7 +246,10 @@ async fn together(shared: &Shared, writes: &[Write]) -> Result<Vec<Written>, Sto
 }
 
 /// Each request under a savepoint: the fallback that gives each failure to its owner.
-async fn one_by_one(shared: &Shared, writes: &[Write]) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
+async fn one_by_one(
+    shared: &Shared,
+    writes: &[Write],
+) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
     let (mut tx, number) = begin(shared, writes).await?;
     let mut all_after = After::default();
     let mut outcomes = Vec::with_capacity(writes.len());
@@ -255,12 +286,18 @@ async fn one_by_one(shared: &Shared, writes: &[Write]) -> Result<Vec<Result<Writ
 async fn begin(shared: &Shared, writes: &[Write]) -> Result<(Tx, i64), StoreError> {
     // A stale connection fails here, where nothing was done yet: once more is safe.
     let mut tx = match shared.pools.write().await {
-        Err(StoreError::Unavailable(_)) if shared.pools.db() == Db::Postgres => shared.pools.write().await?,
+        Err(StoreError::Unavailable(_)) if shared.pools.db() == Db::Postgres => {
+            shared.pools.write().await?
+        }
         other => other?,
     };
     let instant = writes.iter().filter_map(Write::instant).max().map(to_ms);
     let worker = &shared.worker;
-    let stamp = vec![worker.id.as_str().into(), worker.fence.into(), instant.into()];
+    let stamp = vec![
+        worker.id.as_str().into(),
+        worker.fence.into(),
+        instant.into(),
+    ];
     let Some(row) = tx.fetch_one(&STAMP, stamp).await? else {
         tx.rollback().await;
         return Err(StoreError::Access {
@@ -270,11 +307,21 @@ async fn begin(shared: &Shared, writes: &[Write]) -> Result<(Tx, i64), StoreErro
     };
     let number = row.int(0)?;
     if tx.db() == Db::Postgres {
-        let people: BTreeSet<(i64,)> = writes.iter().flat_map(Write::customers).map(|c| (c.0,)).collect();
+        let people: BTreeSet<(i64,)> = writes
+            .iter()
+            .flat_map(Write::customers)
+            .map(|c| (c.0,))
+            .collect();
         if !people.is_empty() {
             let people: Vec<(i64,)> = people.into_iter().collect();
-            let only_barriers = writes.iter().all(|write| matches!(write, Write::Barrier(_)));
-            let lock = if only_barriers { &LOCK_FOR_BARRIER } else { &LOCK_FOR_WRITE };
+            let only_barriers = writes
+                .iter()
+                .all(|write| matches!(write, Write::Barrier(_)));
+            let lock = if only_barriers {
+                &LOCK_FOR_BARRIER
+            } else {
+                &LOCK_FOR_WRITE
+            };
             tx.fetch(lock, vec![super::db::rows(&people)?]).await?;
         }
     }
@@ -290,7 +337,9 @@ async fn commit(shared: &Shared, tx: Tx, number: i64) -> Result<(), StoreError> 
     };
     for _ in 0..ASKS {
         if let Ok(mut tx) = shared.pools.write().await {
-            let asked = tx.fetch_one(&COMMITS, vec![shared.worker.id.as_str().into()]).await;
+            let asked = tx
+                .fetch_one(&COMMITS, vec![shared.worker.id.as_str().into()])
+                .await;
             tx.rollback().await;
             if let Ok(row) = asked {
                 let stands = row.map_or(Ok(0), |row: Row| row.int(0))?;
@@ -312,7 +361,10 @@ async fn settle_memory(shared: &Shared, writes: &[Write], after: After) {
             claims.customers.remove(customer);
         }
     }
-    if writes.iter().any(|write| matches!(write, Write::Erase { .. })) {
+    if writes
+        .iter()
+        .any(|write| matches!(write, Write::Erase { .. }))
+    {
         erase::shake_out(&shared.pools).await;
     }
 }
@@ -409,17 +461,26 @@ async fn accept_all(
     let mut answers = if events.is_empty() && bad.is_empty() {
         Vec::new().into_iter()
     } else {
-        accept::accept(&shared.secret, tx, &events, &bad).await?.into_iter()
+        accept::accept(&shared.secret, tx, &events, &bad)
+            .await?
+            .into_iter()
     };
     for (write, place) in writes.iter().zip(written) {
         if let Write::Accept { batch, .. } = write {
-            *place = Some(Written::Accepted(answers.by_ref().take(batch.len()).collect()));
+            *place = Some(Written::Accepted(
+                answers.by_ref().take(batch.len()).collect(),
+            ));
         }
     }
     Ok(())
 }
 
-async fn run_other(shared: &Shared, tx: &mut Tx, write: &Write, after: &mut After) -> Result<Written, StoreError> {
+async fn run_other(
+    shared: &Shared,
+    tx: &mut Tx,
+    write: &Write,
+    after: &mut After,
+) -> Result<Written, StoreError> {
     Ok(match write {
         Write::ClaimCustomers { now, limit } => {
             Written::Customers(claims::claim_customers_in_rows(tx, *now, *limit).await?)
@@ -432,7 +493,9 @@ async fn run_other(shared: &Shared, tx: &mut Tx, write: &Write, after: &mut Afte
             Written::Count(of.len() as u64)
         }
         Write::Renew(of) => Written::Renewed(claims::renew_rows(tx, of).await?),
-        Write::Recover { now } => Written::Recovered(claims::recover(tx, &shared.worker, *now).await?),
+        Write::Recover { now } => {
+            Written::Recovered(claims::recover(tx, &shared.worker, *now).await?)
+        }
         Write::SetAside {
             customer,
             because,
@@ -461,7 +524,9 @@ async fn run_other(shared: &Shared, tx: &mut Tx, write: &Write, after: &mut Afte
             }
             Written::Count(0)
         }
-        Write::Accept { .. } | Write::Save(_) | Write::Barrier(_) | Write::Settle(_) => Written::Count(0),
+        Write::Accept { .. } | Write::Save(_) | Write::Barrier(_) | Write::Settle(_) => {
+            Written::Count(0)
+        }
     })
 }
 

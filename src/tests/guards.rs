@@ -20,7 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const TIMELINES: u64 = 60;
 
 pub fn timelines() -> u64 {
-    std::env::var("AFTERCARE_TEST_TIMELINES").ok().and_then(|n| n.parse().ok()).unwrap_or(TIMELINES)
+    std::env::var("AFTERCARE_TEST_TIMELINES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(TIMELINES)
 }
 
 const STRICT: &str = r#"
@@ -72,7 +75,8 @@ when = 'sent("order/placed")'
 "#;
 
 pub fn strict_shop() -> Catalog {
-    let pausing = format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
+    let pausing =
+        format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
     catalog(&format!("{POLICY}{STRICT}"), &[ORDER, &pausing, REVIEW])
 }
 
@@ -85,7 +89,13 @@ fn essence(send: &Send) -> String {
     let reason = send.reason.as_ref().map_or("", |reason| reason.code());
     format!(
         "{} {} {}[{}] {:?} due {} {} {reason}",
-        send.at, send.kind, send.name(), send.occurrence, send.order, send.due, send.state.as_str()
+        send.at,
+        send.kind,
+        send.name(),
+        send.occurrence,
+        send.order,
+        send.due,
+        send.state.as_str()
     )
 }
 
@@ -98,7 +108,14 @@ fn invariants_hold_on_every_timeline() {
     let shop = strict_shop();
     for seed in 0..timelines() * 4 {
         let sends = simulate(&shop, timeline(seed), None, Some(end()));
-        check_invariants(&shop, &sends.iter().map(|one| (one.customer, &one.send)).collect::<Vec<_>>(), seed);
+        check_invariants(
+            &shop,
+            &sends
+                .iter()
+                .map(|one| (one.customer, &one.send))
+                .collect::<Vec<_>>(),
+            seed,
+        );
     }
 }
 
@@ -114,7 +131,13 @@ fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
         if send.state.as_str() != "accepted" {
             continue;
         }
-        assert!(send.at >= send.due, "seed {seed}: I16: {} at {} before {}", send.name(), send.at, send.due);
+        assert!(
+            send.at >= send.due,
+            "seed {seed}: I16: {} at {} before {}",
+            send.name(),
+            send.at,
+            send.due
+        );
         if send.kind == Kind::Fulfilment {
             continue;
         }
@@ -122,18 +145,26 @@ fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
         let local = zone.to_datetime(send.at);
         let hours = shop.policy.hours.as_ref().expect("hours");
         assert!(
-            local.time() >= hours.open && local.time() < hours.close && hours.days.contains(&local.weekday()),
+            local.time() >= hours.open
+                && local.time() < hours.close
+                && hours.days.contains(&local.weekday()),
             "seed {seed}: I16: {} at {local} is outside the hours",
             send.name()
         );
         *days.entry((*customer, local.date())).or_default() += 1;
     }
     for ((customer, day), count) in &days {
-        assert!(*count <= 1, "seed {seed}: I23: {count} mails to {customer} on {day}");
+        assert!(
+            *count <= 1,
+            "seed {seed}: I23: {count} mails to {customer} on {day}"
+        );
         let week: u32 = (0..7)
             .filter_map(|back| days.get(&(*customer, time::add_days(*day, -back))))
             .sum();
-        assert!(week <= 3, "seed {seed}: I23: {week} mails to {customer} in the week to {day}");
+        assert!(
+            week <= 3,
+            "seed {seed}: I23: {week} mails to {customer} in the week to {day}"
+        );
     }
 }
 
@@ -153,14 +184,21 @@ fn histories(events: &[Event]) -> Vec<History> {
         waiting.insert(event.seq, event);
         for (from, into) in placed.merges {
             if let Some(gone) = people.remove(&from) {
-                people.entry(into).or_insert_with(|| History::new(into)).absorb(gone);
+                people
+                    .entry(into)
+                    .or_insert_with(|| History::new(into))
+                    .absorb(gone);
             }
         }
         for (seq, placement) in placed.placements {
             if let aftercare::ingest::identity::Placement::Customer(customer) = placement
                 && let Some(event) = waiting.remove(&seq)
             {
-                people.entry(customer).or_insert_with(|| History::new(customer)).events.push(event);
+                people
+                    .entry(customer)
+                    .or_insert_with(|| History::new(customer))
+                    .events
+                    .push(event);
             }
         }
     }
@@ -173,18 +211,28 @@ fn planning_twice_changes_nothing_and_nothing_happens_before_the_wake_up() {
     for seed in 0..timelines() * 2 {
         let mut chance = Chance::new(seed ^ 0xABCD);
         for mut history in histories(&timeline(seed)) {
-            let mut now = history.events.iter().map(|event| event.recorded).max().expect("events");
+            let mut now = history
+                .events
+                .iter()
+                .map(|event| event.recorded)
+                .max()
+                .expect("events");
             for _ in 0..40 {
                 let first = plan::plan(&shop, &history, now);
                 first.apply(&mut history, now);
                 let again = plan::plan(&shop, &history, now);
-                assert!(again.decisions.is_empty(), "seed {seed} at {now}: {:?}", again.decisions);
+                assert!(
+                    again.decisions.is_empty(),
+                    "seed {seed} at {now}: {:?}",
+                    again.decisions
+                );
                 let wake = again.wake_at;
                 let open = history.sends.iter().any(|send| !send.state.is_terminal());
                 if !open {
                     let until = wake.unwrap_or_else(end);
                     let span = until.duration_since(now).as_millis().max(2) as u64;
-                    let between = now + SignedDuration::from_millis(1 + chance.below(span - 1) as i64);
+                    let between =
+                        now + SignedDuration::from_millis(1 + chance.below(span - 1) as i64);
                     if between < until {
                         let early = plan::plan(&shop, &history, between);
                         assert!(
@@ -226,7 +274,11 @@ fn arrival_order_and_repetition_do_not_change_the_plan() {
         let mut chance = Chance::new(seed);
         for _ in 0..5 {
             let mut shuffled = events.clone();
-            let again: Vec<Event> = shuffled.iter().filter(|_| chance.percent(30)).cloned().collect();
+            let again: Vec<Event> = shuffled
+                .iter()
+                .filter(|_| chance.percent(30))
+                .cloned()
+                .collect();
             shuffled.extend(again);
             chance.shuffle(&mut shuffled);
             assert_eq!(plans(&shuffled, now), wanted, "seed {seed}");

@@ -11,8 +11,16 @@ use aftercare::model::event::Event;
 use aftercare::model::send::Send;
 use aftercare::model::time::Timestamp;
 use aftercare::store::{Access, Incoming, SendFilter, Store};
+use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+/// The configuration of a shop that says nothing.
+pub fn defaults(folder: &Path) -> Config {
+    let open = |_: &Path| Err("no such file".to_owned());
+    let (config, problems) = aftercare::config::read(folder, None, [], open);
+    config.unwrap_or_else(|| panic!("{problems:?}"))
+}
 
 pub struct Harness {
     pub engine: Arc<Engine>,
@@ -25,23 +33,30 @@ impl Harness {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let store = Store::open(&url, Access::Owner).await.expect("a store");
-        let secret = store.root_secret().await.expect("a secret");
+        let secret = store.root_secret();
         let memory = Memory::new();
-        let links = Links::new(&secret, "test", "http://127.0.0.1:8025").expect("links");
+        let links = Links::new(&secret, "test", "http://127.0.0.1:8025");
         let engine = Engine::new(
             store,
             Transport::Memory(memory.clone()),
             Clock::manual(now),
-            Config::default(),
+            defaults(folder.path()),
             links,
             live,
         );
-        Harness { engine: Arc::new(engine), memory, _folder: folder }
+        Harness {
+            engine: Arc::new(engine),
+            memory,
+            _folder: folder,
+        }
     }
 
     /// Takes one event in at its recorded instant, after everything due before it.
     pub async fn arrive(&self, event: Event) {
-        let before = event.recorded.checked_sub(jiff::SignedDuration::from_millis(1)).expect("in range");
+        let before = event
+            .recorded
+            .checked_sub(jiff::SignedDuration::from_millis(1))
+            .expect("in range");
         self.run_to(before).await;
         self.engine.clock.set(event.recorded);
         self.accept(event).await;
@@ -49,8 +64,14 @@ impl Harness {
     }
 
     pub async fn accept(&self, event: Event) {
-        let incoming = Incoming { event, transport: None };
-        self.engine.accept(vec![incoming], Vec::new()).await.expect("accepted");
+        let incoming = Incoming {
+            event,
+            transport: None,
+        };
+        self.engine
+            .accept(vec![incoming], Vec::new())
+            .await
+            .expect("accepted");
     }
 
     /// Plans and sends until nothing is due at this instant.
@@ -97,9 +118,13 @@ impl Harness {
                 .sends(&SendFilter::default(), after, 500)
                 .await
                 .expect("the ledger");
+            let page: Vec<Send> = page
+                .into_iter()
+                .map(|row| row.expect("a row that parses").2)
+                .collect();
             let Some(last) = page.last() else { return all };
-            after = Some(last.2.id);
-            all.extend(page.into_iter().map(|(_, _, send)| send));
+            after = Some(last.id);
+            all.extend(page);
         }
     }
 }

@@ -3,6 +3,12 @@
 
 mod acceptance;
 mod guards;
+mod harness;
+mod people;
 mod plan;
+mod shop;
+mod store;
 mod story;
 mod timeline;
+mod twin;
+mod web;

@@ -44,7 +44,10 @@ pub fn catalog(policy: &str, sequences: &[&str]) -> Catalog {
         ("config/store.toml".to_owned(), policy.to_owned()),
         ("config/people.toml".to_owned(), PEOPLE.to_owned()),
         ("config/catalog.toml".to_owned(), CATALOG.to_owned()),
-        ("config/catalog.json".to_owned(), include_str!("../../config/catalog.json").to_owned()),
+        (
+            "config/catalog.json".to_owned(),
+            include_str!("../../config/catalog.json").to_owned(),
+        ),
     ];
     for (at, text) in sequences.iter().enumerate() {
         files.push((format!("config/sequences/{at}.toml"), (*text).to_owned()));
@@ -61,7 +64,12 @@ pub struct Story {
 
 /// A line of an order: SKU, product, tags, quantity.
 #[derive(Debug, Clone, Copy)]
-pub struct Line(pub &'static str, pub &'static str, pub &'static [&'static str], pub i64);
+pub struct Line(
+    pub &'static str,
+    pub &'static str,
+    pub &'static [&'static str],
+    pub i64,
+);
 
 pub const CAMERA: Line = Line("AUR-D80-BODY", "P-AUR-D80", &["camera", "dslr"], 1);
 pub const TRIPOD: Line = Line("TRP-TRAIL-CF", "P-TRP", &["accessory", "tripod"], 1);
@@ -73,7 +81,14 @@ impl Story {
     }
 
     /// Any event, learnt at `learnt`.
-    pub fn event(mut self, kind: &str, id: &str, time: &str, learnt: &str, mut data: Value) -> Self {
+    pub fn event(
+        mut self,
+        kind: &str,
+        id: &str,
+        time: &str,
+        learnt: &str,
+        mut data: Value,
+    ) -> Self {
         data["test"] = data.get("test").cloned().unwrap_or(json!(false));
         let whole = json!({
             "specversion": "1.0", "id": id, "source": "/shop/test", "type": kind,
@@ -99,7 +114,15 @@ impl Story {
     }
 
     /// As [`Story::order`], with parts of the order and of the customer set otherwise.
-    pub fn order_with(self, id: &str, who: &str, time: &str, lines: &[Line], order: Value, customer: Value) -> Self {
+    pub fn order_with(
+        self,
+        id: &str,
+        who: &str,
+        time: &str,
+        lines: &[Line],
+        order: Value,
+        customer: Value,
+    ) -> Self {
         self.event(
             "order.placed",
             &format!("order/{id}/placed"),
@@ -111,7 +134,13 @@ impl Story {
 
     pub fn dispatched(self, order: &str, parcel: &str, time: &str, lines: &[i64]) -> Self {
         let data = parcel_data(order, parcel, lines);
-        self.event("shipment.dispatched", &format!("shipment/{parcel}/dispatched"), time, time, data)
+        self.event(
+            "shipment.dispatched",
+            &format!("shipment/{parcel}/dispatched"),
+            time,
+            time,
+            data,
+        )
     }
 
     pub fn delivered(self, order: &str, parcel: &str, time: &str, lines: &[i64]) -> Self {
@@ -119,22 +148,42 @@ impl Story {
     }
 
     /// Delivered at `time`, learnt at `learnt`.
-    pub fn delivered_late(self, order: &str, parcel: &str, time: &str, learnt: &str, lines: &[i64]) -> Self {
+    pub fn delivered_late(
+        self,
+        order: &str,
+        parcel: &str,
+        time: &str,
+        learnt: &str,
+        lines: &[i64],
+    ) -> Self {
         let mut data = parcel_data(order, parcel, lines);
-        data["delivery"] =
-            json!({"delivered_at": time, "precision": "second", "basis": "carrier", "reported_by": "test"});
-        self.event("shipment.delivered", &format!("shipment/{parcel}/delivered"), time, learnt, data)
+        data["delivery"] = json!({"delivered_at": time, "precision": "second", "basis": "carrier", "reported_by": "test"});
+        self.event(
+            "shipment.delivered",
+            &format!("shipment/{parcel}/delivered"),
+            time,
+            learnt,
+            data,
+        )
     }
 
     pub fn refunded(self, order: &str, time: &str, lines: &[i64]) -> Self {
-        let items: Vec<Value> =
-            lines.iter().map(|line| json!({"line_id": line.to_string(), "quantity": 1, "restock": "return"})).collect();
+        let items: Vec<Value> = lines
+            .iter()
+            .map(|line| json!({"line_id": line.to_string(), "quantity": 1, "restock": "return"}))
+            .collect();
         let data = json!({
             "order_ref": {"order_id": order, "order_number": null},
             "refund": {"refund_id": format!("R-{order}-{time}"), "amount": {"amount": 1, "currency": "EUR"},
                        "scope": "partial", "items": items},
         });
-        self.event("refund.issued", &format!("refund/{order}-{time}"), time, time, data)
+        self.event(
+            "refund.issued",
+            &format!("refund/{order}-{time}"),
+            time,
+            time,
+            data,
+        )
     }
 
     pub fn cancelled(self, order: &str, time: &str) -> Self {
@@ -142,17 +191,33 @@ impl Story {
             "order_ref": {"order_id": order, "order_number": null},
             "cancel": {"reason": "customer", "cancelled_at": time},
         });
-        self.event("order.cancelled", &format!("order/{order}/cancelled"), time, time, data)
+        self.event(
+            "order.cancelled",
+            &format!("order/{order}/cancelled"),
+            time,
+            time,
+            data,
+        )
     }
 
     pub fn ticket(self, who: &str, id: &str, status: &str, time: &str) -> Self {
-        let kind = if status == "open" { "ticket.opened" } else { "ticket.closed" };
+        let kind = if status == "open" {
+            "ticket.opened"
+        } else {
+            "ticket.closed"
+        };
         let data = json!({
             "ticket": {"ticket_id": id, "status": status},
             "customer_ref": {"customer_id": null, "email": format!("{who}@example.com")},
             "order_ref": null,
         });
-        self.event(kind, &format!("ticket/{id}/{status}@{time}"), time, time, data)
+        self.event(
+            kind,
+            &format!("ticket/{id}/{status}@{time}"),
+            time,
+            time,
+            data,
+        )
     }
 
     pub fn opts_out(self, who: &str, scope: &str, time: &str) -> Self {
@@ -161,7 +226,13 @@ impl Story {
             "consent": {"channel": "email", "state": "unsubscribed", "basis": "none", "source": "test",
                         "updated_at": time, "scope": scope},
         });
-        self.event("consent.changed", &format!("consent/{who}@{time}"), time, time, data)
+        self.event(
+            "consent.changed",
+            &format!("consent/{who}@{time}"),
+            time,
+            time,
+            data,
+        )
     }
 
     pub fn erased(self, who: &str, time: &str) -> Self {
@@ -169,7 +240,13 @@ impl Story {
             "customer_ref": {"customer_id": null, "email": format!("{who}@example.com")},
             "erasure": {"scope": "customer", "orders": [], "due_at": time},
         });
-        self.event("privacy.erasure_requested", &format!("privacy/{who}"), time, time, data)
+        self.event(
+            "privacy.erasure_requested",
+            &format!("privacy/{who}"),
+            time,
+            time,
+            data,
+        )
     }
 
     /// Everything that is decided, as a trace.
@@ -178,20 +255,51 @@ impl Story {
     }
 
     pub fn sends(&self, catalog: &Catalog, to: &str) -> Vec<Simulated> {
-        simulate(catalog, self.events.clone(), None, Some(to.parse().expect("an instant")))
+        simulate(
+            catalog,
+            self.events.clone(),
+            None,
+            Some(to.parse().expect("an instant")),
+        )
     }
 }
 
 fn line(one: &Simulated) -> String {
     let at = one.send.at.to_string();
-    let who = one.email.as_deref().and_then(|email| email.split('@').next()).unwrap_or("?").to_owned();
-    let why = one.send.reason.as_ref().map(|reason| format!(" {}", reason.code())).unwrap_or_default();
-    let of = if one.send.occurrence.is_empty() { String::new() } else { format!("[{}]", one.send.occurrence) };
-    format!("{} {who} {}{of} {}{why}", &at[..16], one.send.name(), one.send.state.as_str())
+    let who = one
+        .email
+        .as_deref()
+        .and_then(|email| email.split('@').next())
+        .unwrap_or("?")
+        .to_owned();
+    let why = one
+        .send
+        .reason
+        .as_ref()
+        .map(|reason| format!(" {}", reason.code()))
+        .unwrap_or_default();
+    let of = if one.send.occurrence.is_empty() {
+        String::new()
+    } else {
+        format!("[{}]", one.send.occurrence)
+    };
+    format!(
+        "{} {who} {}{of} {}{why}",
+        &at[..16],
+        one.send.name(),
+        one.send.state.as_str()
+    )
 }
 
 /// The body of `order.placed`.
-pub fn order_data(id: &str, who: &str, time: &str, lines: &[Line], order: Value, customer: Value) -> Value {
+pub fn order_data(
+    id: &str,
+    who: &str,
+    time: &str,
+    lines: &[Line],
+    order: Value,
+    customer: Value,
+) -> Value {
     let price = json!({"amount": 10_000, "currency": "EUR"});
     let items: Vec<Value> = lines
         .iter()

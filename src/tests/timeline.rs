@@ -46,7 +46,13 @@ impl Chance {
 }
 
 const WHO: [&str; 3] = ["ann", "bob", "eve"];
-const BASKETS: [&[Line]; 5] = [&[CAMERA], &[CAMERA, TRIPOD], &[LENS], &[CAMERA, CAMERA], &[TRIPOD, LENS]];
+const BASKETS: [&[Line]; 5] = [
+    &[CAMERA],
+    &[CAMERA, TRIPOD],
+    &[LENS],
+    &[CAMERA, CAMERA],
+    &[TRIPOD, LENS],
+];
 const SCOPES: [&str; 4] = ["all", "all_marketing", "education", "review"];
 const STATES: [&str; 3] = ["subscribed", "unknown", "not_subscribed"];
 
@@ -99,14 +105,20 @@ pub fn timeline(seed: u64) -> Vec<Event> {
     for event in &mut events {
         if chance.percent(20) {
             let late = SignedDuration::from_mins(chance.below(5 * 1440) as i64);
-            event.recorded = event.recorded.checked_add(late).expect("an instant in range");
+            event.recorded = event
+                .recorded
+                .checked_add(late)
+                .expect("an instant in range");
         }
     }
     for event in events.clone() {
         if chance.percent(15) {
             let mut again = event;
             let later = SignedDuration::from_mins(1 + chance.below(1440) as i64);
-            again.recorded = again.recorded.checked_add(later).expect("an instant in range");
+            again.recorded = again
+                .recorded
+                .checked_add(later)
+                .expect("an instant in range");
             events.push(again);
         }
     }
@@ -136,8 +148,11 @@ fn buy(mut story: Story, chance: &mut Chance, start: Timestamp, id: &str) -> Sto
         }),
     );
     let all: Vec<i64> = (1..=lines.len() as i64).collect();
-    let parcels: Vec<Vec<i64>> =
-        if chance.percent(50) { vec![all.clone()] } else { all.iter().map(|line| vec![*line]).collect() };
+    let parcels: Vec<Vec<i64>> = if chance.percent(50) {
+        vec![all.clone()]
+    } else {
+        all.iter().map(|line| vec![*line]).collect()
+    };
     let mut latest = placed;
     for (number, inside) in parcels.iter().enumerate() {
         let parcel = format!("P{id}-{number}");

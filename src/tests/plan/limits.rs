@@ -62,7 +62,9 @@ fn a_limit_delays_and_then_skips() {
 
 #[test]
 fn outside_the_hours_waits_for_the_opening_and_fulfilment_does_not() {
-    let policy = format!("{POLICY}\n[hours]\nopen = \"08:00\"\nclose = \"20:00\"\ndays = \"Mon-Sat\"\nexcept = [\"fulfilment\"]\n");
+    let policy = format!(
+        "{POLICY}\n[hours]\nopen = \"08:00\"\nclose = \"20:00\"\ndays = \"Mon-Sat\"\nexcept = [\"fulfilment\"]\n"
+    );
     let help = series("help", "education", "dslr", "start + 4d", "10:00");
     let placed = r#"
 format = 1
@@ -98,13 +100,20 @@ fn an_ask_waits_until_it_is_earned_and_is_dropped_when_it_never_is() {
         .order("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA])
         .delivered("1", "A", "2026-03-04T15:00:00Z", &[1]);
     let trace = story.trace(&shop, "2026-05-01T00:00:00Z");
-    assert!(trace.contains(&"2026-03-21T09:00 ann review/ask accepted".to_owned()), "{trace:?}");
+    assert!(
+        trace.contains(&"2026-03-21T09:00 ann review/ask accepted".to_owned()),
+        "{trace:?}"
+    );
 
     let dear = format!("{POLICY}\n[earn]\nreview = 3\n");
     let shop = catalog(&dear, &[EDUCATION, REVIEW]);
     let trace = story.trace(&shop, "2026-05-01T00:00:00Z");
     let ask = trace.iter().find(|line| line.contains("review/ask"));
-    assert_eq!(ask.map(String::as_str), Some("2026-03-31T09:00 ann review/ask skipped late"), "{trace:?}");
+    assert_eq!(
+        ask.map(String::as_str),
+        Some("2026-03-31T09:00 ann review/ask skipped late"),
+        "{trace:?}"
+    );
 }
 
 #[test]

@@ -76,16 +76,27 @@ fn what_was_delivered_is_no_longer_told_to_be_on_its_way() {
     let trace = story.trace(&shop, "2026-04-01T00:00:00Z");
     let told: Vec<&String> = trace.iter().filter(|line| line.contains("[A]")).collect();
     assert_eq!(told.len(), 2, "{trace:?}");
-    assert!(told.iter().any(|line| line.ends_with("order/delivered[A] accepted")), "{trace:?}");
-    assert!(told.iter().any(|line| line.ends_with("order/dispatched[A] skipped overtaken")), "{trace:?}");
+    assert!(
+        told.iter()
+            .any(|line| line.ends_with("order/delivered[A] accepted")),
+        "{trace:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|line| line.ends_with("order/dispatched[A] skipped overtaken")),
+        "{trace:?}"
+    );
 }
 
 #[test]
 fn an_order_first_seen_as_cancelled_sends_nothing() {
     let shop = catalog(POLICY, &[ORDER]);
-    let mut story = Story::new()
-        .cancelled("1", "2026-03-01T10:00:00Z")
-        .order("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA]);
+    let mut story = Story::new().cancelled("1", "2026-03-01T10:00:00Z").order(
+        "1",
+        "ann",
+        "2026-03-01T09:00:00Z",
+        &[CAMERA],
+    );
     story.events[1].recorded = "2026-03-01T10:05:00Z".parse().expect("an instant");
     assert!(story.trace(&shop, "2026-04-01T00:00:00Z").is_empty());
 

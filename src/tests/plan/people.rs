@@ -52,15 +52,34 @@ fn the_country_says_what_consent_an_offer_needs() {
                "updated_at": "2026-03-01T00:00:00Z"}})
     };
     for (customer, end) in [
-        (consent("unknown", "none"), "education/tripod skipped no_consent"),
-        (consent("not_subscribed", "soft_opt_in"), "education/tripod accepted"),
-        (consent("unsubscribed", "none"), "education/tripod skipped opted_out"),
+        (
+            consent("unknown", "none"),
+            "education/tripod skipped no_consent",
+        ),
+        (
+            consent("not_subscribed", "soft_opt_in"),
+            "education/tripod accepted",
+        ),
+        (
+            consent("unsubscribed", "none"),
+            "education/tripod skipped opted_out",
+        ),
     ] {
         let story = Story::new()
-            .order_with("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA], json!({}), customer)
+            .order_with(
+                "1",
+                "ann",
+                "2026-03-01T09:00:00Z",
+                &[CAMERA],
+                json!({}),
+                customer,
+            )
             .delivered("1", "A", "2026-03-04T15:00:00Z", &[1]);
         let trace = story.trace(&shop, "2026-05-01T00:00:00Z");
-        assert!(trace.last().is_some_and(|line| line.ends_with(end)), "{end}: {trace:?}");
+        assert!(
+            trace.last().is_some_and(|line| line.ends_with(end)),
+            "{end}: {trace:?}"
+        );
     }
 }
 
@@ -77,7 +96,8 @@ fn the_forgotten_hear_nothing_and_do_not_come_back() {
 
 #[test]
 fn a_ticket_pauses_and_its_end_resumes_at_the_next_time_of_day() {
-    let pausing = format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"14d\"\n");
+    let pausing =
+        format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"14d\"\n");
     let shop = catalog(POLICY, &[&pausing]);
     let story = bought()
         .ticket("ann", "T1", "open", "2026-03-12T09:00:00Z")
@@ -93,7 +113,11 @@ fn a_ticket_pauses_and_its_end_resumes_at_the_next_time_of_day() {
     );
     let never = bought().ticket("ann", "T1", "open", "2026-03-12T09:00:00Z");
     let trace = never.trace(&shop, "2026-06-01T00:00:00Z");
-    assert_eq!(trace.get(1).map(String::as_str), Some("2026-03-26T09:00 ann education/manual skipped paused_too_long"), "{trace:?}");
+    assert_eq!(
+        trace.get(1).map(String::as_str),
+        Some("2026-03-26T09:00 ann education/manual skipped paused_too_long"),
+        "{trace:?}"
+    );
 }
 
 #[test]
@@ -101,17 +125,39 @@ fn a_test_order_mails_the_allow_list_only() {
     let shop = catalog(POLICY, &[EDUCATION]);
     let tested = |shop| {
         let mut story = bought();
-        let mut order = crate::story::order_data("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA], json!({}), json!({}));
+        let mut order = crate::story::order_data(
+            "1",
+            "ann",
+            "2026-03-01T09:00:00Z",
+            &[CAMERA],
+            json!({}),
+            json!({}),
+        );
         order["test"] = json!(true);
         story.events.remove(0);
         story
-            .event("order.placed", "order/1/placed", "2026-03-01T09:00:00Z", "2026-03-01T09:00:00Z", order)
+            .event(
+                "order.placed",
+                "order/1/placed",
+                "2026-03-01T09:00:00Z",
+                "2026-03-01T09:00:00Z",
+                order,
+            )
             .trace(shop, "2026-03-10T00:00:00Z")
     };
-    assert_eq!(tested(&shop), ["2026-03-06T09:00 ann education/basics skipped test"]);
-    let policy = POLICY.replace("locales =", "test_recipients = [\"Ann@example.com\"]\nlocales =");
+    assert_eq!(
+        tested(&shop),
+        ["2026-03-06T09:00 ann education/basics skipped test"]
+    );
+    let policy = POLICY.replace(
+        "locales =",
+        "test_recipients = [\"Ann@example.com\"]\nlocales =",
+    );
     let shop = catalog(&policy, &[EDUCATION]);
-    assert_eq!(tested(&shop), ["2026-03-06T09:00 ann education/basics accepted"]);
+    assert_eq!(
+        tested(&shop),
+        ["2026-03-06T09:00 ann education/basics accepted"]
+    );
 }
 
 #[test]
@@ -131,7 +177,10 @@ fn merged_people_have_one_series() {
             }),
         );
     let trace = story.trace(&shop, "2026-05-01T00:00:00Z");
-    let basics = trace.iter().filter(|line| line.contains("basics") && line.contains("accepted")).count();
+    let basics = trace
+        .iter()
+        .filter(|line| line.contains("basics") && line.contains("accepted"))
+        .count();
     let manual = trace.iter().filter(|line| line.contains("manual")).count();
     assert_eq!((basics, manual), (1, 1), "{trace:?}");
 }

@@ -107,7 +107,10 @@ fn a_second_camera_joins_and_keeps_it_going_when_the_first_goes_back() {
 
 #[test]
 fn again_opens_another_run_only_after_its_time() {
-    let again = EDUCATION.replace("per = \"customer, item.family\"", "per = \"customer, item.family\"\nagain = \"30d\"");
+    let again = EDUCATION.replace(
+        "per = \"customer, item.family\"",
+        "per = \"customer, item.family\"\nagain = \"30d\"",
+    );
     let shop = catalog(POLICY, &[&again]);
     let story = bought()
         .order("2", "ann", "2026-05-01T09:00:00Z", &[CAMERA])
@@ -131,7 +134,10 @@ fn a_condition_is_asked_at_its_moment() {
     let shop = catalog(POLICY, &[EDUCATION]);
     let story = bought().order("2", "ann", "2026-03-20T09:00:00Z", &[TRIPOD]);
     assert_eq!(
-        story.trace(&shop, "2026-05-01T00:00:00Z").last().map(String::as_str),
+        story
+            .trace(&shop, "2026-05-01T00:00:00Z")
+            .last()
+            .map(String::as_str),
         Some("2026-03-24T09:00 ann education/tripod skipped unless")
     );
 }
@@ -141,7 +147,13 @@ fn what_is_learnt_late_moves_the_start_so_that_no_step_is_past() {
     let shop = catalog(POLICY, &[EDUCATION]);
     let story = Story::new()
         .order("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA])
-        .delivered_late("1", "A", "2026-03-04T15:00:00Z", "2026-03-10T15:00:00Z", &[1]);
+        .delivered_late(
+            "1",
+            "A",
+            "2026-03-04T15:00:00Z",
+            "2026-03-10T15:00:00Z",
+            &[1],
+        );
     assert_eq!(
         story.trace(&shop, "2026-03-25T00:00:00Z"),
         [
@@ -157,7 +169,13 @@ fn older_than_the_shop_allows_enrols_nobody() {
     let shop = catalog(POLICY, &[EDUCATION]);
     let story = Story::new()
         .order("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA])
-        .delivered_late("1", "A", "2026-03-04T15:00:00Z", "2026-04-10T15:00:00Z", &[1]);
+        .delivered_late(
+            "1",
+            "A",
+            "2026-03-04T15:00:00Z",
+            "2026-04-10T15:00:00Z",
+            &[1],
+        );
     assert!(story.trace(&shop, "2026-06-01T00:00:00Z").is_empty());
 }
 
@@ -170,9 +188,19 @@ fn gifts_replacements_and_later_deliveries_of_a_subscription_start_no_lessons() 
         json!({"subscription": {"id": "S", "sequence": 2}}),
     ] {
         let story = Story::new()
-            .order_with("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA], order.clone(), json!({}))
+            .order_with(
+                "1",
+                "ann",
+                "2026-03-01T09:00:00Z",
+                &[CAMERA],
+                order.clone(),
+                json!({}),
+            )
             .delivered("1", "A", "2026-03-04T15:00:00Z", &[1]);
-        assert!(story.trace(&shop, "2026-06-01T00:00:00Z").is_empty(), "{order}");
+        assert!(
+            story.trace(&shop, "2026-06-01T00:00:00Z").is_empty(),
+            "{order}"
+        );
     }
 }
 

@@ -1,0 +1,498 @@
+//! Steps: what each waits for, how long, at which time of day, and whether it can ever go.
+
+use super::start::{WithPayload, everything};
+use super::{MAX_STEPS, Reader, suggest};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::event::{DerivedKind, FactKind};
+use crate::model::kind::{Kind, OnUncertain};
+use crate::model::time::{Length, Time};
+use crate::sequence::catalog::{Anchor, Each, Per, Slot, Start, Step};
+use crate::sequence::syntax::{Section, Sheet, Spanned, length, one_of, time};
+use cron::TimeUnitSpec;
+use std::sync::Arc;
+
+impl<'s> Reader<'s> {
+    pub(super) fn steps(
+        &self,
+        root: &Section<'s, '_>,
+        kind: Option<Kind>,
+        start: Option<&Start>,
+    ) -> Vec<Step> {
+        let sections = root.tables("step");
+        if sections.is_empty() && root.has("step").is_none() {
+            self.sheet.report(
+                self.sheet
+                    .problem("E102", 0..0, "this sequence has no step")
+                    .help("write [[step]], with an id and a mail"),
+            );
+        }
+        if let Some(extra) = sections.get(MAX_STEPS) {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E105",
+                        extra.span.clone(),
+                        format!("a sequence has {MAX_STEPS} steps at most"),
+                    )
+                    .help("split it: let a second sequence start on \"step.sent\""),
+            );
+        }
+        let ids: Vec<Option<Spanned<String>>> =
+            sections.iter().map(|step| step.peek("id")).collect();
+        // A step whose id cannot be read stands here without a name.
+        let names: Vec<&str> = ids
+            .iter()
+            .map(|id| id.as_ref().map_or("", |id| id.value.as_str()))
+            .collect();
+        let mut found = Vec::new();
+        for (index, section) in sections.iter().take(MAX_STEPS).enumerate() {
+            let mut section = section.clone();
+            if let Some(id) = &ids[index] {
+                section.what = format!("step \"{}\"", id.value.escape_debug());
+                let first = ids[..index]
+                    .iter()
+                    .flatten()
+                    .find(|had| had.value == id.value);
+                if let Some(first) = first {
+                    self.sheet.report(
+                        self.sheet
+                            .problem(
+                                "E101",
+                                id.span.clone(),
+                                format!("this sequence has two steps called \"{}\"", id.value),
+                            )
+                            .label("again here")
+                            .related(first.span.clone(), "first one")
+                            .help("a step's id is how we know who already got it")
+                            .help(format!(
+                                "give the second one its own id, for example \"{}-2\"",
+                                id.value
+                            )),
+                    );
+                }
+            }
+            let earlier: Vec<&str> = ids[..index]
+                .iter()
+                .flatten()
+                .map(|id| id.value.as_str())
+                .collect();
+            found.extend(self.step(&section, kind, start, &earlier, &names));
+        }
+        found
+    }
+
+    pub(super) fn step(
+        &self,
+        section: &Section<'s, '_>,
+        of_sequence: Option<Kind>,
+        start: Option<&Start>,
+        earlier: &[&str],
+        all: &[&str],
+    ) -> Option<Step> {
+        section.only(
+            &[
+                "id",
+                "kind",
+                "after",
+                "at",
+                "slot",
+                "each",
+                "gather",
+                "when",
+                "unless",
+                "mail",
+                "late",
+                "on_uncertain",
+            ],
+            &[("was", "plan and apply"), ("variants", "experiments")],
+        );
+        let id = section
+            .need("id", "\"first-steps\"")
+            .filter(|id| self.is_id(id));
+        if let Some(id) = &id
+            && id.value == "start"
+        {
+            self.sheet.report(
+                self.sheet
+                    .problem("E105", id.span.clone(), "a step cannot be called \"start\"")
+                    .help("`start` in `after` is the fact that opened the enrolment"),
+            );
+        }
+        let kind = match section.has("kind") {
+            Some(_) => self.kind(section),
+            None => of_sequence,
+        };
+        let (anchor, wait) = self.after(section, earlier, all)?;
+        let each = self.each(section, start);
+        let gather = section.length("gather");
+        if let (Some(gather), None) = (&gather, section.has("each")) {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E123",
+                        gather.span.clone(),
+                        "`gather` merges what `each` repeats, and this step has no `each`",
+                    )
+                    .help("add each = \"shipment\", or leave `gather` out"),
+            );
+        }
+        let at = section.parsed("at", time);
+        let slot = section.parsed("slot", slot);
+        if let (Some(at), Some(slot)) = (&at, &slot) {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E123",
+                        slot.span.clone(),
+                        "a step has `at` or `slot`, not both",
+                    )
+                    .related(at.span.clone(), "and here")
+                    .help("`at` is a time of day, `slot` says days and times; keep one"),
+            );
+        }
+        if let (Some(id), Some(kind)) = (&id, kind) {
+            self.fits_hours(&id.value, kind, at.as_ref(), slot.as_ref());
+        }
+        let mut known = start.map_or_else(everything, |start| self.known(start));
+        if let Anchor::Fact(fact) = &anchor {
+            known = known.with_payload(*fact);
+        }
+        known = match each {
+            Some(Each::Shipment) => known.with("order").with("shipment"),
+            Some(Each::Item) => known.with("order").with("item").with("product"),
+            // A word that was meant to be one of the two; its names are not reported again.
+            None if section.has("each").is_some() => everything(),
+            None => known,
+        };
+        let late = section.parsed("late", late);
+        let on_uncertain = section.parsed("on_uncertain", |sheet, text| {
+            one_of(
+                sheet,
+                text,
+                "a way to deal with doubt",
+                &["resend", "hold"],
+                |text| match text {
+                    "resend" => Some(OnUncertain::Resend),
+                    "hold" => Some(OnUncertain::Hold),
+                    _ => None,
+                },
+            )
+        });
+        let when = self.condition(section, "when", &known);
+        let unless = self.condition(section, "unless", &known);
+        let mail = section
+            .need("mail", "\"group/name\"")
+            .filter(|mail| self.is_mail(mail));
+        let kind = kind?;
+        let id = id?;
+        Some(Step {
+            place: self.sheet.place(id.span.start),
+            id: id.value,
+            kind,
+            anchor,
+            length: wait,
+            at: at.map(|at| at.value),
+            slot: slot.map(|slot| slot.value),
+            each,
+            gather: gather.map(|gather| gather.value),
+            when,
+            unless,
+            mail: mail?.value,
+            late: late.map_or(Length::Minutes(kind.late_hours() * 60), |late| late.value),
+            on_uncertain: on_uncertain.map_or(kind.on_uncertain(), |how| how.value),
+            known,
+            since: None,
+        })
+    }
+
+    pub(super) fn is_mail(&self, mail: &Spanned<String>) -> bool {
+        let part = |part: &str| {
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        };
+        let fits = mail
+            .value
+            .split_once('/')
+            .is_some_and(|(group, name)| part(group) && part(name));
+        if !fits {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E105",
+                        mail.span.clone(),
+                        format!("\"{}\" names no mail", mail.value.escape_debug()),
+                    )
+                    .help("write \"group/name\": dslr/basics is templates/mail/dslr/basics.en.md"),
+            );
+        }
+        fits
+    }
+
+    /// `after`: an anchor, and how long after it.
+    pub(super) fn after(
+        &self,
+        section: &Section<'s, '_>,
+        earlier: &[&str],
+        all: &[&str],
+    ) -> Option<(Anchor, Length)> {
+        let Some(span) = section.has("after") else {
+            return Some((Anchor::Start, Length::NONE));
+        };
+        if section.is_table("after") {
+            self.sheet.report(
+                self.sheet
+                    .problem("E190", span, "an `after` for each variant is not there yet")
+                    .help("it comes with experiments, in a later version; write one text for now"),
+            );
+            return None;
+        }
+        let text = section.text("after")?;
+        let (anchor, wait) = match text.value.split_once('+') {
+            Some((anchor, wait)) => (anchor.trim(), Some(wait.trim())),
+            None => (text.value.trim(), None),
+        };
+        if wait.is_none()
+            && anchor.starts_with(|c: char| c.is_ascii_digit())
+            && anchor.parse::<Length>().is_ok()
+        {
+            self.sheet.report(
+                self.sheet
+                    .problem("E120", text.span, "this says how long, and not after what")
+                    .help(format!("write after = \"start + {anchor}\"")),
+            );
+            return None;
+        }
+        let length = match wait.map(|wait| length(self.sheet, &text, wait)).transpose() {
+            Ok(length) => length,
+            Err(problem) => {
+                self.sheet.report(problem);
+                return None;
+            }
+        };
+        let anchor = self.anchor(section, &text, anchor, earlier, all)?;
+        Some((anchor, length.unwrap_or(Length::NONE)))
+    }
+
+    pub(super) fn anchor(
+        &self,
+        section: &Section<'s, '_>,
+        text: &Spanned<String>,
+        name: &str,
+        earlier: &[&str],
+        all: &[&str],
+    ) -> Option<Anchor> {
+        if name == "start" {
+            return Some(Anchor::Start);
+        }
+        if earlier.contains(&name) {
+            return Some(Anchor::Step(name.to_owned()));
+        }
+        if all.contains(&name) {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E120",
+                        text.span.clone(),
+                        format!(
+                            "{} waits for \"{name}\", which {}",
+                            section.what,
+                            if section.what.ends_with(&format!("\"{name}\"")) {
+                                "is itself"
+                            } else {
+                                "comes later"
+                            }
+                        ),
+                    )
+                    .help("anchors may only point at the start, an event, or an earlier step"),
+            );
+            return None;
+        }
+        match name.parse::<FactKind>() {
+            Ok(FactKind::Derived(DerivedKind::StepSent)) => {
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E120",
+                            text.span.clone(),
+                            "a step waits for another step by that step's id",
+                        )
+                        .help("write after = \"basics + 1w\""),
+                );
+                None
+            }
+            Ok(_) => self
+                .fact(&Spanned::new(name.to_owned(), text.span.clone()))
+                .map(Anchor::Fact),
+            // It may be the step whose id cannot be read, of which something was said.
+            Err(_) if all.iter().any(|id| id.is_empty()) => None,
+            Err(_) => {
+                let mut names: Vec<&str> = earlier.to_vec();
+                names.push("start");
+                for fact in FactKind::names() {
+                    names.push(fact);
+                }
+                self.sheet.report(suggest(
+                    self.sheet.problem(
+                        "E120",
+                        text.span.clone(),
+                        format!(
+                            "\"{}\" is no fact and no step of this sequence",
+                            name.escape_debug()
+                        ),
+                    ),
+                    name,
+                    names,
+                    "an anchor is \"start\", an earlier step or a fact:",
+                ));
+                None
+            }
+        }
+    }
+
+    pub(super) fn each(&self, section: &Section<'s, '_>, start: Option<&Start>) -> Option<Each> {
+        let each = section.parsed("each", |sheet, text| {
+            one_of(
+                sheet,
+                text,
+                "something to repeat a step for",
+                &["shipment", "item"],
+                |text| match text {
+                    "shipment" => Some(Each::Shipment),
+                    "item" => Some(Each::Item),
+                    _ => None,
+                },
+            )
+        })?;
+        let Some(start) = start else {
+            return Some(each.value);
+        };
+        let has = |part: &Per| start.per.contains(part);
+        let of_item = start
+            .per
+            .iter()
+            .any(|part| matches!(part, Per::Item | Per::ItemField(_)));
+        let message = match each.value {
+            Each::Shipment if has(&Per::Shipment) => {
+                "the key names a shipment already: there is only one"
+            }
+            Each::Item if of_item => "the key names an item already: there is only one",
+            _ if of_item => {
+                "the key names an item, and `each` goes over an order's parcels or items"
+            }
+            _ if has(&Per::Order) || has(&Per::Shipment) => return Some(each.value),
+            _ => "`each` goes over an order's parcels or items, and the key names no order",
+        };
+        self.sheet.report(
+            self.sheet
+                .problem("E122", each.span, message)
+                .help("leave `each` out, or write per = \"order\" in [start]"),
+        );
+        Some(each.value)
+    }
+
+    /// A step whose time is never inside the shop's hours can never go out.
+    pub(super) fn fits_hours(
+        &self,
+        id: &str,
+        kind: Kind,
+        at: Option<&Spanned<Time>>,
+        slot: Option<&Spanned<Slot>>,
+    ) {
+        let Some(hours) = self
+            .around
+            .hours
+            .filter(|hours| kind.is_bound() && !hours.except.contains(&kind))
+        else {
+            return;
+        };
+        let open = |time: Time| hours.open <= time && time < hours.close;
+        let wrong = match (at, slot) {
+            (Some(at), _) if !open(at.value) => Some((
+                at.span.clone(),
+                format!("at = \"{}\"", at.value.strftime("%H:%M")),
+            )),
+            (None, Some(slot)) => {
+                let schedule = &slot.value.schedule;
+                let minutes: Vec<u32> = schedule.minutes().iter().collect();
+                let ever = schedule.hours().iter().any(|hour| {
+                    minutes.iter().any(|minute| {
+                        let part = |number: u32| i8::try_from(number).unwrap_or(0);
+                        Time::new(part(hour), part(*minute), 0, 0).is_ok_and(open)
+                    })
+                });
+                (!ever).then(|| (slot.span.clone(), format!("slot = \"{}\"", slot.value.text)))
+            }
+            _ => None,
+        };
+        if let Some((span, what)) = wrong {
+            let clock = |time: Time| time.strftime("%H:%M").to_string();
+            self.sheet.report(
+                self.sheet
+                    .problem("E152", span, format!("step \"{id}\" can never go out"))
+                    .help(format!(
+                        "{what}, but [hours] opens at {}, closes at {} and kind \"{kind}\" is not an exception",
+                        clock(hours.open),
+                        clock(hours.close)
+                    ))
+                    .help("choose a time inside the hours"),
+            );
+        }
+    }
+}
+
+/// `48h, then skip`.
+fn late(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Length, Box<Diagnostic>> {
+    let (bound, then) = match text.value.split_once(',') {
+        Some((bound, then)) => (bound, then.trim()),
+        None => (text.value.as_str(), "then skip"),
+    };
+    if then != "then skip" {
+        return Err(sheet
+            .problem(
+                "E105",
+                text.span.clone(),
+                format!("\"{}\" is not a way to be late", then.escape_debug()),
+            )
+            .help("write late = \"48h, then skip\"")
+            .into());
+    }
+    length(sheet, text, bound)
+}
+
+/// A cron expression, with seconds or without.
+fn slot(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Slot, Box<Diagnostic>> {
+    let wrong = |message: &str| {
+        sheet
+            .problem("E110", text.span.clone(), message.to_owned())
+            .help(
+                "seconds, minutes, hours, day of month, month, day of week: \"0 0 10 * * Tue-Thu\"",
+            )
+    };
+    let mut fields: Vec<&str> = text.value.split_whitespace().collect();
+    match fields.len() {
+        5 => fields.insert(0, "0"),
+        6 | 7 => {}
+        _ => return Err(wrong("a slot has five, six or seven fields").into()),
+    }
+    let days = fields[5];
+    if days.contains(|c: char| c.is_ascii_digit()) {
+        return Err(wrong("days of the week are written as names")
+            .help("programs count them differently: is 1 Sunday or Monday? Write Mon-Fri")
+            .into());
+    }
+    let written = fields.join(" ");
+    let schedule: cron::Schedule = written
+        .parse()
+        .map_err(|_| wrong("this is no cron expression we can read"))?;
+    // Asked from a fixed day, so that the answer hangs on the file alone.
+    let first = chrono::DateTime::from_timestamp(1_767_225_600, 0);
+    if first.is_none_or(|first| schedule.after(&first).next().is_none()) {
+        return Err(wrong("this moment never comes").into());
+    }
+    Ok(Slot {
+        text: text.value.clone(),
+        schedule: Arc::new(schedule),
+    })
+}
