@@ -37,7 +37,12 @@ use std::path::PathBuf;
 /// Looks after customers once they have bought: tells them where their order is, helps
 /// them to get the most out of it, and only then asks.
 #[derive(Debug, Parser)]
-#[command(name = "aftercare", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "aftercare",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -123,7 +128,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { Exit::Misuse } else { Exit::Fine };
+            let code = if error.use_stderr() {
+                Exit::Misuse
+            } else {
+                Exit::Fine
+            };
             // Nobody can be told that nobody listens.
             let _ = error.print();
             return code.code();
@@ -142,7 +151,9 @@ fn start(cli: Cli) -> anyhow::Result<Exit> {
     if cli.global.at.is_some() && !cli.command.takes_at() {
         return Err(misuse("--at: this command looks at now only"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let mut out = Out::stdout(cli.global.json);
     let exit = runtime.block_on(dispatch(cli, &mut out))?;
     out.flush()?;

@@ -211,7 +211,8 @@ fn prepare(
             return settled(claim, send);
         }
     };
-    match preview::make(engine, live, &send, &ready, now) {
+    let press = preview::Press::new(&engine.links, &engine.config);
+    match preview::make(&press, live, &send, &ready, now) {
         Ok(made) => Prepared::Mail(Box::new(Job {
             claim,
             send,

@@ -1,9 +1,11 @@
 //! Making one mail: values, rendering, MIME. What `preview` shows is made by the same
 //! function as what is sent, so the bytes are the same.
 
-use super::Engine;
 use super::reload::Live;
-use crate::mail::{Composed, Letter, Mailbox};
+use crate::config::Config;
+use crate::links::Links;
+use crate::mail::{Address, Composed, Letter, Mailbox};
+use crate::model::ids::SendId;
 use crate::model::kind::Kind;
 use crate::model::kind::OnUncertain;
 use crate::model::reason::Reason;
@@ -28,13 +30,43 @@ pub struct Made {
     pub message_id: String,
 }
 
+/// What an install puts into every mail: its links and ids, and where bounces go.
+#[derive(Debug)]
+pub struct Press<'a> {
+    links: &'a Links,
+    bounce_to: Option<Address>,
+    /// The host of Message-IDs; unset, that of the sender's address.
+    domain: Option<&'a str>,
+}
+
+impl<'a> Press<'a> {
+    /// By the install's configuration and key.
+    pub fn new(links: &'a Links, config: &'a Config) -> Self {
+        Press {
+            links,
+            bounce_to: config
+                .smtp
+                .bounce_address
+                .as_deref()
+                .and_then(|address| Address::parse(address).ok()),
+            domain: config.mailer.message_id_domain.as_deref(),
+        }
+    }
+
+    /// The Message-ID of a send whose mail comes from `from`.
+    pub fn message_id(&self, send: SendId, from: &Mailbox) -> String {
+        let domain = self.domain.unwrap_or(from.address.domain());
+        self.links.message_id(send, 0, domain)
+    }
+}
+
 /// Renders and composes one send for one person. The same send, values and instant give
 /// the same bytes.
 ///
 /// # Errors
 /// The reason for which the send has to be held.
 pub fn make(
-    engine: &Engine,
+    press: &Press<'_>,
     live: &Live,
     send: &Send,
     ready: &Ready,
@@ -42,20 +74,20 @@ pub fn make(
 ) -> Result<Made, Reason> {
     // In doubt, only the very bytes of the first try may go again.
     if send.doubts > 0 {
-        return remake(engine, live, send, ready);
+        return remake(press, live, send, ready);
     }
     let locale = ready.locales.first().cloned().unwrap_or_default();
     build(
-        engine,
+        press,
         live,
         send,
         ready,
-        values(engine, live, send, ready, &locale),
+        values(press, live, send, ready, &locale),
         now,
     )
 }
 
-fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
+fn remake(press: &Press<'_>, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
     let Some(prepared) = &send.prepared else {
         return Err(Reason::BytesChanged);
     };
@@ -66,7 +98,7 @@ fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Ma
         to: crate::model::email::Address::parse(&prepared.to).map_err(|_| Reason::BytesChanged)?,
         ..ready.clone()
     };
-    let made = build(engine, live, send, &ready, values, prepared.date)?;
+    let made = build(press, live, send, &ready, values, prepared.date)?;
     if made.prepared.hash == prepared.hash {
         Ok(made)
     } else {
@@ -75,7 +107,7 @@ fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Ma
 }
 
 fn build(
-    engine: &Engine,
+    press: &Press<'_>,
     live: &Live,
     send: &Send,
     ready: &Ready,
@@ -124,10 +156,10 @@ fn build(
         }
     })?;
     let domain = from.address.domain().to_owned();
-    let message_id = engine.links.message_id(send.id, 0, &domain);
+    let message_id = press.message_id(send.id, &from);
     let bound = send.kind != Kind::Fulfilment;
     let letter = Letter {
-        bounce_to: engine.bounce_to(),
+        bounce_to: press.bounce_to.clone(),
         reply_to: Some(reply_to),
         to,
         subject: rendered.subject.clone(),
@@ -135,8 +167,8 @@ fn build(
         html: Some(rendered.html.clone()),
         message_id: message_id.clone(),
         date,
-        boundary: engine.links.boundary(send.id),
-        list_unsubscribe: bound.then(|| engine.links.unsubscribe(send.id)),
+        boundary: press.links.boundary(send.id),
+        list_unsubscribe: bound.then(|| press.links.unsubscribe(send.id)),
         list_id: Some(format!("{}.{domain}", send.sequence)),
         feedback_id: Some(format!(
             "{}:{}:{}:{}",
@@ -178,7 +210,7 @@ fn build(
 
 /// Everything that the templates of a mail may name.
 fn values(
-    engine: &Engine,
+    press: &Press<'_>,
     live: &Live,
     send: &Send,
     ready: &Ready,
@@ -208,8 +240,8 @@ fn values(
     values.insert(
         "links".into(),
         json!({
-            "unsubscribe": engine.links.unsubscribe(send.id),
-            "preferences": engine.links.preferences(send.id),
+            "unsubscribe": press.links.unsubscribe(send.id),
+            "preferences": press.links.preferences(send.id),
             "status": status,
         }),
     );
