@@ -13,16 +13,18 @@ mod screen;
 mod service;
 mod story;
 
+use super::context::{Open, Shop};
+use super::row::Row;
 use super::{Exit, Global, misuse};
-use crate::engine::reload;
 use crate::model::time::Timestamp;
+use crate::store::Access;
 use anyhow::{Context, bail};
-use ledger::{Audit, Mailbox, Row};
+use ledger::{Audit, Key, Mailbox};
 use serde_json::{Value, json};
 use service::{Service, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use story::{Reaction, Scene, Story, What};
 
@@ -32,13 +34,15 @@ const SPEED: u32 = 216_000;
 /// The pace of the demo: the pause between two looks at the clock.
 const PACE: Duration = Duration::from_millis(20);
 /// The pause between two looks at the ledger.
-const TELL_EVERY: Duration = Duration::from_millis(250);
+const TELL_EVERY: Duration = Duration::from_millis(100);
 /// The pause between two looks at the mailbox while the service is about to be killed.
 const AIM: Duration = Duration::from_millis(1);
 /// How long the kill waits for a first mail of those it wants to interrupt.
 const AIM_AT_MOST: Duration = Duration::from_secs(5);
 /// How long what is still open may take after the last day.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(20);
+/// Reasons for which a step is passed over every day: they are counted, not told.
+const ROUTINE: [&str; 2] = ["condition", "overtaken"];
 /// Where the demo keeps its database and mailbox, under the folder it is started in.
 const FOLDER: &str = "data/demo";
 /// The file that marks a folder as one that the demo made and may wipe.
@@ -58,34 +62,35 @@ pub struct Args {
 /// The demo could not be run, which says nothing about mails.
 pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let began = Instant::now();
-    let shop = &global.shop;
-    let live = {
-        let shop = shop.to_owned();
-        tokio::task::spawn_blocking(move || reload::read(&shop)).await?.live
-    };
-    let Some(live) = live else {
-        return Err(misuse(format!(
-            "there is no shop without errors in {}\n\
-             hint: run the demo in the folder of the aftercare repository, or name that with --shop\n\
-             hint: `aftercare check` lists what is wrong with a shop",
-            shop.display()
-        )));
-    };
-    let story = story::story(&live.catalog.products).map_err(|other| misuse(other.to_string()))?;
-    let data = fresh_folder()?;
     let (start, end) = story::period();
     let setup = Setup {
         binary: std::env::current_exe().context("cannot find this program")?,
-        shop: std::path::absolute(shop)?,
+        shop: std::path::absolute(&global.shop)?,
+        data: std::path::absolute(FOLDER)?,
         address: service::free_address()?,
-        data,
         start,
         speed: SPEED,
     };
+    // Everything slow comes before the service: its clock runs from its first moment.
+    let shop = Shop::within(global, setup.environment())?;
+    let (shop, live) =
+        tokio::task::spawn_blocking(move || shop.files().map(|live| (shop, live))).await??;
+    let story = story::story(&live.catalog.products).map_err(|other| misuse(other.to_string()))?;
+    make_fresh(&setup.data)?;
     introduce(&setup)?;
     let service = Service::start(&setup).await?;
+    let store = shop.store(Access::Reader).await?;
+    let clock = shop.clock(&store).await?;
+    let links = shop.links(&store, &live.catalog.policy.id).await?;
+    let open = Open {
+        shop,
+        store,
+        live,
+        links,
+        clock,
+    };
     let mut show = Show {
-        catalog: live.catalog,
+        open,
         story,
         setup,
         end,
@@ -107,27 +112,34 @@ pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     Ok(if fine { Exit::Fine } else { Exit::Problems })
 }
 
-/// A fresh folder for this demo; one that an earlier demo left is wiped.
-fn fresh_folder() -> anyhow::Result<PathBuf> {
-    let folder = std::path::absolute(FOLDER)?;
+/// Makes the demo's folder anew; what an earlier demo left in it is wiped.
+fn make_fresh(folder: &Path) -> anyhow::Result<()> {
     let named = || folder.display().to_string();
     if folder.exists() {
-        let ours = folder.join(MARK).exists() || folder.read_dir().with_context(named)?.next().is_none();
-        if !ours {
-            bail!("{} was not made by the demo, so it is not wiped\nhint: move it away", named());
+        let empty = folder.read_dir().with_context(named)?.next().is_none();
+        if !empty && !folder.join(MARK).exists() {
+            return Err(misuse(format!(
+                "{} was not made by the demo, so it is not wiped\nhint: move it away",
+                named()
+            )));
         }
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot wipe {}", named()))?;
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot wipe {}", named()))?;
     }
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", named()))?;
-    std::fs::write(folder.join(MARK), "").with_context(named)?;
-    Ok(folder)
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", named()))?;
+    std::fs::write(folder.join(MARK), "").with_context(named)
 }
 
 fn introduce(setup: &Setup) -> anyhow::Result<()> {
     screen::heading("aftercare demo: a camera-and-coffee shop, a hundred days in under a minute")?;
-    screen::line(&format!("The real service, on a fresh database in {FOLDER} (an earlier demo's is wiped)"))?;
-    screen::line("and on a fast clock. Mails are captured; none leaves this machine. Times are each")?;
-    screen::line("customer's own. >  what happens   @  a mail goes   x  a mail does not go   !  us")?;
+    screen::line(&format!(
+        "The real service, on a fresh database in {FOLDER} (an earlier demo's is wiped)"
+    ))?;
+    screen::line(
+        "and on a fast clock. Mails are captured; none leaves this machine. Times are each",
+    )?;
+    screen::line(
+        "customer's own. >  what happens   @  a mail goes   x  a mail does not go   !  us",
+    )?;
     screen::line("")?;
     screen::line(&format!("Read along:  http://{}/mailbox", setup.address))?;
     screen::line("")?;
@@ -186,7 +198,8 @@ struct Kill {
 /// The demo as it runs.
 #[derive(Debug)]
 struct Show {
-    catalog: crate::sequence::catalog::Catalog,
+    /// The ledger and the files, for reading.
+    open: Open,
     story: Story,
     setup: Setup,
     end: Timestamp,
@@ -194,7 +207,7 @@ struct Show {
     service: Option<Service>,
     mailbox: Mailbox,
     /// The state in which each send was told last, by its key.
-    told: BTreeMap<[String; 5], String>,
+    told: BTreeMap<Key, &'static str>,
     /// Every event the service answered 2xx for, as delivered first.
     delivered: Vec<Value>,
     answers: Answers,
@@ -210,7 +223,9 @@ impl Show {
 
     /// Plays the story to its end, then sums up.
     async fn play(&mut self, began: Instant) -> anyhow::Result<bool> {
-        let mut scenes = std::mem::take(&mut self.story.scenes).into_iter().peekable();
+        let mut scenes = std::mem::take(&mut self.story.scenes)
+            .into_iter()
+            .peekable();
         let mut looked = Instant::now();
         loop {
             let now = self.service()?.now().await?;
@@ -229,7 +244,9 @@ impl Show {
         }
         let drained = Instant::now();
         let mut ledger = self.tell().await?;
-        while ledger.iter().any(|row| !row.is_final()) && drained.elapsed() < DRAIN_AT_MOST {
+        while ledger.iter().any(|row| !ledger::is_final(row.state))
+            && drained.elapsed() < DRAIN_AT_MOST
+        {
             tokio::time::sleep(TELL_EVERY).await;
             ledger = self.tell().await?;
         }
@@ -238,7 +255,9 @@ impl Show {
 
     async fn perform(&mut self, scene: Scene) -> anyhow::Result<()> {
         let person = scene.who.and_then(|who| self.story.people.get(who));
-        let (name, zone) = person.map_or(("", story::SHOP_ZONE), |person| (person.name, person.zone));
+        let (name, zone) = person.map_or(("The shop", story::SHOP_ZONE), |person| {
+            (person.name, person.zone)
+        });
         screen::event(scene.at, zone, name, &scene.note)?;
         match scene.what {
             What::Deliver(events) => self.deliver(events).await,
@@ -270,8 +289,10 @@ impl Show {
     async fn repeat(&mut self, events: Vec<Value>) -> anyhow::Result<Answers> {
         let posted = events.len();
         let body = serde_json::to_string(&events)?;
-        let answer =
-            self.service()?.post("/events", "application/cloudevents-batch+json", &body).await?;
+        let answer = self
+            .service()?
+            .post("/events", "application/cloudevents-batch+json", &body)
+            .await?;
         let answer: Answers = serde_json::from_str(&answer)?;
         self.answers.posted += posted;
         self.answers.accepted += answer.accepted;
@@ -298,11 +319,20 @@ impl Show {
         let killed = Instant::now();
         self.mailbox.look(&self.setup.mailbox())?;
         let out = self.mailbox.len() - before;
-        screen::service(&format!("kill -9: the service is gone, {out} of {expected} mails were out"))?;
+        screen::service(&format!(
+            "kill -9: the service is gone, with {out} of {expected} mails out"
+        ))?;
         self.service = Some(Service::start(&self.setup).await?);
         let back_after = killed.elapsed();
-        screen::service(&format!("started again after {:.1} s", back_after.as_secs_f64()))?;
-        self.kill = Some(Kill { out, expected, back_after });
+        screen::service(&format!(
+            "started again after {:.1} s",
+            back_after.as_secs_f64()
+        ))?;
+        self.kill = Some(Kill {
+            out,
+            expected,
+            back_after,
+        });
         Ok(())
     }
 
@@ -314,9 +344,14 @@ impl Show {
         for (at, link, reaction) in due {
             let person = &self.story.people[reaction.who];
             screen::event(at, person.zone, person.name, reaction.note)?;
-            let path = url::Url::parse(&link).context("the link in the mail")?.path().to_owned();
+            let path = url::Url::parse(&link)
+                .context("the link in the mail")?
+                .path()
+                .to_owned();
             let form = "application/x-www-form-urlencoded";
-            self.service()?.post(&path, form, "List-Unsubscribe=One-Click").await?;
+            self.service()?
+                .post(&path, form, "List-Unsubscribe=One-Click")
+                .await?;
             let taken = self.service()?.now().await?.to_string();
             // The simulation is told the same thing in the words of an event.
             self.delivered.push(json!({
@@ -342,17 +377,17 @@ impl Show {
 
     /// Tells what is new in the ledger, oldest first.
     async fn tell(&mut self) -> anyhow::Result<Vec<Row>> {
-        let ledger = ledger::sends(&self.setup).await?;
+        let ledger = ledger::sends(&self.open).await?;
         self.mailbox.look(&self.setup.mailbox())?;
         let mut news: Vec<&Row> = ledger
             .iter()
-            .filter(|row| row.is_final() || row.state == "uncertain")
-            .filter(|row| self.told.get(&row.key()) != Some(&row.state))
+            .filter(|row| ledger::is_final(row.state) || row.state == "uncertain")
+            .filter(|row| self.told.get(&ledger::key(row)) != Some(&row.state))
             .collect();
         news.sort_by_key(|row| row.at);
         let mut awaited = Vec::new();
         for row in news {
-            self.told.insert(row.key(), row.state.clone());
+            self.told.insert(ledger::key(row), row.state);
             self.announce(row)?;
             awaited.extend(self.reactions(row));
         }
@@ -364,21 +399,29 @@ impl Show {
         let email = row.email.as_deref().unwrap_or_default();
         let who = self.story.person(email).map_or(email, |person| person.name);
         let at = row.at.unwrap_or(self.setup.start);
+        let zone = row.zone.as_deref().unwrap_or(story::SHOP_ZONE);
+        let name = format!("{}/{}", row.sequence, row.step);
         if row.state == "accepted" {
-            let mail = row.message_id.as_deref().and_then(|id| self.mailbox.mail(id));
+            let mail = row
+                .message_id
+                .as_deref()
+                .and_then(|id| self.mailbox.mail(id));
             let subject = mail.map_or("", |mail| mail.subject.as_str());
-            let why = rule::sentence(&self.catalog, &row.sequence, &row.step).unwrap_or_default();
-            screen::mail(at, &row.zone, who, subject, &row.name(), &why)?;
-        } else {
+            let catalog = &self.open.live.catalog;
+            let why = rule::sentence(catalog, &row.sequence, &row.step).unwrap_or_default();
+            screen::mail(at, zone, who, subject, &name, &why)?;
+        } else if !row.reason.is_some_and(|reason| ROUTINE.contains(&reason)) {
             let because = row.because.as_deref().unwrap_or_default();
-            screen::no_mail(at, &row.zone, who, &row.state, because, &row.name())?;
+            screen::no_mail(at, zone, who, row.state, because, &name)?;
         }
         Ok(())
     }
 
     /// What somebody will do about this mail.
     fn reactions(&self, row: &Row) -> Vec<(Timestamp, String, Reaction)> {
-        let Some(at) = row.at.filter(|_| row.state == "accepted") else { return Vec::new() };
+        let Some(at) = row.at.filter(|_| row.state == "accepted") else {
+            return Vec::new();
+        };
         let link = row
             .message_id
             .as_deref()
@@ -388,8 +431,17 @@ impl Show {
         self.story
             .reactions
             .iter()
-            .filter(|one| row.name() == one.to && row.email.as_deref() == Some(self.story.people[one.who].email))
-            .map(|one| (crate::model::time::saturating_add(at, one.after), link.clone(), one.clone()))
+            .filter(|one| {
+                one.to == format!("{}/{}", row.sequence, row.step)
+                    && row.email.as_deref() == Some(self.story.people[one.who].email)
+            })
+            .map(|one| {
+                (
+                    crate::model::time::saturating_add(at, one.after),
+                    link.clone(),
+                    one.clone(),
+                )
+            })
             .collect()
     }
 
@@ -425,7 +477,7 @@ impl Show {
             screen::total(
                 "Killed",
                 &format!(
-                    "once, with kill -9, when {} of {} mails were out; back after {:.1} s",
+                    "once, with kill -9 and {} of {} mails out; back after {:.1}\u{a0}s",
                     kill.out,
                     kill.expected,
                     kill.back_after.as_secs_f64()
@@ -437,7 +489,10 @@ impl Show {
         screen::total("Foretold", &foretold)?;
         screen::total("Took", &format!("{} s", began.elapsed().as_secs()))?;
         screen::line("")?;
-        screen::total("The mailbox", &format!("http://{}/mailbox", self.setup.address))?;
+        screen::total(
+            "The mailbox",
+            &format!("http://{}/mailbox", self.setup.address),
+        )?;
         screen::total("as files", &format!("{FOLDER}/mailbox"))?;
         screen::line("")?;
         Ok(audit.doubles.is_empty()
@@ -458,15 +513,16 @@ impl Show {
         }
         std::fs::write(&file, text).with_context(|| file.display().to_string())?;
         let simulated = ledger::simulate(&self.setup, &file, self.setup.start, self.end).await?;
-        let sent = |rows: &[Row]| -> BTreeSet<[String; 5]> {
-            rows.iter()
-                .filter(|row| matches!(row.state.as_str(), "accepted" | "unknown" | "uncertain"))
-                .map(Row::key)
-                .collect()
-        };
-        let (live, simulated) = (sent(ledger), sent(&simulated));
+        let live: BTreeSet<Key> = ledger
+            .iter()
+            .filter(|row| ledger::may_be_out(row.state))
+            .map(ledger::key)
+            .collect();
         let same = live.intersection(&simulated).count();
-        let mut words = format!("`simulate`, given these events, names {same} of these {} mails", live.len());
+        let mut words = format!(
+            "`simulate`, given these events, names {same} of these {} mails",
+            live.len()
+        );
         let beside = simulated.len() - same;
         words.push_str(&match beside {
             0 => " and no other".to_owned(),
@@ -477,12 +533,23 @@ impl Show {
 }
 
 fn mails(ledger: &[Row]) -> String {
-    let sent: Vec<&Row> = ledger.iter().filter(|row| row.state == "accepted").collect();
+    let sent: Vec<&Row> = ledger
+        .iter()
+        .filter(|row| row.state == "accepted")
+        .collect();
     let mut languages: BTreeMap<&str, usize> = BTreeMap::new();
     for row in &sent {
-        *languages.entry(row.locale.get(..2).unwrap_or(&row.locale)).or_default() += 1;
+        let language = row
+            .locale
+            .as_deref()
+            .and_then(|locale| locale.get(..2))
+            .unwrap_or("??");
+        *languages.entry(language).or_default() += 1;
     }
-    let parts: Vec<String> = languages.iter().map(|(language, count)| format!("{count} {language}")).collect();
+    let parts: Vec<String> = languages
+        .iter()
+        .map(|(language, count)| format!("{count} {language}"))
+        .collect();
     format!("{} sent ({})", sent.len(), parts.join(", "))
 }
 
@@ -490,14 +557,21 @@ fn mails(ledger: &[Row]) -> String {
 fn not_sent(ledger: &[Row]) -> Vec<(String, String)> {
     let mut states: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for row in ledger.iter().filter(|row| row.state != "accepted") {
-        let reason = row.reason.as_deref().unwrap_or("no reason");
-        *states.entry(&row.state).or_default().entry(reason).or_default() += 1;
+        let reason = row.reason.unwrap_or("no reason");
+        *states
+            .entry(row.state)
+            .or_default()
+            .entry(reason)
+            .or_default() += 1;
     }
     states
         .into_iter()
         .map(|(state, reasons)| {
             let total: usize = reasons.values().sum();
-            let parts: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            let parts: Vec<String> = reasons
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
             let mut name = state.to_owned();
             if let Some(first) = name.get_mut(..1) {
                 first.make_ascii_uppercase();
@@ -529,7 +603,10 @@ fn lost(audit: &Audit, forgotten: usize) -> String {
         );
     }
     if audit.doubtful > 0 {
-        words.push_str(&format!("; {} in doubt since the kill, and not sent twice", audit.doubtful));
+        words.push_str(&format!(
+            "; {} in doubt since the kill, and not sent twice",
+            audit.doubtful
+        ));
     }
     if audit.open > 0 {
         words.push_str(&format!("; {} still open", audit.open));

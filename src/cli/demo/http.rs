@@ -47,7 +47,9 @@ pub async fn post(
 }
 
 async fn limited(address: SocketAddr, request: Vec<u8>) -> Result<(u16, String), HttpError> {
-    tokio::time::timeout(TIMEOUT, exchange(address, &request)).await.map_err(|_| HttpError::Slow)?
+    tokio::time::timeout(TIMEOUT, exchange(address, &request))
+        .await
+        .map_err(|_| HttpError::Slow)?
 }
 
 async fn exchange(address: SocketAddr, request: &[u8]) -> Result<(u16, String), HttpError> {

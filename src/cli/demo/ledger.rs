@@ -2,7 +2,11 @@
 //! mails in the capture mailbox, which are the independent witness.
 
 use super::service::{ServiceError, Setup};
+use crate::cli::context::Open;
+use crate::cli::row::Row;
+use crate::cli::sends;
 use crate::model::time::Timestamp;
+use crate::store::SendFilter;
 use mail_parser::{HeaderValue, MessageParser};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -10,57 +14,63 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// One line of `sends --json` or `simulate --json`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Row {
-    pub message_id: Option<String>,
-    pub email: Option<String>,
-    pub order: Option<String>,
-    pub sequence: String,
-    pub step: String,
-    #[serde(default)]
-    pub occurrence: Option<String>,
-    pub locale: String,
-    pub state: String,
-    pub zone: String,
-    pub at: Option<Timestamp>,
-    pub reason: Option<String>,
-    pub because: Option<String>,
+/// What a send is, whoever says so: address, order, sequence, step, occurrence.
+pub type Key = [String; 5];
+
+/// The key of a line of the ledger.
+pub fn key(row: &Row) -> Key {
+    let text = |part: &Option<String>| part.clone().unwrap_or_default();
+    [
+        text(&row.email),
+        text(&row.order),
+        row.sequence.clone(),
+        row.step.clone(),
+        text(&row.occurrence),
+    ]
 }
 
-impl Row {
-    /// What it is, whoever says so.
-    pub fn key(&self) -> [String; 5] {
-        let text = |part: &Option<String>| part.clone().unwrap_or_default();
-        [
-            text(&self.email),
-            text(&self.order),
-            self.sequence.clone(),
-            self.step.clone(),
-            text(&self.occurrence),
-        ]
-    }
-
-    /// `sequence/step`.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.sequence, self.step)
-    }
-
-    /// Whether nothing but evidence can still change it.
-    pub fn is_final(&self) -> bool {
-        !matches!(self.state.as_str(), "planned" | "queued" | "sending" | "held" | "uncertain")
-    }
+/// Whether nothing but evidence can still change a send in this state.
+pub fn is_final(state: &str) -> bool {
+    !matches!(
+        state,
+        "planned" | "queued" | "sending" | "held" | "uncertain"
+    )
 }
 
-/// The whole ledger.
+/// Whether a mail in this state went out, or may have.
+pub fn may_be_out(state: &str) -> bool {
+    matches!(state, "accepted" | "unknown" | "uncertain")
+}
+
+/// The whole ledger, as `aftercare sends` has it.
 ///
 /// # Errors
-/// The command's.
-pub async fn sends(setup: &Setup) -> Result<Vec<Row>, ServiceError> {
-    Ok(rows(&setup.output(&["sends", "--json"]).await?))
+/// The database is out of reach.
+pub async fn sends(open: &Open) -> anyhow::Result<Vec<Row>> {
+    let mut ledger = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, last) = open.sends(&SendFilter::default(), after).await?;
+        ledger.extend(sends::rows(open, page, None).await?);
+        after = last;
+        if after.is_none() {
+            return Ok(ledger);
+        }
+    }
 }
 
-/// What `simulate` makes of a file of events.
+/// What the demo wants to know of a line of `simulate --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Simulated {
+    email: Option<String>,
+    order: Option<String>,
+    sequence: String,
+    step: String,
+    occurrence: Option<String>,
+    state: String,
+}
+
+/// The mails that `simulate` says would go out for a file of events.
 ///
 /// # Errors
 /// The command's.
@@ -69,14 +79,27 @@ pub async fn simulate(
     events: &Path,
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<Row>, ServiceError> {
+) -> Result<BTreeSet<Key>, ServiceError> {
     let (events, from, to) = (events.to_string_lossy(), from.to_string(), to.to_string());
-    let arguments = ["simulate", "--events", &events, "--from", &from, "--to", &to, "--json"];
-    Ok(rows(&setup.output(&arguments).await?))
-}
-
-fn rows(text: &str) -> Vec<Row> {
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    let arguments = [
+        "simulate", "--events", &events, "--from", &from, "--to", &to, "--json",
+    ];
+    let text = setup.output(&arguments).await?;
+    Ok(text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Simulated>(line).ok())
+        .filter(|row| may_be_out(&row.state))
+        .map(|row| {
+            let text = Option::unwrap_or_default;
+            [
+                text(row.email),
+                text(row.order),
+                row.sequence,
+                row.step,
+                text(row.occurrence),
+            ]
+        })
+        .collect())
 }
 
 /// The mails in the mailbox, read as they come.
@@ -113,7 +136,9 @@ impl Mailbox {
                 continue;
             }
             // A name without a mail is a reservation: the mail replaces it when it is whole.
-            let Some((id, mail)) = read(&fs::read(entry.path())?) else { continue };
+            let Some((id, mail)) = read(&fs::read(entry.path())?) else {
+                continue;
+            };
             self.seen.insert(name);
             self.mails.entry(id).or_default().push(mail);
         }
@@ -142,7 +167,13 @@ fn read(source: &[u8]) -> Option<(String, Mail)> {
         }
         _ => None,
     };
-    Some((id, Mail { subject, unsubscribe }))
+    Some((
+        id,
+        Mail {
+            subject,
+            unsubscribe,
+        },
+    ))
 }
 
 /// What the ledger and the mailbox say of each other.
@@ -172,18 +203,20 @@ pub fn audit(ledger: &[Row], mailbox: &Mailbox) -> Audit {
     let mut keys = BTreeSet::new();
     let mut sent = BTreeSet::new();
     for row in ledger {
-        if !keys.insert(row.key()) {
+        if !keys.insert(key(row)) {
             audit.repeated += 1;
         }
         let id = row.message_id.clone().unwrap_or_default();
-        match row.state.as_str() {
+        match row.state {
             "accepted" => {
                 audit.accepted += 1;
                 let copies = mailbox.mails.get(&id).map_or(0, Vec::len);
                 match copies {
                     0 => audit.lost.push(id.clone()),
                     1 => {}
-                    _ if row.reason.as_deref() == Some("resent_after_uncertain") => audit.resent.push(id.clone()),
+                    _ if row.reason == Some("resent_after_uncertain") => {
+                        audit.resent.push(id.clone())
+                    }
                     _ => audit.doubles.push(id.clone()),
                 }
                 sent.insert(id);
@@ -192,11 +225,16 @@ pub fn audit(ledger: &[Row], mailbox: &Mailbox) -> Audit {
                 audit.doubtful += 1;
                 sent.insert(id);
             }
-            _ if row.is_final() => {}
+            state if is_final(state) => {}
             _ => audit.open += 1,
         }
     }
-    audit.unknown = mailbox.mails.keys().filter(|id| !sent.contains(*id)).cloned().collect();
+    audit.unknown = mailbox
+        .mails
+        .keys()
+        .filter(|id| !sent.contains(*id))
+        .cloned()
+        .collect();
     audit
 }
 
@@ -205,19 +243,42 @@ pub fn audit(ledger: &[Row], mailbox: &Mailbox) -> Audit {
 mod tests {
     use super::*;
 
-    fn row(id: &str, state: &str, reason: Option<&str>) -> Row {
-        serde_json::from_value(serde_json::json!({
-            "message_id": id, "email": id, "order": "1", "sequence": "a", "step": "b", "occurrence": "",
-            "locale": "en", "state": state, "zone": "UTC", "at": null, "reason": reason, "because": null,
-        }))
-        .unwrap()
+    fn row(id: &str, state: &'static str, reason: Option<&'static str>) -> Row {
+        Row {
+            id: id.to_owned(),
+            message_id: Some(id.to_owned()),
+            customer: "c1".to_owned(),
+            email: Some(id.to_owned()),
+            order: Some("1".to_owned()),
+            order_number: None,
+            sequence: "a".to_owned(),
+            step: "b".to_owned(),
+            occurrence: None,
+            kind: "fulfilment",
+            mail: "a/b".to_owned(),
+            locale: None,
+            state,
+            due: Timestamp::UNIX_EPOCH,
+            zone: None,
+            at: None,
+            attempts: 1,
+            reason,
+            because: None,
+        }
     }
 
     fn mailbox(ids: &[&str]) -> Mailbox {
         let mut mailbox = Mailbox::default();
         for id in ids {
-            let mail = Mail { subject: String::new(), unsubscribe: None };
-            mailbox.mails.entry((*id).to_owned()).or_default().push(mail);
+            let mail = Mail {
+                subject: String::new(),
+                unsubscribe: None,
+            };
+            mailbox
+                .mails
+                .entry((*id).to_owned())
+                .or_default()
+                .push(mail);
         }
         mailbox
     }
@@ -232,7 +293,10 @@ mod tests {
             row("doubt", "unknown", Some("uncertain_on_hold")),
             row("no", "skipped", Some("late")),
         ];
-        let audit = audit(&ledger, &mailbox(&["once", "twice", "twice", "again", "again", "doubt", "no"]));
+        let audit = audit(
+            &ledger,
+            &mailbox(&["once", "twice", "twice", "again", "again", "doubt", "no"]),
+        );
         assert_eq!(audit.accepted, 4);
         assert_eq!(audit.doubles, ["twice"]);
         assert_eq!(audit.resent, ["again"]);
@@ -248,6 +312,9 @@ mod tests {
         let (id, mail) = read(mail).unwrap();
         assert_eq!(id, "a@b.example");
         assert_eq!(mail.subject, "café");
-        assert_eq!(mail.unsubscribe.as_deref(), Some("http://127.0.0.1:8025/u/abc"));
+        assert_eq!(
+            mail.unsubscribe.as_deref(),
+            Some("http://127.0.0.1:8025/u/abc")
+        );
     }
 }

@@ -15,28 +15,64 @@ const NAME: usize = 16;
 /// Something that came in.
 pub fn event(at: Timestamp, zone: &str, who: &str, what: &str) -> io::Result<()> {
     let text = clip(&format!("{}{what}", pad(who, NAME)), COLUMNS - DATE - 2);
-    line(&format!("{}{} {}", date(at, zone).dimmed(), ">".dimmed(), text.dimmed()))
+    line(&format!(
+        "{}{} {}",
+        date(at, zone).dimmed(),
+        ">".dimmed(),
+        text.dimmed()
+    ))
 }
 
 /// A mail that went out.
-pub fn mail(at: Timestamp, zone: &str, who: &str, subject: &str, name: &str, why: &str) -> io::Result<()> {
+pub fn mail(
+    at: Timestamp,
+    zone: &str,
+    who: &str,
+    subject: &str,
+    name: &str,
+    why: &str,
+) -> io::Result<()> {
     let subject = clip(subject, COLUMNS - DATE - 2 - NAME);
     let who = pad(who, NAME);
-    line(&format!("{}{} {}{}", date(at, zone), "@".green().bold(), who.bold(), subject.green()))?;
+    line(&format!(
+        "{}{} {}{}",
+        date(at, zone),
+        "@".green().bold(),
+        who.bold(),
+        subject.green()
+    ))?;
     under(name, why)
 }
 
 /// A mail that did not go.
-pub fn no_mail(at: Timestamp, zone: &str, who: &str, state: &str, because: &str, name: &str) -> io::Result<()> {
+pub fn no_mail(
+    at: Timestamp,
+    zone: &str,
+    who: &str,
+    state: &str,
+    because: &str,
+    name: &str,
+) -> io::Result<()> {
     let who = pad(who, NAME);
     let said = clip(&format!("{state}: {because}"), COLUMNS - DATE - 2 - NAME);
-    line(&format!("{}{} {}{}", date(at, zone), "x".yellow().bold(), who, said.yellow()))?;
+    line(&format!(
+        "{}{} {}{}",
+        date(at, zone),
+        "x".yellow().bold(),
+        who,
+        said.yellow()
+    ))?;
     under(name, "")
 }
 
 /// What happens to the service itself.
 pub fn service(what: &str) -> io::Result<()> {
-    line(&format!("{}{} {}", " ".repeat(DATE), "!".red().bold(), what.red().bold()))
+    line(&format!(
+        "{}{} {}",
+        " ".repeat(DATE),
+        "!".red().bold(),
+        what.red().bold()
+    ))
 }
 
 /// A heading.
@@ -65,22 +101,40 @@ pub fn line(text: &str) -> io::Result<()> {
 }
 
 fn under(name: &str, why: &str) -> io::Result<()> {
-    let text = if why.is_empty() { name.to_owned() } else { format!("{name}: {why}") };
+    let text = if why.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}: {why}")
+    };
     let indent = DATE + 2;
-    line(&format!("{}{}", " ".repeat(indent), clip(&text, COLUMNS - indent).dimmed()))
+    line(&format!(
+        "{}{}",
+        " ".repeat(indent),
+        clip(&text, COLUMNS - indent).dimmed()
+    ))
 }
 
 /// `Mon  2 Mar 18:20  ` on the clock of the one concerned.
 fn date(at: Timestamp, zone: &str) -> String {
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-    pad(&at.to_zoned(zone).strftime("%a %e %b %H:%M").to_string(), DATE)
+    pad(
+        &at.to_zoned(zone).strftime("%a %e %b %H:%M").to_string(),
+        DATE,
+    )
 }
 
 /// Columns that a character takes: the wide ones of East Asia take two.
 fn columns(c: char) -> usize {
     match c as u32 {
-        0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1faff
+        | 0x20000..=0x3fffd => 2,
         0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
         _ => 1,
     }

@@ -92,28 +92,47 @@ impl Setup {
         self.data.join("mailbox")
     }
 
+    /// What the demo's processes are told by environment. Nothing of the caller's own
+    /// can lead them to another database or relay.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let database = format!("sqlite:{}", self.data.join("demo.db").display());
+        [
+            ("AFTERCARE_DATA_DIR", self.data.display().to_string()),
+            ("AFTERCARE_DATABASE__URL", database),
+            ("AFTERCARE_SMTP__URL", "capture".to_owned()),
+            // One after the other, so that a kill catches mails on both sides of the line.
+            ("AFTERCARE_SMTP__CONNECTIONS", "1".to_owned()),
+            ("AFTERCARE_HTTP__LISTEN", self.address.to_string()),
+            (
+                "AFTERCARE_HTTP__PUBLIC_URL",
+                format!("http://{}", self.address),
+            ),
+            ("AFTERCARE_INTAKE__EVENTS__UNSIGNED", "true".to_owned()),
+            ("AFTERCARE_CLOCK__START", self.start.to_string()),
+            ("AFTERCARE_CLOCK__SPEED", self.speed.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
     fn log(&self) -> PathBuf {
         self.data.join("serve.log")
     }
 
-    /// One of this program's commands on the demo's shop and data. Nothing of the
-    /// caller's environment can lead it to another database or relay.
+    /// One of this program's commands on the demo's shop and data.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
-        command.args(arguments).arg("--shop").arg(&self.shop).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .arg("--shop")
+            .arg(&self.shop)
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AFTERCARE_") {
                 command.env_remove(name);
             }
         }
-        command
-            .env("AFTERCARE_DATA_DIR", &self.data)
-            .env("AFTERCARE_DATABASE__URL", format!("sqlite:{}", self.data.join("demo.db").display()))
-            .env("AFTERCARE_SMTP__URL", "capture")
-            .env("AFTERCARE_HTTP__LISTEN", self.address.to_string())
-            .env("AFTERCARE_INTAKE__EVENTS__UNSIGNED", "true")
-            .env("AFTERCARE_CLOCK__START", self.start.to_string())
-            .env("AFTERCARE_CLOCK__SPEED", self.speed.to_string());
+        command.envs(self.environment());
         command
     }
 
@@ -133,7 +152,10 @@ impl Setup {
             return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());
         }
         let words = String::from_utf8_lossy(&ran.stderr).into_owned();
-        Err(ServiceError::Command { command: name, words })
+        Err(ServiceError::Command {
+            command: name,
+            words,
+        })
     }
 
     fn end_of_log(&self) -> String {
@@ -181,24 +203,34 @@ impl Service {
             .stderr(err)
             .spawn()
             .map_err(|source| failed("cannot start the service".to_owned(), source))?;
-        let mut service = Service { setup: setup.clone(), child };
+        let mut service = Service {
+            setup: setup.clone(),
+            child,
+        };
         let began = Instant::now();
         loop {
             if let Ok((200, _)) = http::get(setup.address, "/readyz").await {
                 return Ok(service);
             }
             if let Some(status) = service.ended()? {
-                return Err(ServiceError::Ended { status, log: setup.end_of_log() });
+                return Err(ServiceError::Ended {
+                    status,
+                    log: setup.end_of_log(),
+                });
             }
             if began.elapsed() > READY_WITHIN {
-                return Err(ServiceError::Slow { log: setup.end_of_log() });
+                return Err(ServiceError::Slow {
+                    log: setup.end_of_log(),
+                });
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     fn ended(&mut self) -> Result<Option<ExitStatus>, ServiceError> {
-        self.child.try_wait().map_err(|source| failed("cannot see the service".to_owned(), source))
+        self.child
+            .try_wait()
+            .map_err(|source| failed("cannot see the service".to_owned(), source))
     }
 
     /// What the service's clock shows.
@@ -208,20 +240,35 @@ impl Service {
     pub async fn now(&self) -> Result<Timestamp, ServiceError> {
         let (status, body) = http::get(self.setup.address, "/readyz").await?;
         let read = serde_json::from_str::<serde_json::Value>(&body).ok();
-        let now = read.as_ref().and_then(|all| all["now"].as_str()?.parse().ok());
-        now.ok_or_else(|| ServiceError::Answer { what: "GET /readyz".to_owned(), status, body })
+        let now = read
+            .as_ref()
+            .and_then(|all| all["now"].as_str()?.parse().ok());
+        now.ok_or_else(|| ServiceError::Answer {
+            what: "GET /readyz".to_owned(),
+            status,
+            body,
+        })
     }
 
     /// Posts a form or events; only a 2xx is an answer.
     ///
     /// # Errors
     /// Nothing was taken, or nobody can tell.
-    pub async fn post(&self, path: &str, content_type: &str, body: &str) -> Result<String, ServiceError> {
+    pub async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Result<String, ServiceError> {
         let (status, body) = http::post(self.setup.address, path, content_type, body).await?;
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        Err(ServiceError::Answer { what: format!("POST {path}"), status, body })
+        Err(ServiceError::Answer {
+            what: format!("POST {path}"),
+            status,
+            body,
+        })
     }
 
     /// As `kill -9`: it learns nothing of it.

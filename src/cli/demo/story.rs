@@ -150,34 +150,226 @@ fn people() -> Vec<Person> {
             consent,
         }
     };
-    let berlin = ["de-DE", "Europe/Berlin", "DE", "BE", "10115", "Berlin", "EUR"];
-    let oakland = ["en-US", "America/Los_Angeles", "US", "CA", "94607", "Oakland", "USD"];
-    let tokyo = ["ja-JP", "Asia/Tokyo", "JP", "JP-13", "150-0001", "渋谷区", "JPY"];
+    let berlin = [
+        "de-DE",
+        "Europe/Berlin",
+        "DE",
+        "BE",
+        "10115",
+        "Berlin",
+        "EUR",
+    ];
+    let oakland = [
+        "en-US",
+        "America/Los_Angeles",
+        "US",
+        "CA",
+        "94607",
+        "Oakland",
+        "USD",
+    ];
+    let tokyo = [
+        "ja-JP",
+        "Asia/Tokyo",
+        "JP",
+        "JP-13",
+        "150-0001",
+        "渋谷区",
+        "JPY",
+    ];
     let lyon = ["fr-FR", "Europe/Paris", "FR", "ARA", "69001", "Lyon", "EUR"];
-    let leeds = ["en-GB", "Europe/London", "GB", "ENG", "LS1 4AP", "Leeds", "GBP"];
+    let leeds = [
+        "en-GB",
+        "Europe/London",
+        "GB",
+        "ENG",
+        "LS1 4AP",
+        "Leeds",
+        "GBP",
+    ];
     let wien = ["de-AT", "Europe/Vienna", "AT", "9", "1070", "Wien", "EUR"];
-    let osaka = ["ja-JP", "Asia/Tokyo", "JP", "JP-27", "530-0001", "大阪市", "JPY"];
-    let york = ["en-US", "America/New_York", "US", "NY", "11201", "Brooklyn", "USD"];
-    let utrecht = ["nl-NL", "Europe/Amsterdam", "NL", "UT", "3511", "Utrecht", "EUR"];
-    let nantes = ["fr-FR", "Europe/Paris", "FR", "PDL", "44000", "Nantes", "EUR"];
+    let osaka = [
+        "ja-JP",
+        "Asia/Tokyo",
+        "JP",
+        "JP-27",
+        "530-0001",
+        "大阪市",
+        "JPY",
+    ];
+    let york = [
+        "en-US",
+        "America/New_York",
+        "US",
+        "NY",
+        "11201",
+        "Brooklyn",
+        "USD",
+    ];
+    let utrecht = [
+        "nl-NL",
+        "Europe/Amsterdam",
+        "NL",
+        "UT",
+        "3511",
+        "Utrecht",
+        "EUR",
+    ];
+    let nantes = [
+        "fr-FR",
+        "Europe/Paris",
+        "FR",
+        "PDL",
+        "44000",
+        "Nantes",
+        "EUR",
+    ];
     use Consent::{None, SoftOptIn, Subscribed};
     vec![
-        person("C-01", "Lea", "Fischer", "Lea Fischer", "lea.fischer@example.org", berlin, Subscribed),
-        person("C-02", "Marcus", "Boyd", "Marcus Boyd", "marcus.boyd@example.com", oakland, None),
-        person("C-03", "結衣", "田中", "田中 結衣", "yui.tanaka@example.net", tokyo, Subscribed),
-        person("C-04", "Camille", "Laurent", "Camille Laurent", "camille.laurent@example.org", lyon, SoftOptIn),
-        person("C-05", "Tom", "Hughes", "Tom Hughes", "tom.hughes@example.com", leeds, SoftOptIn),
-        person("C-06", "Clara", "Jansen", "Clara Jansen", "clara.jansen@example.org", wien, SoftOptIn),
-        person("C-07", "健", "佐藤", "佐藤 健", "ken.sato@example.net", osaka, None),
-        person("C-08", "Priya", "Nair", "Priya Nair", "priya.nair@example.com", york, None),
-        person("C-09", "Noor", "de Vries", "Noor de Vries", "noor.devries@example.org", utrecht, None),
-        person("C-10", "Amélie", "Martin", "Amélie Martin", "amelie.martin@example.org", nantes, Subscribed),
-        person("C-11", "Jonas", "Weber", "Jonas Weber", "jonas.weber@example.org", berlin, SoftOptIn),
-        person("C-12", "Ada", "Okafor", "Ada Okafor", "ada.okafor@example.com", leeds, SoftOptIn),
-        person("C-13", "Hugo", "Petit", "Hugo Petit", "hugo.petit@example.org", lyon, SoftOptIn),
-        person("C-14", "美咲", "伊藤", "伊藤 美咲", "misaki.ito@example.net", osaka, Subscribed),
-        person("C-15", "Eva", "Gruber", "Eva Gruber", "eva.gruber@example.org", wien, SoftOptIn),
-        person("C-16", "Sam", "Rivera", "Sam Rivera", "sam.rivera@example.com", york, None),
+        person(
+            "C-01",
+            "Lea",
+            "Fischer",
+            "Lea Fischer",
+            "lea.fischer@example.org",
+            berlin,
+            Subscribed,
+        ),
+        person(
+            "C-02",
+            "Marcus",
+            "Boyd",
+            "Marcus Boyd",
+            "marcus.boyd@example.com",
+            oakland,
+            None,
+        ),
+        person(
+            "C-03",
+            "結衣",
+            "田中",
+            "田中 結衣",
+            "yui.tanaka@example.net",
+            tokyo,
+            Subscribed,
+        ),
+        person(
+            "C-04",
+            "Camille",
+            "Laurent",
+            "Camille Laurent",
+            "camille.laurent@example.org",
+            lyon,
+            SoftOptIn,
+        ),
+        person(
+            "C-05",
+            "Tom",
+            "Hughes",
+            "Tom Hughes",
+            "tom.hughes@example.com",
+            leeds,
+            SoftOptIn,
+        ),
+        person(
+            "C-06",
+            "Clara",
+            "Jansen",
+            "Clara Jansen",
+            "clara.jansen@example.org",
+            wien,
+            SoftOptIn,
+        ),
+        person(
+            "C-07",
+            "健",
+            "佐藤",
+            "佐藤 健",
+            "ken.sato@example.net",
+            osaka,
+            None,
+        ),
+        person(
+            "C-08",
+            "Priya",
+            "Nair",
+            "Priya Nair",
+            "priya.nair@example.com",
+            york,
+            None,
+        ),
+        person(
+            "C-09",
+            "Noor",
+            "de Vries",
+            "Noor de Vries",
+            "noor.devries@example.org",
+            utrecht,
+            None,
+        ),
+        person(
+            "C-10",
+            "Amélie",
+            "Martin",
+            "Amélie Martin",
+            "amelie.martin@example.org",
+            nantes,
+            Subscribed,
+        ),
+        person(
+            "C-11",
+            "Jonas",
+            "Weber",
+            "Jonas Weber",
+            "jonas.weber@example.org",
+            berlin,
+            SoftOptIn,
+        ),
+        person(
+            "C-12",
+            "Ada",
+            "Okafor",
+            "Ada Okafor",
+            "ada.okafor@example.com",
+            leeds,
+            SoftOptIn,
+        ),
+        person(
+            "C-13",
+            "Hugo",
+            "Petit",
+            "Hugo Petit",
+            "hugo.petit@example.org",
+            lyon,
+            SoftOptIn,
+        ),
+        person(
+            "C-14",
+            "美咲",
+            "伊藤",
+            "伊藤 美咲",
+            "misaki.ito@example.net",
+            osaka,
+            Subscribed,
+        ),
+        person(
+            "C-15",
+            "Eva",
+            "Gruber",
+            "Eva Gruber",
+            "eva.gruber@example.org",
+            wien,
+            SoftOptIn,
+        ),
+        person(
+            "C-16",
+            "Sam",
+            "Rivera",
+            "Sam Rivera",
+            "sam.rivera@example.com",
+            york,
+            None,
+        ),
     ]
 }
 
@@ -190,7 +382,11 @@ const CROWD: std::ops::Range<usize> = 10..16;
 /// The catalogue is another shop's.
 pub fn story(products: &Products) -> Result<Story, NotThisShop> {
     let people = people();
-    let mut teller = Teller { people: &people, products, scenes: Vec::new() };
+    let mut teller = Teller {
+        people: &people,
+        products,
+        scenes: Vec::new(),
+    };
     let episodes: [fn(&mut Teller<'_>) -> Result<(), NotThisShop>; 11] = [
         two_parcels,
         late_scan,
@@ -215,17 +411,40 @@ pub fn story(products: &Products) -> Result<Story, NotThisShop> {
         after: SignedDuration::from_hours(9),
         note: "opts out by the link in that mail",
     }];
-    Ok(Story { people, scenes, reactions })
+    Ok(Story {
+        people,
+        scenes,
+        reactions,
+    })
 }
 
 /// A camera and a tripod, in two parcels. She owns a tripod, so the offer of one that
 /// ends the series is not for her.
 fn two_parcels(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
-    let order = t.order(LEA, "1001", (0, 18, 20), &[("AUR-D80-KIT", 1), ("TRP-TRAIL-CF", 1)])?;
+    let order = t.order(
+        LEA,
+        "1001",
+        (0, 18, 20),
+        &[("AUR-D80-KIT", 1), ("TRP-TRAIL-CF", 1)],
+    )?;
     t.place(&order, "orders a camera and a tripod");
-    t.parcel(&order, "1001-A", &["1"], [(1, 15, 0), (3, 12, 31), (3, 12, 40)]);
-    t.parcel(&order, "1001-B", &["2"], [(2, 16, 10), (4, 10, 5), (4, 10, 9)]);
-    t.again((5, 9, 0), LEA, &["order/1001/placed", "shipment/1001-A/dispatched"]);
+    t.parcel(
+        &order,
+        "1001-A",
+        &["1"],
+        [(1, 15, 0), (3, 12, 31), (3, 12, 40)],
+    );
+    t.parcel(
+        &order,
+        "1001-B",
+        &["2"],
+        [(2, 16, 10), (4, 10, 5), (4, 10, 9)],
+    );
+    t.again(
+        (5, 9, 0),
+        LEA,
+        &["order/1001/placed", "shipment/1001-A/dispatched"],
+    );
     Ok(())
 }
 
@@ -233,17 +452,35 @@ fn two_parcels(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
 fn late_scan(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
     let order = t.order(MARCUS, "1002", (1, 9, 45), &[("AUR-D80-BODY", 1)])?;
     t.place(&order, "orders a camera");
-    t.parcel(&order, "1002-A", &["1"], [(2, 11, 0), (14, 13, 10), (15, 18, 0)]);
+    t.parcel(
+        &order,
+        "1002-A",
+        &["1"],
+        [(2, 11, 0), (14, 13, 10), (15, 18, 0)],
+    );
     Ok(())
 }
 
 /// Pays three days after she ordered.
 fn bank_transfer(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
-    let mut order = t.order(YUI, "1003", (1, 21, 15), &[("DRP-HAND-01", 1), ("COF-FJORD-250", 1)])?;
+    let mut order = t.order(
+        YUI,
+        "1003",
+        (1, 21, 15),
+        &[("DRP-HAND-01", 1), ("COF-FJORD-250", 1)],
+    )?;
     order.paid = false;
-    t.place(&order, "orders a dripper and coffee, to be paid by bank transfer");
+    t.place(
+        &order,
+        "orders a dripper and coffee, to be paid by bank transfer",
+    );
     t.paid(&order, (4, 11, 30));
-    t.parcel(&order, "1003-A", &["1", "2"], [(5, 14, 0), (8, 11, 20), (8, 11, 25)]);
+    t.parcel(
+        &order,
+        "1003-A",
+        &["1", "2"],
+        [(5, 14, 0), (8, 11, 20), (8, 11, 25)],
+    );
     Ok(())
 }
 
@@ -251,7 +488,12 @@ fn bank_transfer(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
 fn opt_out(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
     let order = t.order(CAMILLE, "1004", (3, 20, 5), &[("KIT-POUR", 1)])?;
     t.place(&order, "orders a pour-over starter kit");
-    t.parcel(&order, "1004-A", &["1"], [(4, 16, 30), (7, 12, 45), (7, 12, 50)]);
+    t.parcel(
+        &order,
+        "1004-A",
+        &["1"],
+        [(4, 16, 30), (7, 12, 45), (7, 12, 50)],
+    );
     Ok(())
 }
 
@@ -259,7 +501,12 @@ fn opt_out(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
 fn sent_back(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
     let order = t.order(TOM, "1005", (5, 13, 0), &[("AUR-D80-KIT", 1)])?;
     t.place(&order, "orders a camera");
-    t.parcel(&order, "1005-A", &["1"], [(6, 15, 0), (9, 10, 30), (9, 10, 31)]);
+    t.parcel(
+        &order,
+        "1005-A",
+        &["1"],
+        [(6, 15, 0), (9, 10, 30), (9, 10, 31)],
+    );
     t.refund(&order, (20, 16, 0));
     Ok(())
 }
@@ -269,7 +516,12 @@ fn gift(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
     let mut order = t.order(CLARA, "1006", (8, 19, 30), &[("KIT-CAMERA", 1)])?;
     order.gift = true;
     t.place(&order, "orders a camera kit as a gift");
-    t.parcel(&order, "1006-A", &["1"], [(9, 15, 0), (12, 9, 15), (12, 9, 20)]);
+    t.parcel(
+        &order,
+        "1006-A",
+        &["1"],
+        [(9, 15, 0), (12, 9, 15), (12, 9, 20)],
+    );
     Ok(())
 }
 
@@ -283,23 +535,48 @@ fn cancelled(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
 
 /// In trouble for four days: nobody in trouble is taught or sold to.
 fn open_ticket(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
-    let order = t.order(PRIYA, "1008", (12, 8, 50), &[("AUR-D80-KIT", 1), ("CRD-128", 1)])?;
+    let order = t.order(
+        PRIYA,
+        "1008",
+        (12, 8, 50),
+        &[("AUR-D80-KIT", 1), ("CRD-128", 1)],
+    )?;
     t.place(&order, "orders a camera and a memory card");
-    t.parcel(&order, "1008-A", &["1", "2"], [(13, 14, 0), (17, 17, 5), (17, 17, 10)]);
+    t.parcel(
+        &order,
+        "1008-A",
+        &["1", "2"],
+        [(13, 14, 0), (17, 17, 5), (17, 17, 10)],
+    );
     t.ticket(&order, "T-71", (25, 9, 15), (29, 16, 0));
     Ok(())
 }
 
 /// Learns to brew, then comes back for beans, twice; nobody teaches her again.
 fn returning_buyer(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
-    let order = t.order(AMELIE, "1010", (16, 10, 20), &[("DRP-HAND-01", 1), ("GRN-HAND-01", 1)])?;
+    let order = t.order(
+        AMELIE,
+        "1010",
+        (16, 10, 20),
+        &[("DRP-HAND-01", 1), ("GRN-HAND-01", 1)],
+    )?;
     t.place(&order, "orders a dripper and a grinder");
-    t.parcel(&order, "1010-A", &["1", "2"], [(17, 15, 0), (20, 11, 0), (20, 11, 3)]);
+    t.parcel(
+        &order,
+        "1010-A",
+        &["1", "2"],
+        [(17, 15, 0), (20, 11, 0), (20, 11, 3)],
+    );
     for (number, day) in [("1018", 56), ("1019", 90)] {
         let order = t.order(AMELIE, number, (day, 9, 10), &[("COF-FJORD-250", 2)])?;
         t.place(&order, "comes back for coffee");
         let parcel = format!("{number}-A");
-        t.parcel(&order, &parcel, &["1"], [(day + 1, 15, 0), (day + 3, 12, 0), (day + 3, 12, 4)]);
+        t.parcel(
+            &order,
+            &parcel,
+            &["1"],
+            [(day + 1, 15, 0), (day + 3, 12, 0), (day + 3, 12, 4)],
+        );
     }
     Ok(())
 }
@@ -308,7 +585,12 @@ fn returning_buyer(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
 fn no_consent(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
     let order = t.order(KEN, "1007", (40, 12, 10), &[("AUR-D80-BODY", 1)])?;
     t.place(&order, "orders a camera");
-    t.parcel(&order, "1007-A", &["1"], [(41, 10, 0), (43, 15, 40), (43, 15, 42)]);
+    t.parcel(
+        &order,
+        "1007-A",
+        &["1"],
+        [(41, 10, 0), (43, 15, 40), (43, 15, 42)],
+    );
     Ok(())
 }
 
@@ -318,15 +600,29 @@ fn crowd(t: &mut Teller<'_>) -> Result<(), NotThisShop> {
     let at = t.at(LEA, (47, 20, 15));
     let mut events = Vec::new();
     for (who, number) in CROWD.zip(NUMBERS) {
-        let basket = if who % 2 == 0 { ("KIT-POUR", 1) } else { ("COF-NORD-250", 2) };
+        let basket = if who % 2 == 0 {
+            ("KIT-POUR", 1)
+        } else {
+            ("COF-NORD-250", 2)
+        };
         let mut order = t.order(who, number, (47, 20, 15), &[basket])?;
         order.at = at;
         events.push(t.placed(&order));
         let parcel = format!("{number}-A");
-        t.parcel(&order, &parcel, &["1"], [(49, 15, 0), (52, 12, 0), (52, 12, 2)]);
+        t.parcel(
+            &order,
+            &parcel,
+            &["1"],
+            [(49, 15, 0), (52, 12, 0), (52, 12, 2)],
+        );
     }
-    let note = format!("{} people order in one minute", events.len());
-    t.scenes.push(Scene { at, who: None, note, what: What::KillAmid(events) });
+    let note = format!("takes {} orders in one minute", events.len());
+    t.scenes.push(Scene {
+        at,
+        who: None,
+        note,
+        what: What::KillAmid(events),
+    });
     Ok(())
 }
 
@@ -353,7 +649,11 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn at(&self, who: usize, (day, hour, minute): Moment) -> Timestamp {
         let zone = zone(self.people[who].zone);
-        time::at(time::add_days(FIRST_DAY, day), Time::constant(hour, minute, 0, 0), &zone)
+        time::at(
+            time::add_days(FIRST_DAY, day),
+            Time::constant(hour, minute, 0, 0),
+            &zone,
+        )
     }
 
     fn order(
@@ -367,7 +667,9 @@ impl Teller<'_> {
         let mut lines = Vec::with_capacity(items.len());
         let mut total = 0;
         for (place, (sku, quantity)) in items.iter().enumerate() {
-            let missing = || NotThisShop { sku: (*sku).to_owned() };
+            let missing = || NotThisShop {
+                sku: (*sku).to_owned(),
+            };
             let (product, variant) = self.products.variant(sku).ok_or_else(missing)?;
             let price = *variant.prices.get(person.currency).ok_or_else(missing)?;
             let language = person.locale.get(..2).unwrap_or("en").to_owned();
@@ -396,7 +698,15 @@ impl Teller<'_> {
                 "properties": {},
             }));
         }
-        Ok(Placed { who, number, at: self.at(who, at), lines, total, paid: true, gift: false })
+        Ok(Placed {
+            who,
+            number,
+            at: self.at(who, at),
+            lines,
+            total,
+            paid: true,
+            gift: false,
+        })
     }
 
     /// The order's snapshot of a moment, with its buyer.
@@ -464,17 +774,34 @@ impl Teller<'_> {
     }
 
     fn deliver(&mut self, at: Timestamp, who: usize, note: String, events: Vec<Value>) {
-        self.scenes.push(Scene { at, who: Some(who), note, what: What::Deliver(events) });
+        self.scenes.push(Scene {
+            at,
+            who: Some(who),
+            note,
+            what: What::Deliver(events),
+        });
     }
 
     fn placed(&self, order: &Placed) -> Value {
         let data = self.snapshot(order, order.at, order.paid);
-        event(SHOP, "order.placed", format!("order/{}/placed", order.number), order.number, order.at, data)
+        event(
+            SHOP,
+            "order.placed",
+            format!("order/{}/placed", order.number),
+            order.number,
+            order.at,
+            data,
+        )
     }
 
     fn place(&mut self, order: &Placed, note: &str) {
         let event = self.placed(order);
-        self.deliver(order.at, order.who, format!("{note} (#{})", order.number), vec![event]);
+        self.deliver(
+            order.at,
+            order.who,
+            format!("{note} (#{})", order.number),
+            vec![event],
+        );
     }
 
     fn paid(&mut self, order: &Placed, at: Moment) {
@@ -482,17 +809,16 @@ impl Teller<'_> {
         let data = self.snapshot(order, at, true);
         let id = format!("order/{}/paid", order.number);
         let event = event(SHOP, "order.paid", id, order.number, at, data);
-        self.deliver(at, order.who, format!("the money for #{} has arrived", order.number), vec![event]);
+        self.deliver(
+            at,
+            order.who,
+            format!("the money for #{} has arrived", order.number),
+            vec![event],
+        );
     }
 
     /// One parcel: when it was dispatched, when it arrived, and when the carrier told us so.
-    fn parcel(
-        &mut self,
-        order: &Placed,
-        id: &str,
-        lines: &[&str],
-        moments: [Moment; 3],
-    ) {
+    fn parcel(&mut self, order: &Placed, id: &str, lines: &[&str], moments: [Moment; 3]) {
         let [dispatched, delivered, told] = moments.map(|moment| self.at(order.who, moment));
         let items: Vec<Value> = order
             .lines
@@ -512,10 +838,23 @@ impl Teller<'_> {
             "items": items,
             "shipped_at": dispatched.to_string(),
         });
-        let order_ref = json!({"order_id": order.number, "order_number": format!("#{}", order.number)});
+        let order_ref =
+            json!({"order_id": order.number, "order_number": format!("#{}", order.number)});
         let data = json!({"order_ref": order_ref, "shipment": shipment, "test": false});
-        let out = event(SHOP, "shipment.dispatched", format!("shipment/{id}/dispatched"), order.number, dispatched, data);
-        self.deliver(dispatched, order.who, format!("a parcel leaves ({id})"), vec![out]);
+        let out = event(
+            SHOP,
+            "shipment.dispatched",
+            format!("shipment/{id}/dispatched"),
+            order.number,
+            dispatched,
+            data,
+        );
+        self.deliver(
+            dispatched,
+            order.who,
+            format!("a parcel leaves ({id})"),
+            vec![out],
+        );
         // The carrier knows the parcel by its tracking number alone.
         let mut scanned = shipment;
         scanned["shipment_id"] = json!(format!("tracking:{id}"));
@@ -530,9 +869,23 @@ impl Teller<'_> {
             },
             "test": false,
         });
-        let arrived = event(CARRIER, "shipment.delivered", format!("shipment/{id}/delivered"), order.number, delivered, data);
+        let arrived = event(
+            CARRIER,
+            "shipment.delivered",
+            format!("shipment/{id}/delivered"),
+            order.number,
+            delivered,
+            data,
+        );
         let late = told.duration_since(delivered) > SignedDuration::from_hours(12);
-        let note = format!("the parcel has arrived ({id}){}", if late { ", the carrier says a day late" } else { "" });
+        let note = format!(
+            "the parcel has arrived ({id}){}",
+            if late {
+                ", the carrier says a day late"
+            } else {
+                ""
+            }
+        );
         self.deliver(told, order.who, note, vec![arrived]);
     }
 
@@ -555,8 +908,20 @@ impl Teller<'_> {
                        "reason": "return", "items": items, "return_id": null},
             "test": false,
         });
-        let event = event(SHOP, "refund.issued", format!("refund/{id}"), order.number, at, data);
-        self.deliver(at, order.who, format!("sent it back, and is refunded (#{})", order.number), vec![event]);
+        let event = event(
+            SHOP,
+            "refund.issued",
+            format!("refund/{id}"),
+            order.number,
+            at,
+            data,
+        );
+        self.deliver(
+            at,
+            order.who,
+            format!("sent it back, and is refunded (#{})", order.number),
+            vec![event],
+        );
     }
 
     fn cancel(&mut self, order: &Placed, at: Moment) {
@@ -569,15 +934,30 @@ impl Teller<'_> {
         });
         let id = format!("order/{}/cancelled", order.number);
         let event = event(SHOP, "order.cancelled", id, order.number, at, data);
-        self.deliver(at, order.who, format!("cancels #{}", order.number), vec![event]);
+        self.deliver(
+            at,
+            order.who,
+            format!("cancels #{}", order.number),
+            vec![event],
+        );
     }
 
     fn ticket(&mut self, order: &Placed, id: &str, opened: Moment, closed: Moment) {
         let email = self.people[order.who].email;
         let customer = self.people[order.who].id;
         for (kind, status, at, note) in [
-            ("opened", "open", opened, "has a problem: a ticket is open, mails about the camera wait"),
-            ("closed", "solved", closed, "has been helped: the ticket is closed"),
+            (
+                "opened",
+                "open",
+                opened,
+                "has a problem: a ticket is open, mails about the camera wait",
+            ),
+            (
+                "closed",
+                "solved",
+                closed,
+                "has been helped: the ticket is closed",
+            ),
         ] {
             let at = self.at(order.who, at);
             let data = json!({
@@ -587,15 +967,27 @@ impl Teller<'_> {
                 "test": false,
             });
             let name = format!("ticket/{id}/{kind}@{at}");
-            let event = event(SHOP, &format!("ticket.{kind}"), name, order.number, at, data);
+            let event = event(
+                SHOP,
+                &format!("ticket.{kind}"),
+                name,
+                order.number,
+                at,
+                data,
+            );
             self.deliver(at, order.who, note.to_owned(), vec![event]);
         }
     }
 
     fn again(&mut self, at: Moment, who: usize, ids: &[&str]) {
         let ids = ids.iter().map(|id| (*id).to_owned()).collect();
-        let note = "the shop's system delivers old news a second time".to_owned();
-        self.scenes.push(Scene { at: self.at(who, at), who: None, note, what: What::Again(ids) });
+        let note = "delivers old news a second time".to_owned();
+        self.scenes.push(Scene {
+            at: self.at(who, at),
+            who: None,
+            note,
+            what: What::Again(ids),
+        });
     }
 }
 

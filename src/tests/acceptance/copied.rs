@@ -17,10 +17,19 @@ fn a_copied_database_only_observes() {
     let at = events::later(START.parse().unwrap(), -240);
     let order = events::order("1", "ann@example.com", "AUR-D80-KIT", at);
     let out = events::later(at, 30);
-    let all = [order.placed(), order.dispatched("1-0", &[0], out), order.delivered("1-0", out, events::later(out, 60), 1)];
+    let all = [
+        order.placed(),
+        order.dispatched("1-0", &[0], out),
+        order.delivered("1-0", out, events::later(out, 60), 1),
+    ];
     let service = original.start();
     assert_eq!(service.post(&all).accepted, 3);
-    until("the first lesson arrives", || relay.mails().into_iter().find(|mail| mail.step() == "education-dslr/basics"));
+    until("the first lesson arrives", || {
+        relay
+            .mails()
+            .into_iter()
+            .find(|mail| mail.step() == "education-dslr/basics")
+    });
     assert_eq!(service.terminate().code(), Some(0));
 
     let quiet = Relay::start();
@@ -32,7 +41,12 @@ fn a_copied_database_only_observes() {
     let news = events::order("2", "bob@example.com", "COF-NORD-250", service.now());
     assert_eq!(service.post(&[news.placed()]).accepted, 1);
     let upcoming = copy.rows(&["upcoming", "--days", "60", "--json"]);
-    assert!(upcoming.iter().any(|row| row.name() == "education-dslr/manual"), "it shows what it would send: {upcoming:#?}");
+    assert!(
+        upcoming
+            .iter()
+            .any(|row| row.name() == "education-dslr/manual"),
+        "it shows what it would send: {upcoming:#?}"
+    );
     service.until_day(30);
     assert_eq!(quiet.count(), 0, "a copy sent mail");
     assert_eq!(copy.sends().len(), before, "a copy decided something");

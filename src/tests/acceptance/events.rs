@@ -20,12 +20,48 @@ const PLACES: [[&str; 5]; 5] = [
 
 /// SKU, product, title, tags, price.
 const GOODS: [(&str, &str, &str, &[&str], i64); 6] = [
-    ("AUR-D80-KIT", "P-AUR-D80", "Aurora D80 DSLR Camera", &["camera", "dslr"], 99900),
-    ("AUR-D80-BODY", "P-AUR-D80", "Aurora D80 DSLR Camera", &["camera", "dslr"], 89900),
-    ("TRP-TRAIL-CF", "P-TRP", "Trailhead Travel Tripod", &["accessory", "tripod"], 14900),
-    ("DRP-HAND-01", "P-DRP", "Ceramic Dripper", &["coffee-gear", "dripper"], 3200),
-    ("KIT-POUR", "P-KIT-POUR", "Pour-over Starter Kit", &["coffee-gear", "kit"], 5200),
-    ("COF-NORD-250", "P-COF-NORD", "Nordlicht Espresso 250 g", &["coffee", "espresso"], 1400),
+    (
+        "AUR-D80-KIT",
+        "P-AUR-D80",
+        "Aurora D80 DSLR Camera",
+        &["camera", "dslr"],
+        99900,
+    ),
+    (
+        "AUR-D80-BODY",
+        "P-AUR-D80",
+        "Aurora D80 DSLR Camera",
+        &["camera", "dslr"],
+        89900,
+    ),
+    (
+        "TRP-TRAIL-CF",
+        "P-TRP",
+        "Trailhead Travel Tripod",
+        &["accessory", "tripod"],
+        14900,
+    ),
+    (
+        "DRP-HAND-01",
+        "P-DRP",
+        "Ceramic Dripper",
+        &["coffee-gear", "dripper"],
+        3200,
+    ),
+    (
+        "KIT-POUR",
+        "P-KIT-POUR",
+        "Pour-over Starter Kit",
+        &["coffee-gear", "kit"],
+        5200,
+    ),
+    (
+        "COF-NORD-250",
+        "P-COF-NORD",
+        "Nordlicht Espresso 250 g",
+        &["coffee", "espresso"],
+        1400,
+    ),
 ];
 
 /// What a generated history holds.
@@ -47,10 +83,26 @@ pub fn history(dice: &mut Dice, wanted: &Wanted) -> Vec<Value> {
     let places: Vec<[&str; 5]> = (0..wanted.customers).map(|_| *dice.pick(&PLACES)).collect();
     let consents: Vec<usize> = (0..wanted.customers).map(|_| dice.below(3)).collect();
     for number in 0..wanted.orders {
-        let who = if number < wanted.customers { number } else { dice.below(wanted.customers) };
-        let at = later(wanted.from, dice.below(wanted.within.max(1) as usize) as i64);
-        let basket: Vec<usize> = (0..1 + dice.below(2)).map(|_| dice.below(GOODS.len())).collect();
-        let order = Order::new(format!("{}", 7000 + number), who, at, places[who], consents[who], &basket);
+        let who = if number < wanted.customers {
+            number
+        } else {
+            dice.below(wanted.customers)
+        };
+        let at = later(
+            wanted.from,
+            dice.below(wanted.within.max(1) as usize) as i64,
+        );
+        let basket: Vec<usize> = (0..1 + dice.below(2))
+            .map(|_| dice.below(GOODS.len()))
+            .collect();
+        let order = Order::new(
+            format!("{}", 7000 + number),
+            who,
+            at,
+            places[who],
+            consents[who],
+            &basket,
+        );
         order.happen(dice, wanted.slow, &mut events);
     }
     events.sort_by_key(|event| event["recordedtime"].as_str().map(str::to_owned));
@@ -87,7 +139,14 @@ pub struct Order {
 }
 
 impl Order {
-    fn new(number: String, who: usize, at: Timestamp, place: [&'static str; 5], consent: usize, basket: &[usize]) -> Order {
+    fn new(
+        number: String,
+        who: usize,
+        at: Timestamp,
+        place: [&'static str; 5],
+        consent: usize,
+        basket: &[usize],
+    ) -> Order {
         let money = |amount: i64| json!({"amount": amount, "currency": place[4]});
         let mut total = 0;
         let mut lines = Vec::new();
@@ -103,7 +162,18 @@ impl Order {
         }
         let email = format!("customer{who}@example.com");
         let customer = format!("C-{who}");
-        Order { number, email, customer, at, place, consent, lines, total, paid: true, gift: false }
+        Order {
+            number,
+            email,
+            customer,
+            at,
+            place,
+            consent,
+            lines,
+            total,
+            paid: true,
+            gift: false,
+        }
     }
 
     fn money(&self, amount: i64) -> Value {
@@ -116,8 +186,11 @@ impl Order {
 
     fn snapshot(&self, version: Timestamp, paid: bool) -> Value {
         let [locale, zone, country, region, currency] = self.place;
-        let (state, basis) =
-            [("subscribed", "explicit"), ("not_subscribed", "soft_opt_in"), ("not_subscribed", "none")][self.consent];
+        let (state, basis) = [
+            ("subscribed", "explicit"),
+            ("not_subscribed", "soft_opt_in"),
+            ("not_subscribed", "none"),
+        ][self.consent];
         json!({
             "order": {
                 "order_id": self.number, "order_number": format!("#{}", self.number), "version": version.to_string(),
@@ -143,7 +216,14 @@ impl Order {
 
     pub fn placed(&self) -> Value {
         let id = format!("order/{}/placed", self.number);
-        self.event(SHOP, "order.placed", id, self.at, 1, self.snapshot(self.at, self.paid))
+        self.event(
+            SHOP,
+            "order.placed",
+            id,
+            self.at,
+            1,
+            self.snapshot(self.at, self.paid),
+        )
     }
 
     pub fn paid_at(&self, at: Timestamp) -> Value {
@@ -158,7 +238,13 @@ impl Order {
     }
 
     /// Told by the carrier, which knows the tracking number alone, `delay` minutes later.
-    pub fn delivered(&self, parcel: &str, dispatched: Timestamp, at: Timestamp, delay: i64) -> Value {
+    pub fn delivered(
+        &self,
+        parcel: &str,
+        dispatched: Timestamp,
+        at: Timestamp,
+        delay: i64,
+    ) -> Value {
         let mut shipment = self.shipment(parcel, &[], dispatched);
         shipment["shipment_id"] = json!(format!("tracking:{parcel}"));
         let data = json!({
@@ -166,7 +252,14 @@ impl Order {
             "delivery": {"delivered_at": at.to_string(), "precision": "second", "basis": "carrier", "reported_by": "carrier"},
             "test": false,
         });
-        self.event(CARRIER, "shipment.delivered", format!("scan/{parcel}/delivered"), at, delay, data)
+        self.event(
+            CARRIER,
+            "shipment.delivered",
+            format!("scan/{parcel}/delivered"),
+            at,
+            delay,
+            data,
+        )
     }
 
     fn shipment(&self, parcel: &str, lines: &[usize], at: Timestamp) -> Value {
@@ -204,7 +297,14 @@ impl Order {
             "order_ref": self.reference(), "customer": self.snapshot(at, true)["customer"],
             "cancel": {"reason": "customer", "cancelled_at": at.to_string()}, "test": false,
         });
-        self.event(SHOP, "order.cancelled", format!("order/{}/cancelled", self.number), at, 1, data)
+        self.event(
+            SHOP,
+            "order.cancelled",
+            format!("order/{}/cancelled", self.number),
+            at,
+            1,
+            data,
+        )
     }
 
     fn ticket(&self, kind: &str, status: &str, at: Timestamp) -> Value {
@@ -213,10 +313,25 @@ impl Order {
             "ticket": {"ticket_id": ticket, "status": status, "channel": "email", "tags": [], "requester_id": null},
             "customer_ref": {"customer_id": self.customer, "email": self.email}, "order_ref": self.reference(), "test": false,
         });
-        self.event(SHOP, &format!("ticket.{kind}"), format!("ticket/{ticket}/{kind}@{at}"), at, 1, data)
+        self.event(
+            SHOP,
+            &format!("ticket.{kind}"),
+            format!("ticket/{ticket}/{kind}@{at}"),
+            at,
+            1,
+            data,
+        )
     }
 
-    fn event(&self, source: &str, kind: &str, id: String, at: Timestamp, delay: i64, data: Value) -> Value {
+    fn event(
+        &self,
+        source: &str,
+        kind: &str,
+        id: String,
+        at: Timestamp,
+        delay: i64,
+        data: Value,
+    ) -> Value {
         json!({
             "specversion": "1.0", "id": id, "source": source, "type": kind, "subject": format!("order/{}", self.number),
             "time": at.to_string(), "recordedtime": later(at, delay).to_string(), "datacontenttype": "application/json",

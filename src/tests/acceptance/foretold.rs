@@ -24,7 +24,13 @@ fn upcoming_and_simulate_say_what_then_happens() {
     let mut install = Install::sqlite(&relay.url());
     install.speed = SPEED;
     let from = events::later(START.parse().unwrap(), 60);
-    let wanted = Wanted { customers: 10, orders: 14, from, within: 2 * 24 * 60, slow: true };
+    let wanted = Wanted {
+        customers: 10,
+        orders: 14,
+        from,
+        within: 2 * 24 * 60,
+        slow: true,
+    };
     let history = events::history(&mut dice, &wanted);
 
     // As it happens, each event when it is learnt.
@@ -32,14 +38,18 @@ fn upcoming_and_simulate_say_what_then_happens() {
     let mut told = Vec::with_capacity(history.len());
     for event in &history {
         let when: jiff::Timestamp = event["recordedtime"].as_str().unwrap().parse().unwrap();
-        let now = until("the event's moment", || Some(service.now()).filter(|now| *now >= when));
+        let now = until("the event's moment", || {
+            Some(service.now()).filter(|now| *now >= when)
+        });
         assert_eq!(service.post(std::slice::from_ref(event)).accepted, 1);
         let mut learnt = event.clone();
         learnt["recordedtime"] = Value::from(now.to_string());
         told.push(learnt);
     }
     service.until_day(DAYS_OF_NEWS);
-    until("what is due has gone", || install.sends().iter().all(Row::is_final).then_some(()));
+    until("what is due has gone", || {
+        install.sends().iter().all(Row::is_final).then_some(())
+    });
     assert_eq!(service.terminate().code(), Some(0));
 
     // Nothing runs now, so nothing moves while we ask.
@@ -50,7 +60,10 @@ fn upcoming_and_simulate_say_what_then_happens() {
         .filter(|row| !matches!(row.state.as_str(), "skipped" | "cancelled"))
         .map(|row| row.message_id().to_owned())
         .collect();
-    assert!(foretold.len() >= 10, "there is too little to foretell: {upcoming:#?}");
+    assert!(
+        foretold.len() >= 10,
+        "there is too little to foretell: {upcoming:#?}"
+    );
 
     install.speed = QUIET_SPEED;
     let service = install.start();
@@ -64,7 +77,11 @@ fn upcoming_and_simulate_say_what_then_happens() {
     assert_eq!(service.terminate().code(), Some(0));
     relay.assert_proper();
 
-    let arrived: BTreeSet<String> = relay.by_id().into_keys().filter(|id| !before.contains(id)).collect();
+    let arrived: BTreeSet<String> = relay
+        .by_id()
+        .into_keys()
+        .filter(|id| !before.contains(id))
+        .collect();
     let name = |ids: Vec<&String>| -> Vec<String> {
         let all = upcoming.iter().chain(&ledger);
         all.filter(|row| ids.contains(&&row.message_id().to_owned()))
@@ -74,9 +91,14 @@ fn upcoming_and_simulate_say_what_then_happens() {
     let missing = name(foretold.difference(&arrived).collect());
     let unforeseen = name(arrived.difference(&foretold).collect());
     assert!(missing.is_empty(), "foretold and not sent: {missing:#?}");
-    assert!(unforeseen.is_empty(), "sent and not foretold: {unforeseen:#?}");
+    assert!(
+        unforeseen.is_empty(),
+        "sent and not foretold: {unforeseen:#?}"
+    );
     for row in &upcoming {
-        let same = ledger.iter().any(|send| send.id == row.id && send.message_id == row.message_id);
+        let same = ledger
+            .iter()
+            .any(|send| send.id == row.id && send.message_id == row.message_id);
         assert!(same, "foretold under another id: {row:?}");
     }
 
@@ -86,16 +108,28 @@ fn upcoming_and_simulate_say_what_then_happens() {
     std::fs::write(&file, text).unwrap();
     let file = file.to_string_lossy();
     let to = events::later(START.parse().unwrap(), LAST_DAY * 24 * 60).to_string();
-    let arguments = ["simulate", "--events", &file, "--from", START, "--to", &to, "--json"];
+    let arguments = [
+        "simulate", "--events", &file, "--from", START, "--to", &to, "--json",
+    ];
     let simulated = install.rows(&arguments);
-    assert_eq!(simulated, install.rows(&arguments), "a simulation repeats itself");
+    assert_eq!(
+        simulated,
+        install.rows(&arguments),
+        "a simulation repeats itself"
+    );
     let keys = |rows: &[Row], sent: bool| -> BTreeSet<String> {
-        rows.iter().filter(|row| row.may_be_out() == sent).map(Row::key).collect()
+        rows.iter()
+            .filter(|row| row.may_be_out() == sent)
+            .map(Row::key)
+            .collect()
     };
     for sent in [true, false] {
         let (live, said) = (keys(&ledger, sent), keys(&simulated, sent));
         let only_live: Vec<&String> = live.difference(&said).collect();
         let only_said: Vec<&String> = said.difference(&live).collect();
-        assert!(only_live.is_empty() && only_said.is_empty(), "sent {sent}: live alone {only_live:#?}, simulated alone {only_said:#?}");
+        assert!(
+            only_live.is_empty() && only_said.is_empty(),
+            "sent {sent}: live alone {only_live:#?}, simulated alone {only_said:#?}"
+        );
     }
 }

@@ -28,7 +28,11 @@ impl Database {
     /// SQLite, and PostgreSQL where `TEST_POSTGRES_URL` names one.
     pub fn all() -> Vec<Database> {
         let mut all = vec![Database::Sqlite];
-        all.extend(std::env::var("TEST_POSTGRES_URL").ok().map(|server| Database::Postgres(make_postgres(&server))));
+        all.extend(
+            std::env::var("TEST_POSTGRES_URL")
+                .ok()
+                .map(|server| Database::Postgres(make_postgres(&server))),
+        );
         all
     }
 }
@@ -38,12 +42,21 @@ fn make_postgres(server: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("acceptance_{}_{count}", std::process::id());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         use sqlx::Connection;
         let mut connection = sqlx::PgConnection::connect(server).await.unwrap();
-        for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        for statement in [
+            format!("DROP DATABASE IF EXISTS {name}"),
+            format!("CREATE DATABASE {name}"),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await
+                .unwrap();
         }
     });
     let mut url = url::Url::parse(server).unwrap();
@@ -98,7 +111,10 @@ impl Row {
     }
 
     pub fn is_final(&self) -> bool {
-        matches!(self.state.as_str(), "accepted" | "refused" | "skipped" | "cancelled" | "unknown")
+        matches!(
+            self.state.as_str(),
+            "accepted" | "refused" | "skipped" | "cancelled" | "unknown"
+        )
     }
 }
 
@@ -125,7 +141,14 @@ impl Install {
         }
         let data = folder.path().join("data");
         fs::create_dir_all(&data).unwrap();
-        Install { shop, data, database, relay: relay.to_owned(), speed: 1, _folder: folder }
+        Install {
+            shop,
+            data,
+            database,
+            relay: relay.to_owned(),
+            speed: 1,
+            _folder: folder,
+        }
     }
 
     pub fn sqlite(relay: &str) -> Install {
@@ -177,7 +200,11 @@ impl Install {
 
     pub fn rows(&self, arguments: &[&str]) -> Vec<Row> {
         let text = self.run(arguments);
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+        text.lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
     }
 
     /// The ledger.
@@ -187,9 +214,16 @@ impl Install {
 
     /// Starts the service without waiting for it.
     pub fn spawn(&self) -> Service {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let log = self.data.join("serve.log");
-        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
         let child = self
             .command(&["serve"])
             .env("AFTERCARE_HTTP__LISTEN", address.to_string())
@@ -197,7 +231,11 @@ impl Install {
             .stderr(file)
             .spawn()
             .unwrap();
-        Service { child, address, log }
+        Service {
+            child,
+            address,
+            log,
+        }
     }
 
     /// Starts the service and waits until it is ready.
@@ -248,7 +286,13 @@ impl Service {
     }
 
     /// One request on a connection of its own.
-    pub fn request(&self, method: &str, path: &str, content_type: &str, body: &str) -> io::Result<(u16, String)> {
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &str,
+    ) -> io::Result<(u16, String)> {
         request(self.address, method, path, content_type, body)
     }
 
@@ -261,14 +305,19 @@ impl Service {
     pub fn now(&self) -> jiff::Timestamp {
         let (_, body) = self.request("GET", "/readyz", "", "").unwrap();
         let all: Value = serde_json::from_str(&body).unwrap();
-        all["now"].as_str().and_then(|now| now.parse().ok()).unwrap_or_else(|| panic!("no clock in {body}"))
+        all["now"]
+            .as_str()
+            .and_then(|now| now.parse().ok())
+            .unwrap_or_else(|| panic!("no clock in {body}"))
     }
 
     /// Waits until its clock shows so many days after [`START`].
     pub fn until_day(&self, days: i64) {
         let start: jiff::Timestamp = START.parse().unwrap();
         let then = start + jiff::SignedDuration::from_hours(24 * days);
-        until("the clock gets there", || (self.now() >= then).then_some(()));
+        until("the clock gets there", || {
+            (self.now() >= then).then_some(())
+        });
     }
 
     /// `kill -9`.
@@ -280,7 +329,11 @@ impl Service {
     /// SIGTERM; returns how it ended.
     pub fn terminate(mut self) -> ExitStatus {
         let id = self.child.id();
-        let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().unwrap();
+        let asked = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -TERM {id}"))
+            .status()
+            .unwrap();
         assert!(asked.success());
         until("the service ends", || self.child.try_wait().unwrap())
     }
@@ -297,7 +350,13 @@ impl Drop for Service {
 /// can tell.
 pub fn post(address: SocketAddr, events: &[Value]) -> io::Result<Answer> {
     let body = serde_json::to_string(events).unwrap();
-    let (status, answer) = request(address, "POST", "/events", "application/cloudevents-batch+json", &body)?;
+    let (status, answer) = request(
+        address,
+        "POST",
+        "/events",
+        "application/cloudevents-batch+json",
+        &body,
+    )?;
     match status {
         202 => Ok(serde_json::from_str(&answer).unwrap()),
         503 | 429 => Err(io::Error::other(answer)),
@@ -305,7 +364,13 @@ pub fn post(address: SocketAddr, events: &[Value]) -> io::Result<Answer> {
     }
 }
 
-fn request(address: SocketAddr, method: &str, path: &str, content_type: &str, body: &str) -> io::Result<(u16, String)> {
+fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    content_type: &str,
+    body: &str,
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, REQUEST_TIMEOUT)?;
     stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     stream.set_nodelay(true)?;
@@ -327,6 +392,9 @@ fn request(address: SocketAddr, method: &str, path: &str, content_type: &str, bo
     if length.is_some_and(|length| length != body.len()) {
         return Err(broken());
     }
-    let status = head.get(9..12).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
+    let status = head
+        .get(9..12)
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(broken)?;
     Ok((status, body.to_owned()))
 }

@@ -32,7 +32,10 @@ const CONNECTIONS: usize = 8;
 const COPIES: usize = 3;
 
 fn kills_wanted() -> usize {
-    std::env::var("AFTERCARE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
+    std::env::var("AFTERCARE_TEST_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(KILLS)
 }
 
 /// Posts what is in the queue, in pieces of one to four, and keeps what was acknowledged.
@@ -91,7 +94,13 @@ fn killed_again_and_again(database: Database) {
     let orders = (kills * EVENTS_A_KILL / 4).max(20);
     // Everything has happened by the time the clock starts, and is told in any order.
     let from = events::later(START.parse().unwrap(), -180);
-    let wanted = Wanted { customers: orders * 2 / 3, orders, from, within: 120, slow: false };
+    let wanted = Wanted {
+        customers: orders * 2 / 3,
+        orders,
+        from,
+        within: 120,
+        slow: false,
+    };
     let mut history = events::history(&mut dice, &wanted);
     dice.shuffle(&mut history);
     let total = history.len();
@@ -118,7 +127,10 @@ fn killed_again_and_again(database: Database) {
             service.kill();
         }
         let service = install.start();
-        queue.lock().unwrap().extend(pieces.next().unwrap_or_default().iter().cloned());
+        queue
+            .lock()
+            .unwrap()
+            .extend(pieces.next().unwrap_or_default().iter().cloned());
         *address.lock().unwrap() = Some(service.address);
         std::thread::sleep(Duration::from_millis(dice.below(LIFE_MS) as u64));
         service.kill();
@@ -128,7 +140,9 @@ fn killed_again_and_again(database: Database) {
     install.speed = DRAIN_SPEED;
     let service = install.start();
     *address.lock().unwrap() = Some(service.address);
-    until("every event is acknowledged", || (acknowledged.lock().unwrap().len() == total).then_some(()));
+    until("every event is acknowledged", || {
+        (acknowledged.lock().unwrap().len() == total).then_some(())
+    });
     done.store(true, Ordering::Release);
     posting.join().unwrap();
     service.until_day(LAST_DAY);
@@ -140,7 +154,11 @@ fn killed_again_and_again(database: Database) {
     let acknowledged = acknowledged.lock().unwrap().clone();
     for known in acknowledged.chunks(50) {
         let answer = service.post(known);
-        assert_eq!((answer.accepted, answer.quarantined), (0, 0), "an acknowledged event was not stored (seed {seed})");
+        assert_eq!(
+            (answer.accepted, answer.quarantined),
+            (0, 0),
+            "an acknowledged event was not stored (seed {seed})"
+        );
         assert_eq!(answer.duplicate, known.len());
     }
     assert_eq!(service.terminate().code(), Some(0));
@@ -176,22 +194,45 @@ fn check(ledger: &[Row], relay: &Relay, acknowledged: &[Value], kills: usize) ->
 
     let mut counts = Counts::default();
     for (id, mails) in &received {
-        let Some(row) = rows.get(id.as_str()) else { panic!("the server has {id}, which the ledger does not know") };
-        assert!(row.may_be_out(), "the server has it and the ledger says otherwise: {row:?}");
-        assert_eq!(mails[0].to, row.email.clone().unwrap_or_default(), "{row:?}");
+        let Some(row) = rows.get(id.as_str()) else {
+            panic!("the server has {id}, which the ledger does not know")
+        };
+        assert!(
+            row.may_be_out(),
+            "the server has it and the ledger says otherwise: {row:?}"
+        );
+        assert_eq!(
+            mails[0].to,
+            row.email.clone().unwrap_or_default(),
+            "{row:?}"
+        );
         if mails.len() > 1 {
-            assert_eq!(row.reason.as_deref(), Some("resent_after_uncertain"), "sent twice without a doubt: {row:?}");
-            assert_eq!(row.kind, "fulfilment", "sent again although it is held when in doubt: {row:?}");
+            assert_eq!(
+                row.reason.as_deref(),
+                Some("resent_after_uncertain"),
+                "sent twice without a doubt: {row:?}"
+            );
+            assert_eq!(
+                row.kind, "fulfilment",
+                "sent again although it is held when in doubt: {row:?}"
+            );
             assert!(mails.len() <= COPIES, "{} copies: {row:?}", mails.len());
-            assert!(mails.iter().all(|mail| mail == &mails[0]), "a copy differs: {row:?}");
+            assert!(
+                mails.iter().all(|mail| mail == &mails[0]),
+                "a copy differs: {row:?}"
+            );
         }
     }
     for row in ledger {
         match row.state.as_str() {
             "accepted" => {
-                assert!(received.contains_key(row.message_id()), "accepted, and the server has nothing: {row:?}");
+                assert!(
+                    received.contains_key(row.message_id()),
+                    "accepted, and the server has nothing: {row:?}"
+                );
                 counts.accepted += 1;
-                counts.sent_again_after_doubt += usize::from(row.reason.as_deref() == Some("resent_after_uncertain"));
+                counts.sent_again_after_doubt +=
+                    usize::from(row.reason.as_deref() == Some("resent_after_uncertain"));
             }
             "unknown" => counts.unknown += 1,
             "skipped" => counts.skipped += 1,
@@ -200,10 +241,18 @@ fn check(ledger: &[Row], relay: &Relay, acknowledged: &[Value], kills: usize) ->
         }
     }
     let doubts = counts.sent_again_after_doubt + counts.unknown;
-    assert!(doubts <= kills * CONNECTIONS, "{doubts} doubts after {kills} kills");
-    for order in acknowledged.iter().filter(|event| event["type"] == "order.placed") {
+    assert!(
+        doubts <= kills * CONNECTIONS,
+        "{doubts} doubts after {kills} kills"
+    );
+    for order in acknowledged
+        .iter()
+        .filter(|event| event["type"] == "order.placed")
+    {
         let order = order["data"]["order"]["order_id"].as_str();
-        let told = ledger.iter().any(|row| row.order.as_deref() == order && row.name() == "fulfilment/placed");
+        let told = ledger
+            .iter()
+            .any(|row| row.order.as_deref() == order && row.name() == "fulfilment/placed");
         assert!(told, "nothing was decided about order {order:?}");
     }
     counts

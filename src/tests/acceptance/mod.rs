@@ -43,7 +43,11 @@ impl Dice {
     /// From `AFTERCARE_TEST_SEED`, else from `otherwise`.
     fn seeded(otherwise: u64) -> Dice {
         let given = std::env::var("AFTERCARE_TEST_SEED").ok();
-        Dice(given.and_then(|text| text.parse().ok()).unwrap_or(otherwise))
+        Dice(
+            given
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(otherwise),
+        )
     }
 
     fn next(&mut self) -> u64 {

@@ -65,7 +65,9 @@ pub struct Relay {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Relay {
@@ -96,7 +98,11 @@ impl Relay {
                 std::thread::spawn(move || Talk::new(tcp, state).run());
             }
         });
-        Relay { address, state, thread: Some(thread) }
+        Relay {
+            address,
+            state,
+            thread: Some(thread),
+        }
     }
 
     pub fn url(&self) -> String {
@@ -130,7 +136,10 @@ impl Relay {
     /// Fails where a client broke the protocol.
     pub fn assert_proper(&self) {
         let violations = locked(&self.state.violations);
-        assert!(violations.is_empty(), "the protocol was broken: {violations:#?}");
+        assert!(
+            violations.is_empty(),
+            "the protocol was broken: {violations:#?}"
+        );
     }
 }
 
@@ -162,7 +171,14 @@ impl Talk {
     fn new(tcp: TcpStream, state: Arc<State>) -> Talk {
         tcp.set_nodelay(true).unwrap();
         let writer = tcp.try_clone().unwrap();
-        Talk { reader: BufReader::new(tcp), writer, state, greeted: false, from: None, to: Vec::new() }
+        Talk {
+            reader: BufReader::new(tcp),
+            writer,
+            state,
+            greeted: false,
+            from: None,
+            to: Vec::new(),
+        }
     }
 
     fn violation(&self, what: impl Into<String>) {
@@ -170,7 +186,9 @@ impl Talk {
     }
 
     fn say(&mut self, reply: &str) -> bool {
-        self.writer.write_all(format!("{reply}\r\n").as_bytes()).is_ok()
+        self.writer
+            .write_all(format!("{reply}\r\n").as_bytes())
+            .is_ok()
     }
 
     /// The next line without its CRLF; `None` when the client is gone.
@@ -180,7 +198,10 @@ impl Talk {
         // A half line is what a killed client leaves behind.
         line.pop().filter(|end| *end == b'\n')?;
         if line.pop() != Some(b'\r') || line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            self.violation(format!("a line does not end in CRLF alone: {:?}", String::from_utf8_lossy(&line)));
+            self.violation(format!(
+                "a line does not end in CRLF alone: {:?}",
+                String::from_utf8_lossy(&line)
+            ));
         }
         if line.len() + 2 > MAX_LINE {
             self.violation(format!("a line of {} bytes", line.len() + 2));
@@ -194,11 +215,17 @@ impl Talk {
         }
         while let Some(line) = self.line() {
             let text = String::from_utf8_lossy(&line).into_owned();
-            let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+            let verb = text
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_uppercase();
             let go_on = match verb.as_str() {
                 "EHLO" | "HELO" => {
                     self.greeted = true;
-                    self.say("250-strict.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 10000000")
+                    self.say(
+                        "250-strict.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 10000000",
+                    )
                 }
                 "MAIL" => self.mail(&text),
                 "RCPT" => self.recipient(&text),
@@ -260,7 +287,9 @@ impl Talk {
         }
         let mut message = Vec::new();
         loop {
-            let Some(line) = self.line() else { return false };
+            let Some(line) = self.line() else {
+                return false;
+            };
             match line.as_slice() {
                 b"." => break,
                 [b'.', rest @ ..] => message.extend_from_slice(rest),
@@ -270,13 +299,26 @@ impl Talk {
         }
         let id = header(&message, "Message-ID").unwrap_or_default();
         let id = id.trim_matches(['<', '>']).to_owned();
-        for (name, count) in [("Message-ID", 1), ("From", 1), ("To", 1), ("Date", 1), ("Subject", 1)] {
-            let found = headers(&message).filter(|(found, _)| found.eq_ignore_ascii_case(name)).count();
+        for (name, count) in [
+            ("Message-ID", 1),
+            ("From", 1),
+            ("To", 1),
+            ("Date", 1),
+            ("Subject", 1),
+        ] {
+            let found = headers(&message)
+                .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+                .count();
             if found != count {
                 self.violation(format!("{found} times {name} in {id}"));
             }
         }
-        let mail = Mail { id, from, to, message };
+        let mail = Mail {
+            id,
+            from,
+            to,
+            message,
+        };
         // Written down first: from here on the mail is the server's.
         let before = {
             let mut mails = locked(&self.state.mails);
@@ -296,7 +338,9 @@ impl Talk {
 fn path(text: &str, start: &str) -> Option<String> {
     let head = text.get(..start.len())?;
     let rest = text.get(start.len()..)?.strip_prefix('<')?;
-    head.eq_ignore_ascii_case(start).then(|| rest.rfind('>').and_then(|end| rest.get(..end)))?.map(str::to_owned)
+    head.eq_ignore_ascii_case(start)
+        .then(|| rest.rfind('>').and_then(|end| rest.get(..end)))?
+        .map(str::to_owned)
 }
 
 /// Name and unfolded value of every header.
@@ -318,5 +362,7 @@ fn headers(message: &[u8]) -> impl Iterator<Item = (String, String)> {
 }
 
 fn header(message: &[u8], name: &str) -> Option<String> {
-    headers(message).find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    headers(message)
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().to_owned())
 }
