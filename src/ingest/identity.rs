@@ -130,7 +130,12 @@ impl Directory {
             return placed;
         }
         match self.assign(&keys, &mut placed) {
-            Some(customer) => placed.placements.push((seq, Placement::Customer(customer))),
+            Some(customer) => {
+                // It may have waited, and is tried again.
+                self.unwait(seq, &keys);
+                let placement = Placement::Customer(customer);
+                placed.placements.push((seq, placement));
+            }
             None => {
                 let under = keys.all().cloned().collect();
                 placed.placements.push((seq, Placement::Parked(under)));
@@ -554,6 +559,23 @@ mod tests {
             }
         }
         assert_eq!(loaded.place(&joining), expected);
+    }
+
+    #[test]
+    fn what_waited_and_is_tried_again_waits_no_longer() {
+        let number = json!({"ticket": {"ticket_id": "T", "status": "open"},
+            "order_ref": {"order_id": "1", "order_number": null}});
+        let ticket = event("ticket.opened", "/desk", "t", &number);
+        let mut directory = Directory::default();
+        directory.place_keys(EventSeq(1), keys(&ticket));
+        assert_eq!(directory.waiting().collect::<Vec<_>>(), [EventSeq(1)]);
+        for key in keys(&order("1", None, Some("a@x.example"))).all() {
+            directory.know(key.clone(), CustomerId(7));
+        }
+        let placed = directory.place_keys(EventSeq(1), keys(&ticket));
+        let found = Placement::Customer(CustomerId(7));
+        assert_eq!(placed.placements, [(EventSeq(1), found)]);
+        assert_eq!(directory.waiting().count(), 0);
     }
 
     #[test]

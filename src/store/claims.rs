@@ -75,14 +75,15 @@ statements! {
         FROM rows($1: id TEXT, fence BIGINT) AS r
         WHERE sends.id = r.id AND sends.fence = r.fence AND sends.state = 'sending' AND sends.phase = 'prepared'
         RETURNING sends.id" };
-    OWNERS = { sqlite: "", postgres: "SELECT DISTINCT owner FROM sends WHERE state = 'sending' AND owner IS NOT NULL AND owner <> $1" };
+    OWNERS = { sqlite: "", postgres: "SELECT DISTINCT owner FROM sends WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND owner IS NOT NULL AND owner <> $1" };
     IS_DEAD = { sqlite: "", postgres: "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END" };
-    /// What dead workers and former starts left behind.
+    /// What dead workers and former starts left behind. The states that are many are
+    /// named so that the index over all others is taken.
     LEFT_BEHIND = {
         sqlite: "SELECT customer, id, state, at, phase, fence, considered, detail, NULL FROM sends
-            WHERE state = 'sending' AND fence <> $1 ORDER BY customer, id LIMIT $2",
+            WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND fence <> $1 LIMIT $2",
         postgres: "SELECT customer, id, state, at, phase, fence, considered, detail, NULL::TEXT FROM sends
-            WHERE state = 'sending' AND (owner IN (SELECT r.owner FROM rows($1: owner TEXT) AS r)
+            WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND (owner IN (SELECT r.owner FROM rows($1: owner TEXT) AS r)
                 OR lease_until < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
             ORDER BY customer, id LIMIT $2 FOR UPDATE SKIP LOCKED",
     };

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 statements! {
     /// Takes out of the queue those whose wake-up is going to move.
-    WAKE_UNQUEUE = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT, at BIGINT) AS r
+    WAKE_UNQUEUE = "DELETE FROM due WHERE what = 'c' AND id = '' AND (at, customer) IN (
+            SELECT c.wake_at, c.id FROM rows($1: id BIGINT, at BIGINT) AS r
             JOIN customers c ON c.id = r.id WHERE c.wake_at > r.at)";
     WAKE = "UPDATE customers SET version = version + 1,
             wake_at = CASE WHEN wake_at IS NULL OR wake_at > r.at THEN r.at ELSE wake_at END
@@ -19,11 +19,11 @@ statements! {
         SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT, at BIGINT) AS r
         JOIN customers c ON c.id = r.id WHERE c.wake_at IS NOT NULL
         ON CONFLICT DO NOTHING";
-    UNQUEUE_CUSTOMERS = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT) AS r
+    UNQUEUE_CUSTOMERS = "DELETE FROM due WHERE what = 'c' AND id = '' AND (at, customer) IN (
+            SELECT c.wake_at, c.id FROM rows($1: id BIGINT) AS r
             JOIN customers c ON c.id = r.id WHERE c.wake_at IS NOT NULL)";
-    UNQUEUE_SENDS = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 's', s.not_before, s.customer, s.id FROM rows($1: id TEXT) AS r
+    UNQUEUE_SENDS = "DELETE FROM due WHERE what = 's' AND (at, customer, id) IN (
+            SELECT s.not_before, s.customer, s.id FROM rows($1: id TEXT) AS r
             JOIN sends s ON s.id = r.id WHERE s.not_before IS NOT NULL)";
     QUEUE_SENDS = "INSERT INTO due (what, at, customer, id)
         SELECT 's', s.not_before, s.customer, s.id FROM rows($1: id TEXT) AS r
