@@ -222,12 +222,17 @@ impl Tally {
         let tally = self.clone();
         Witness::new(move |told| {
             let Told::Send { send, .. } = told;
-            if matches!(send.state, SendState::Accepted { .. }) {
-                if tally.accepted.fetch_add(1, Ordering::AcqRel) + 1 == wanted {
-                    tally.done.notify_one();
+            match send.state {
+                SendState::Accepted { .. } => {
+                    if tally.accepted.fetch_add(1, Ordering::AcqRel) + 1 == wanted {
+                        tally.done.notify_one();
+                    }
                 }
-            } else {
-                tally.other.fetch_add(1, Ordering::AcqRel);
+                // Steps that the order does not call for.
+                SendState::Skipped | SendState::Cancelled => {}
+                _ => {
+                    tally.other.fetch_add(1, Ordering::AcqRel);
+                }
             }
         })
     }
