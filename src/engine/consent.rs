@@ -26,8 +26,6 @@ pub const RELAY_SOURCE: &str = "/aftercare/relay";
 pub struct OptOut {
     /// Whether the link was one of ours.
     pub known: bool,
-    /// In which language to answer.
-    pub locale: String,
 }
 
 /// An event that says that an address may, or may not, be mailed.
@@ -77,24 +75,14 @@ impl Engine {
     /// # Errors
     /// The store's: nothing was recorded.
     pub async fn opt_out(&self, token: &str, scope: Option<Scope>) -> Result<OptOut, EngineError> {
-        let locale = self.default_locale();
         let Some(found) = self.links.read(token) else {
-            return Ok(OptOut {
-                known: false,
-                locale,
-            });
+            return Ok(OptOut { known: false });
         };
         let Some((customer, send)) = self.store.send(found.1).await? else {
-            return Ok(OptOut {
-                known: false,
-                locale,
-            });
+            return Ok(OptOut { known: false });
         };
         let Some(address) = self.address_of(customer).await? else {
-            return Ok(OptOut {
-                known: false,
-                locale,
-            });
+            return Ok(OptOut { known: false });
         };
         let scope = scope.unwrap_or_else(|| Scope::of_one_click(send.kind));
         let now = self.now();
@@ -116,22 +104,7 @@ impl Engine {
         )
         .await?;
         tracing::info!(send.id = %send.id, scope = %scope, "opted out");
-        Ok(OptOut {
-            known: true,
-            locale: send.locale,
-        })
-    }
-
-    /// In which language the page behind a link speaks. Reads only.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn opt_out_locale(&self, token: &str) -> Result<String, EngineError> {
-        let Some((_, id)) = self.links.read(token) else {
-            return Ok(self.default_locale());
-        };
-        let found = self.store.send(id).await?;
-        Ok(found.map_or_else(|| self.default_locale(), |(_, send)| send.locale))
+        Ok(OptOut { known: true })
     }
 
     /// The address under which a person is known now; none once they are forgotten.
@@ -144,34 +117,31 @@ impl Engine {
         Ok(state.person.email.map(|email| email.as_typed().to_owned()))
     }
 
-    fn default_locale(&self) -> String {
-        self.live()
-            .catalog
-            .policy
-            .locales
-            .first()
-            .cloned()
-            .unwrap_or_else(|| "en".into())
-    }
-
-    /// A page of `templates/pages`.
+    /// A page of `templates/pages`, in the first of the `wanted` languages that the shop
+    /// speaks, else in its own first; the page sees it as `locale`.
     ///
     /// # Errors
     /// What is wrong with the template.
     pub fn render_page(
         &self,
         name: &str,
-        locale: &str,
+        wanted: &[String],
         values: serde_json::Value,
     ) -> Result<String, EngineError> {
         let live = self.live();
         let policy = &live.catalog.policy;
-        let mut locales = crate::model::locale::chain(locale, policy.fallback.as_deref());
-        locales.extend(policy.locales.first().cloned());
+        let locale = wanted
+            .iter()
+            .flat_map(|tag| crate::model::locale::chain(tag, None))
+            .find(|tag| policy.locales.contains(tag))
+            .or_else(|| policy.locales.first().cloned())
+            .unwrap_or_default();
+        let locales = crate::model::locale::chain(&locale, policy.fallback.as_deref());
         let shop =
             serde_json::json!({"name": policy.name, "url": policy.url, "address": policy.address});
         let mut all = serde_json::Map::new();
         all.insert("shop".into(), shop);
+        all.insert("locale".into(), locale.into());
         if let serde_json::Value::Object(values) = values {
             all.extend(values);
         }

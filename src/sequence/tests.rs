@@ -613,7 +613,7 @@ fn e107_missing_files() {
         "E107",
         "1:1",
         "this file is missing",
-        "init",
+        "copy config/",
     );
     refused(
         "config/catalog.toml",

@@ -13,26 +13,41 @@ use crate::engine::EngineError;
 use crate::model::kind::{Kind, Scope};
 use crate::telemetry;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The template under `templates/pages` and the values it is given beside the shop's:
-/// `locale`, `action` (where its buttons post to) and `done` (whether a choice was taken).
+/// `action` (where its buttons post to) and `done` (whether a choice was taken).
 pub const PAGE: &str = "unsubscribe";
 /// How long a form may take to arrive.
 pub const FORM_TIMEOUT: Duration = Duration::from_secs(10);
+/// Languages of a browser that are looked at.
+pub const MAX_LANGUAGES: usize = 10;
 /// Longest token that is looked at, in bytes; ours are far shorter.
 pub const MAX_TOKEN: usize = 512;
 
 /// Shows the page.
-pub async fn show(State(doors): State<Arc<Doors>>, uri: Uri) -> Response {
-    let token = token(&uri);
-    match doors.engine.opt_out_locale(token).await {
-        Ok(locale) => answer(&doors, &locale, token, false),
-        Err(error) => failed(&error),
-    }
+pub async fn show(State(doors): State<Arc<Doors>>, uri: Uri, headers: HeaderMap) -> Response {
+    answer(&doors, &spoken(&headers), token(&uri), false)
+}
+
+/// The languages that a reader's browser asks for, the best first. Not that of the mail:
+/// who tries tokens would learn from it which of them are real.
+fn spoken(headers: &HeaderMap) -> Vec<String> {
+    let asked = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut all: Vec<(f32, &str)> = asked
+        .split(',')
+        .take(MAX_LANGUAGES)
+        .map(|part| part.split_once(";q=").unwrap_or((part, "1")))
+        .map(|(tag, weight)| (weight.trim().parse().unwrap_or(0.0), tag.trim()))
+        .collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().map(|(_, tag)| tag.to_owned()).collect()
 }
 
 /// Opts out.
@@ -65,7 +80,7 @@ pub async fn take(State(doors): State<Arc<Doors>>, request: Request) -> Response
             if outcome.known {
                 telemetry::opted_out(how);
             }
-            answer(&doors, &outcome.locale, token, true)
+            answer(&doors, &spoken(&head.headers), token, true)
         }
         Err(error) => failed(&error),
     }
@@ -109,12 +124,12 @@ fn token(uri: &Uri) -> &str {
 
 /// The page. The opt-out stands even where the shop's template is broken, so then a
 /// plain page of our own says so.
-fn answer(doors: &Doors, locale: &str, token: &str, done: bool) -> Response {
+fn answer(doors: &Doors, spoken: &[String], token: &str, done: bool) -> Response {
     // Relative to the page, so that it holds behind a proxy that adds a path; with `./`
     // before it, because a made-up token may look like an address of its own.
     let action = format!("./{token}");
-    let values = serde_json::json!({ "locale": locale, "action": action, "done": done });
-    let html = match doors.engine.render_page(PAGE, locale, values) {
+    let values = serde_json::json!({ "action": action, "done": done });
+    let html = match doors.engine.render_page(PAGE, spoken, values) {
         Ok(html) => html,
         Err(error) => {
             tracing::error!(

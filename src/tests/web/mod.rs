@@ -103,7 +103,7 @@ pub async fn engine(captures: bool) -> (Arc<Engine>, TempDir) {
     (Arc::new(engine), folder)
 }
 
-/// A token that stands in a mail, and one that was made up.
+/// A token that stands in a mail, and one of its length that was made up.
 pub async fn tokens(engine: &Engine) -> (String, String) {
     let sends = engine
         .store
@@ -112,7 +112,8 @@ pub async fn tokens(engine: &Engine) -> (String, String) {
         .unwrap();
     let (_, _, send) = sends.into_iter().next().unwrap().unwrap();
     let known = engine.links.token(Purpose::Unsubscribe, send.id);
-    (known, "made-up-token".to_owned())
+    let made_up = known.chars().rev().collect();
+    (known, made_up)
 }
 
 /// What the service holds: compared before and after what must change nothing.

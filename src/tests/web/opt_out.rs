@@ -86,6 +86,40 @@ async fn everybody_sees_the_same_page() {
 }
 
 #[tokio::test]
+async fn the_page_is_the_shops_own_and_speaks_the_readers_language() {
+    let doors = Doors::unsigned().await;
+    let (known, _) = tokens(&doors.engine).await;
+    for (asked, spoken) in [
+        ("de-DE,de;q=0.9,en;q=0.8", "<html lang=\"de\""),
+        ("xx, ja;q=0.9", "<html lang=\"ja\""),
+        ("fr;q=0.5,ja;q=0.9", "<html lang=\"ja\""),
+        ("", "<html lang=\"en\""),
+    ] {
+        let path = format!("/u/{known}");
+        let page = doors
+            .ask(request(
+                Method::GET,
+                &path,
+                &[("accept-language", asked)],
+                "",
+            ))
+            .await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(
+            page.body.contains("Harbor &amp; Pine"),
+            "the shop's template: {}",
+            page.body
+        );
+        assert!(page.body.contains(spoken), "{asked}: {}", page.body);
+        assert!(
+            page.body.contains(&format!("action=\"./{known}\"")),
+            "{}",
+            page.body
+        );
+    }
+}
+
+#[tokio::test]
 async fn one_click_comes_in_several_dresses() {
     let printed = "---FormBoundaryjWmhtjORrn\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\n\
                    One-Click\r\n---FormBoundaryjWmhtjORrn--\r\n";
