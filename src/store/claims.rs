@@ -13,7 +13,8 @@ use crate::model::ids::{CustomerId, SendId};
 use crate::model::reason::Reason;
 use crate::model::send::{Phase, SendState};
 use crate::model::time::{Timestamp, from_ms, to_ms};
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 /// Lease of a claim before its barrier. A worker renews by half-time.
 pub const CLAIM_LEASE_MS: i64 = 60 * 1000;
@@ -38,13 +39,14 @@ pub struct Recovered {
 /// On SQLite: what was handed out and not given back.
 #[derive(Debug, Default)]
 pub(super) struct Claimed {
-    pub sends: HashSet<SendId>,
+    /// With the instants under which they stand in the due queue.
+    pub sends: HashMap<SendId, i64>,
     pub customers: HashSet<CustomerId>,
 }
 
 statements! {
     DUE_CUSTOMERS = "SELECT customer FROM due WHERE what = 'c' AND at <= $1 ORDER BY at, customer, id LIMIT $2";
-    DUE_SENDS = "SELECT id, customer FROM due WHERE what = 's' AND at <= $1 ORDER BY at, customer, id LIMIT $2";
+    DUE_SENDS = "SELECT id, customer, at FROM due WHERE what = 's' AND at <= $1 ORDER BY at, customer, id LIMIT $2";
     /// A claimed wake-up comes again after a lease, should its worker die.
     CLAIM_CUSTOMERS = { sqlite: "", postgres: "
         WITH head AS (SELECT at, customer FROM due WHERE what = 'c' AND at <= $1
@@ -75,14 +77,15 @@ statements! {
         FROM rows($1: id TEXT, fence BIGINT) AS r
         WHERE sends.id = r.id AND sends.fence = r.fence AND sends.state = 'sending' AND sends.phase = 'prepared'
         RETURNING sends.id" };
-    OWNERS = { sqlite: "", postgres: "SELECT DISTINCT owner FROM sends WHERE state = 'sending' AND owner IS NOT NULL AND owner <> $1" };
+    OWNERS = { sqlite: "", postgres: "SELECT DISTINCT owner FROM sends WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND owner IS NOT NULL AND owner <> $1" };
     IS_DEAD = { sqlite: "", postgres: "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END" };
-    /// What dead workers and former starts left behind.
+    /// What dead workers and former starts left behind. The states that are many are
+    /// named so that the index over all others is taken.
     LEFT_BEHIND = {
         sqlite: "SELECT customer, id, state, at, phase, fence, considered, detail, NULL FROM sends
-            WHERE state = 'sending' AND fence <> $1 ORDER BY customer, id LIMIT $2",
+            WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND fence <> $1 LIMIT $2",
         postgres: "SELECT customer, id, state, at, phase, fence, considered, detail, NULL::TEXT FROM sends
-            WHERE state = 'sending' AND (owner IN (SELECT r.owner FROM rows($1: owner TEXT) AS r)
+            WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND (owner IN (SELECT r.owner FROM rows($1: owner TEXT) AS r)
                 OR lease_until < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
             ORDER BY customer, id LIMIT $2 FOR UPDATE SKIP LOCKED",
     };
@@ -173,7 +176,11 @@ impl Store {
             let Ok(send) = row.text(0)?.parse::<SendId>() else {
                 continue;
             };
-            if found.len() < limit && claims.sends.insert(send) {
+            if found.len() == limit {
+                break;
+            }
+            if let Entry::Vacant(place) = claims.sends.entry(send) {
+                place.insert(row.int(2)?);
                 found.push(Claim {
                     send,
                     customer: CustomerId(row.int(1)?),
@@ -217,7 +224,7 @@ impl Store {
         let claims = self.shared.claims.lock().await;
         Ok(of
             .iter()
-            .map(|one| claims.sends.contains(&one.send))
+            .map(|one| claims.sends.contains_key(&one.send))
             .collect())
     }
 
@@ -257,7 +264,7 @@ impl Store {
             let claimed = row
                 .text(2)?
                 .parse()
-                .is_ok_and(|id| claims.sends.contains(&id));
+                .is_ok_and(|id| claims.sends.contains_key(&id));
             if !claimed {
                 let at = row.int(0)?;
                 next = Some(next.map_or(at, |had: i64| had.min(at)));

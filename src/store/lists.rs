@@ -43,6 +43,9 @@ pub struct SendFilter {
     pub until: Option<Timestamp>,
 }
 
+/// A send in a list: its customer, the address that it was sent to, and itself.
+pub type Listed = (CustomerId, Option<String>, Send);
+
 /// Somebody's stored outlook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Foreseen {
@@ -144,16 +147,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the database is out of reach.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a list of three things that have names"
-    )]
     pub async fn sends(
         &self,
         filter: &SendFilter,
         after: Option<SendId>,
         limit: usize,
-    ) -> Result<Vec<Result<(CustomerId, Option<String>, Send), Corrupt>>, StoreError> {
+    ) -> Result<Vec<Result<Listed, Corrupt>>, StoreError> {
         let statement = if filter.customer.is_some() {
             &SENDS_OF
         } else {

@@ -9,13 +9,14 @@ use super::{Secret, Shared, Store, upkeep, writer};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 /// How long a statement waits for another process's lock on a SQLite file, by default.
 const BUSY: Duration = Duration::from_secs(5);
@@ -27,6 +28,9 @@ const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// Prepared statements kept a connection: all of ours.
 const STATEMENTS: usize = 256;
+/// Pages of the write-ahead log after which it is taken over into the file: with a
+/// thousand, the default, every batch of mails would pay for it.
+const CHECKPOINT_PAGES: &str = "4000";
 /// How often a worker on PostgreSQL looks after the connection that holds its lock.
 const PULSE: Duration = Duration::from_secs(5);
 /// The first SQLite without the race that could lose commits in WAL mode.
@@ -156,12 +160,14 @@ impl Store {
             (worker, secret)
         };
         let mut tasks = Vec::new();
+        let closing = CancellationToken::new();
         if let (Pools::Postgres(_), true) = (&pools, access == Access::Owner) {
             let held = hold(url, &worker.id).await?;
             tasks.push(tokio::spawn(keep_holding(
                 url.to_owned(),
                 worker.id.clone(),
                 held,
+                closing.clone(),
             )));
         }
         let shared = Arc::new(Shared {
@@ -181,6 +187,7 @@ impl Store {
             shared,
             writes,
             tasks: Arc::new(Mutex::new(tasks)),
+            closing: Arc::new(closing.drop_guard()),
         })
     }
 }
@@ -252,6 +259,7 @@ async fn open_sqlite(
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             // Freed pages are overwritten, so that what was erased is gone.
             .pragma("secure_delete", "ON");
         if let Some(pages) = bounds.pages {
@@ -399,7 +407,7 @@ fn newest(all: &Migrator) -> i64 {
 /// A connection that holds the worker's advisory lock as long as it lives.
 async fn hold(url: &str, id: &str) -> Result<PgConnection, StoreError> {
     let mut connection = postgres_options(url)?.connect().await?;
-    sqlx::query(AssertSqlSafe("SELECT pg_advisory_lock($1)"))
+    sqlx::query("SELECT pg_advisory_lock($1)")
         .bind(id.parse::<i64>().unwrap_or_default())
         .execute(&mut connection)
         .await?;
@@ -408,15 +416,26 @@ async fn hold(url: &str, id: &str) -> Result<PgConnection, StoreError> {
 
 /// Looks after that connection: where it is lost, others may think this worker dead and
 /// recover its claims, which its fences make harmless; it takes the lock again.
-async fn keep_holding(url: String, id: String, mut held: PgConnection) {
+async fn keep_holding(url: String, id: String, mut held: PgConnection, closing: CancellationToken) {
     loop {
-        tokio::time::sleep(PULSE).await;
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = tokio::time::sleep(PULSE) => {}
+        }
         if held.ping().await.is_err() {
             tracing::warn!("the connection that holds this worker's lock was lost");
-            if let Ok(again) = hold(&url, &id).await {
+            // The server may still think that the old connection lives.
+            if let Ok(Ok(again)) = tokio::time::timeout(PULSE, hold(&url, &id)).await {
                 held = again;
             }
         }
+    }
+    // Said aloud, since the server notices a closed connection a little later.
+    let unlocked = sqlx::query("SELECT pg_advisory_unlock_all()")
+        .execute(&mut held)
+        .await;
+    if unlocked.is_ok() {
+        let _ = held.close().await;
     }
 }
 

@@ -49,8 +49,17 @@ impl Store {
 
     /// The secret of this install, made at its first start. Keys by purpose are derived
     /// from it.
-    pub fn root_secret(&self) -> [u8; 32] {
-        self.shared.secret.0
+    ///
+    /// # Errors
+    /// Where this process only reads and nobody has made it yet.
+    pub async fn root_secret(&self) -> Result<[u8; 32], StoreError> {
+        if self.shared.secret.0 == [0; 32] {
+            return Err(StoreError::Access {
+                wanted: "writer, which makes the secret at the first start",
+                found: self.shared.access.as_str(),
+            });
+        }
+        Ok(self.shared.secret.0)
     }
 
     /// The latest instant at which anything was written: where a rehearsal clock goes on.
@@ -88,6 +97,9 @@ impl Store {
         let mut tx = self.shared.pools.read().await?;
         tx.fetch_one(&ALIVE, vec![]).await?;
         tx.rollback().await;
+        if self.writes.is_some() {
+            self.write(Write::Nothing).await?;
+        }
         Ok(())
     }
 

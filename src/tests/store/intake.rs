@@ -107,7 +107,7 @@ on_both! {
             assert_eq!(store.find(&who).await.unwrap(), [guest], "{who:?}");
         }
         assert_eq!(store.find(&Who::Address("bob@example.com".into())).await.unwrap(), []);
-        assert_eq!(store.prepare_all().await.is_ok(), true);
+        assert!(store.prepare_all().await.is_ok());
     }
 
     async fn keys_are_kept_as_hashes_only(home: Home) {

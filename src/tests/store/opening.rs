@@ -17,7 +17,7 @@ on_both! {
         let customer = accept(&store, order("1", Some("7"), None, 1)).await.unwrap();
         store.set_meta("files", "v1").await.unwrap();
         store.set_meta("files", "v2").await.unwrap();
-        let secret = store.root_secret();
+        let secret = store.root_secret().await.unwrap();
         let closed = store.clone();
         store.close().await;
         assert!(matches!(closed.set_meta("a", "b").await, Err(StoreError::Closed)));
@@ -25,7 +25,7 @@ on_both! {
         assert_eq!(history(&store, customer).await.events.len(), 1);
         assert_eq!(store.meta("files").await.unwrap().as_deref(), Some("v2"));
         assert_eq!(store.meta("none").await.unwrap(), None);
-        assert_eq!(store.root_secret(), secret);
+        assert_eq!(store.root_secret().await.unwrap(), secret);
         assert_ne!(secret, [0; 32]);
         assert_eq!(store.last_instant().await.unwrap(), Some(at(0)), "also of a process that is gone");
     }
@@ -35,7 +35,7 @@ on_both! {
         let customer = accept(&store, order("1", Some("7"), None, 1)).await.unwrap();
         let reader = Store::open(&home.url, Access::Reader).await.unwrap();
         assert_eq!(history(&reader, customer).await.events.len(), 1);
-        assert_eq!(reader.root_secret(), store.root_secret());
+        assert_eq!(reader.root_secret().await.unwrap(), store.root_secret().await.unwrap());
         let refused = reader.accept(vec![plain(order("2", Some("7"), None, 1))], vec![], at(0)).await;
         assert!(matches!(refused, Err(StoreError::Access { .. })));
         assert!(matches!(reader.claim_sends(at(0), 1).await, Err(StoreError::Access { .. })));
