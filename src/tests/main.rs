@@ -1,6 +1,7 @@
 //! Tests of the library from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cli;
 mod guards;
 mod harness;
 mod people;
