@@ -17,6 +17,7 @@ use crate::model::time::{self, Timestamp};
 use crate::store::{Access, SendFilter, Store, Who};
 use crate::telemetry;
 use anyhow::Context as _;
+use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,7 +133,11 @@ impl Shop {
         match &self.config.clock {
             None => Ok(Clock::System),
             Some(rehearsal) => {
-                let last = store.last_instant().await?;
+                // What is written now comes after what was written last, also to the millisecond.
+                let last = store
+                    .last_instant()
+                    .await?
+                    .map(|last| time::saturating_add(last, SignedDuration::from_millis(1)));
                 let running = shown_now(store, rehearsal.speed).await?;
                 Clock::rehearsal(rehearsal.start, last.max(running), rehearsal.speed)
                     .map_err(|error| misuse(error.to_string()))
