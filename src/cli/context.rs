@@ -59,6 +59,17 @@ impl Shop {
     /// # Errors
     /// The folder is no shop, or the configuration has errors, which are printed.
     pub fn open(global: &Global) -> anyhow::Result<Shop> {
+        Shop::within(global, std::env::vars())
+    }
+
+    /// As [`Shop::open`], in an environment other than this process's.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn within(
+        global: &Global,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> anyhow::Result<Shop> {
         let folder = global.shop.clone();
         if !folder.join("config").is_dir() {
             return Err(misuse(format!(
@@ -66,7 +77,7 @@ impl Shop {
                 folder.display()
             )));
         }
-        let config = match files::configuration(&folder, std::env::vars()) {
+        let config = match files::configuration(&folder, environment) {
             Ok((config, warnings)) => {
                 report::complain(&warnings, &[]);
                 config

@@ -7,6 +7,7 @@
 mod arm;
 mod check;
 pub mod context;
+mod demo;
 mod doctor;
 mod exit;
 mod ingest;
@@ -67,6 +68,8 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The main job in one go, no set-up: the real service, a shop's events, a fast clock
+    Demo(demo::Args),
     /// Run the service: intake, scheduler, mailer, web
     Serve(serve::Args),
     /// Check the shop's files: syntax, names and types, mails in every language
@@ -114,6 +117,7 @@ impl Command {
             | Command::Release(_) => true,
             Command::Serve(_)
             | Command::Check
+            | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
             | Command::Quarantine(_)
@@ -166,6 +170,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         context::quiet_log()?;
     }
     match command {
+        Command::Demo(args) => demo::run(&global, &args).await,
         Command::Serve(args) => serve::run(&global, &args, out).await,
         Command::Check => check::run(&global, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,

@@ -1,6 +1,7 @@
-//! Tests of the library from outside.
+//! Tests of the library from outside, and of the whole program.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acceptance;
 mod cli;
 mod guards;
 mod harness;
