@@ -3,7 +3,7 @@
 
 use super::exit::{misuse, out_of_reach};
 use super::{Global, report};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::{Config, Smtp};
 use crate::engine::preview::Press;
 use crate::engine::reload::{self, Live};
@@ -13,11 +13,13 @@ use crate::mail::{Capture, Relay, Timeouts, Transport};
 use crate::model::history::History;
 use crate::model::ids::{CustomerId, SendId};
 use crate::model::send::Send;
-use crate::model::time::Timestamp;
+use crate::model::time::{self, Timestamp};
 use crate::store::{Access, SendFilter, Store, Who};
 use crate::telemetry;
 use anyhow::Context as _;
+use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Histories read at once.
 pub const PAGE: usize = 256;
@@ -142,8 +144,13 @@ impl Shop {
         match &self.config.clock {
             None => Ok(Clock::System),
             Some(rehearsal) => {
-                let last = store.last_instant().await?;
-                Clock::rehearsal(rehearsal.start, last, rehearsal.speed)
+                // What is written now comes after what was written last, also to the millisecond.
+                let last = store
+                    .last_instant()
+                    .await?
+                    .map(|last| time::saturating_add(last, SignedDuration::from_millis(1)));
+                let running = shown_now(store, rehearsal.speed).await?;
+                Clock::rehearsal(rehearsal.start, last.max(running), rehearsal.speed)
                     .map_err(|error| misuse(error.to_string()))
             }
         }
@@ -202,6 +209,41 @@ impl Shop {
         })
     }
 }
+
+/// Notes what a running rehearsal's clock shows, so that other processes can set theirs
+/// by it.
+///
+/// # Errors
+/// The store's.
+pub async fn show_time(store: &Store, now: Timestamp) -> anyhow::Result<()> {
+    let real = time::to_ms(clock::real());
+    store
+        .set_meta(SHOWN, &format!("{real} {}", time::to_ms(now)))
+        .await?;
+    Ok(())
+}
+
+/// What the clock of a running service shows; `None` where none told lately.
+async fn shown_now(store: &Store, speed: f64) -> anyhow::Result<Option<Timestamp>> {
+    let told = store.meta(SHOWN).await?;
+    let read = told.as_deref().and_then(|told| {
+        let (real, shown) = told.split_once(' ')?;
+        Some((real.parse::<i64>().ok()?, shown.parse::<i64>().ok()?))
+    });
+    let Some((real, shown)) = read else {
+        return Ok(None);
+    };
+    let passed = time::to_ms(clock::real()).saturating_sub(real);
+    let fresh = (0..=SHOWN_STALE_MS).contains(&passed);
+    Ok(fresh.then(|| time::from_ms(shown.saturating_add((passed as f64 * speed) as i64))))
+}
+
+/// Under which key a running rehearsal tells what its clock shows.
+const SHOWN: &str = "rehearsal_shows";
+/// How often it tells, in real time.
+pub const SHOWN_EVERY: Duration = Duration::from_millis(500);
+/// After how long without word it counts as ended.
+const SHOWN_STALE_MS: i64 = 1500;
 
 /// The relay, with everything that is configured about it.
 fn relay(smtp: &Smtp) -> Result<Relay, Box<dyn std::error::Error>> {

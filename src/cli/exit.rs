@@ -152,13 +152,11 @@ fn told(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::Context;
 
     #[test]
     fn a_chain_is_told_from_the_outside_in_with_its_hints_last() {
-        let error = Err::<(), _>(misuse("expected a, found b\nhint: write a"))
-            .context("config/aftercare.toml: http.listen")
-            .unwrap_err();
+        let error = misuse("expected a, found b\nhint: write a")
+            .context("config/aftercare.toml: http.listen");
         assert_eq!(
             told(&error),
             "config/aftercare.toml: http.listen\n  because: expected a, found b\n  hint: write a"

@@ -114,7 +114,7 @@ async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Re
                 Err(bad) => {
                     told += 1;
                     tell(told, &line, &bad);
-                    poison.push(bad);
+                    poison.push(*bad);
                 }
             }
         }

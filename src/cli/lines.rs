@@ -107,16 +107,18 @@ impl Iterator for Lines {
 }
 
 /// What a line says: an event, or why it is none. `backfill` makes history of it.
-pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poison> {
+pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Box<Poison>> {
     let (Learnt::Now(recorded) | Learnt::AsTold(recorded)) = learnt;
-    let poison = |reason: &str, because: String| Poison {
-        source: None,
-        id: None,
-        kind: None,
-        body: String::from_utf8_lossy(&line.text[..line.text.len().min(KEPT)]).into_owned(),
-        reason: reason.to_owned(),
-        because,
-        recorded,
+    let poison = |reason: &str, because: String| {
+        Box::new(Poison {
+            source: None,
+            id: None,
+            kind: None,
+            body: String::from_utf8_lossy(&line.text[..line.text.len().min(KEPT)]).into_owned(),
+            reason: reason.to_owned(),
+            because,
+            recorded,
+        })
     };
     if line.cut {
         return Err(poison(
@@ -128,7 +130,7 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poiso
     let parsed = canonical::parse_line(&line.text, learnt, limits)
         .map_err(|malformed| poison("not_json", malformed.to_string()))?;
     if let Some(bad) = parsed.poison.into_iter().next() {
-        return Err(Poison {
+        return Err(Box::new(Poison {
             source: bad.source,
             id: bad.id,
             kind: bad.kind,
@@ -136,7 +138,7 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poiso
             reason: bad.reason,
             because: bad.because,
             recorded: bad.recorded,
-        });
+        }));
     }
     let mut event = parsed
         .events
@@ -150,7 +152,6 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poiso
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

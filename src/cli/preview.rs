@@ -158,12 +158,15 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
         known.sort_by_key(|send| (went_out(send), send.at));
         if let Some(send) = known.last().copied() {
             let again = went_out(send) && at.is_none() && args.locale.is_none();
+            // A history does not carry what makes old bytes again; the ledger does.
+            let kept = open.store.send(send.id).await?;
+            let send = kept.map_or_else(|| send.clone(), |(_, send)| send);
             let then = send.prepared.as_ref().map(|prepared| prepared.date);
             let at = at.or(then).unwrap_or(now);
             let history = as_of(history, send.id, at);
             return Ok(Found {
                 history,
-                send: send.clone(),
+                send,
                 at,
                 again,
             });

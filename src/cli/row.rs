@@ -66,11 +66,7 @@ impl Rows<'_> {
             occurrence: some(&send.occurrence),
             kind: send.kind.as_str(),
             mail: send.mail.clone(),
-            locale: Some(
-                prepared
-                    .map_or(&send.locale, |prepared| &prepared.locale)
-                    .clone(),
-            ),
+            locale: Some(send.locale.clone()),
             state: send.state.as_str(),
             due: send.due,
             zone: Some(send.zone.clone()),

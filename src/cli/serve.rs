@@ -1,7 +1,7 @@
 //! `serve`: the service. Everything that can be wrong is said before the first door
 //! opens; then the loops and the listener run until somebody asks them to end.
 
-use super::context::{Open, Shop};
+use super::context::{self, Open, Shop};
 use super::exit::misuse;
 use super::{Exit, Global, Out, key};
 use crate::config::LogFormat;
@@ -133,6 +133,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         &arming,
         is_rehearsal.then_some(now),
     )?;
+    let telling = is_rehearsal.then(|| tokio::spawn(tell_time(Arc::clone(&engine), stop.clone())));
     let door = listener.map(|listener| {
         let doors = web::serve(listener, Arc::clone(&engine), settings, stop.clone());
         let stop = stop.clone();
@@ -157,6 +158,9 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             .map_err(|error| misuse(error.to_string()))?;
     }
     signals.abort();
+    if let Some(telling) = telling {
+        telling.await.context("the clock could not be told")?;
+    }
     match Arc::try_unwrap(engine) {
         Ok(engine) => engine.store.close().await,
         // A connection that was cut may still hold it; the database forgives that.
@@ -164,6 +168,19 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     }
     tracing::info!("ended in good order");
     Ok(Exit::Fine)
+}
+
+/// Tells other processes of a rehearsal what time it is.
+async fn tell_time(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = context::show_time(&engine.store, engine.now()).await {
+            tracing::debug!(%error, "the rehearsal's clock could not be told");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(context::SHOWN_EVERY) => {}
+        }
+    }
 }
 
 /// Intake as configured; refused where nobody, or everybody, could deliver.

@@ -348,7 +348,14 @@ fn show(explanation: &Explanation, out: &mut Out) -> anyhow::Result<()> {
     for (name, title) in [
         ("email", "to"),
         ("due", "due"),
-        ("at", "changed"),
+        (
+            "at",
+            if text("state") == PLANNED {
+                "goes"
+            } else {
+                "changed"
+            },
+        ),
         ("reason", "reason"),
         ("because", "because"),
         ("message_id", "message"),
