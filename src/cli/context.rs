@@ -178,7 +178,7 @@ impl Shop {
         let secret = match &self.config.secret_file {
             Some(path) => super::key::read(path)?
                 .ok_or_else(|| misuse(format!("secret_file: there is no {}", path.display())))?,
-            None => store.root_secret(),
+            None => store.root_secret().await?,
         };
         Ok(Links::new(&secret, shop_id, &self.config.http.public_url))
     }

@@ -6,7 +6,7 @@ use super::{Exit, Global, Out, key};
 use crate::engine::reload;
 use crate::mail::Transport;
 use crate::model::diagnostic::Severity;
-use crate::model::ids::EnrolmentId;
+use crate::model::ids::{CustomerId, EnrolmentId};
 use crate::model::kind::OnUncertain;
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, TimeZone};
@@ -335,7 +335,9 @@ async fn waiting(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
 struct Ledger {
     owed: HashSet<(EnrolmentId, String, String)>,
     broken: BTreeMap<&'static str, Vec<String>>,
-    places: HashMap<i64, Vec<Send>>,
+    places: HashMap<CustomerId, Vec<Send>>,
+    /// Accepted, with nothing that a barrier wrote: broken, unless the person was forgotten.
+    unprepared: Vec<(CustomerId, Send)>,
     read: usize,
 }
 
@@ -347,7 +349,7 @@ impl Ledger {
             .push(send.id.to_string());
     }
 
-    fn hold(&mut self, open: &Open, customer: i64, send: Send) {
+    fn hold(&mut self, open: &Open, customer: CustomerId, send: Send) {
         self.read += 1;
         if !self
             .owed
@@ -357,7 +359,7 @@ impl Ledger {
         }
         let accepted = matches!(send.state, SendState::Accepted { .. });
         if accepted && send.prepared.is_none() {
-            self.breaks("I5 no dot without its barrier", &send);
+            self.unprepared.push((customer, send.clone()));
         }
         let policy = open
             .live
@@ -413,7 +415,7 @@ async fn invariants(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
     loop {
         let (page, last) = open.sends(&SendFilter::default(), after).await?;
         for (customer, _, send) in page {
-            ledger.hold(open, customer.0, send);
+            ledger.hold(open, customer, send);
         }
         after = last;
         if after.is_none() {
@@ -421,6 +423,12 @@ async fn invariants(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
         }
     }
     ledger.hold_limits(open);
+    for (customer, send) in std::mem::take(&mut ledger.unprepared) {
+        let history = open.store.histories(&[customer]).await?.pop();
+        if !history.is_some_and(|history| history.is_ok_and(|history| history.erased)) {
+            ledger.breaks("I5 no dot without its barrier", &send);
+        }
+    }
     if ledger.broken.is_empty() {
         to.tell(
             How::Fine,

@@ -19,7 +19,7 @@ const MAX_BODY: usize = 64 << 20;
 /// Deepest nesting that intake may be told to take: JSON is read by recursion.
 const MAX_DEPTH: usize = 120;
 /// Most secrets that may be valid at once.
-const MAX_SECRETS: usize = 8;
+const MAX_SECRETS: usize = 2;
 /// Longest time limit.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 

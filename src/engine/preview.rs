@@ -4,7 +4,7 @@
 use super::reload::Live;
 use crate::config::Config;
 use crate::links::Links;
-use crate::mail::{Address, Composed, Letter, Mailbox};
+use crate::mail::{Address, Composed, Envelope, Letter, Mailbox};
 use crate::model::ids::SendId;
 use crate::model::kind::Kind;
 use crate::model::kind::OnUncertain;
@@ -37,6 +37,8 @@ pub struct Press<'a> {
     bounce_to: Option<Address>,
     /// The host of Message-IDs; unset, that of the sender's address.
     domain: Option<&'a str>,
+    /// Whether the bytes of each mail are kept with its send.
+    keep_bodies: bool,
 }
 
 impl<'a> Press<'a> {
@@ -50,6 +52,7 @@ impl<'a> Press<'a> {
                 .as_deref()
                 .and_then(|address| Address::parse(address).ok()),
             domain: config.mailer.message_id_domain.as_deref(),
+            keep_bodies: config.mailer.keep_bodies,
         }
     }
 
@@ -87,23 +90,63 @@ pub fn make(
     )
 }
 
+/// Makes the very bytes of an earlier try again: from those that were kept, else from the
+/// values that were.
 fn remake(press: &Press<'_>, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
     let Some(prepared) = &send.prepared else {
-        return Err(Reason::BytesChanged);
-    };
-    let Value::Object(values) = prepared.values.clone() else {
         return Err(Reason::BytesChanged);
     };
     let ready = Ready {
         to: crate::model::email::Address::parse(&prepared.to).map_err(|_| Reason::BytesChanged)?,
         ..ready.clone()
     };
-    let made = build(press, live, send, &ready, values, prepared.date)?;
+    let made = match &prepared.values {
+        Value::Object(values) => build(press, live, send, &ready, values.clone(), prepared.date)?,
+        Value::String(eml) => kept(press, send, &ready, prepared, eml)?,
+        _ => return Err(Reason::BytesChanged),
+    };
     if made.prepared.hash == prepared.hash {
         Ok(made)
     } else {
         Err(Reason::BytesChanged)
     }
+}
+
+/// A mail whose bytes were kept.
+fn kept(
+    press: &Press<'_>,
+    send: &Send,
+    ready: &Ready,
+    prepared: &Prepared,
+    eml: &str,
+) -> Result<Made, Reason> {
+    let lost = |_| Reason::BytesChanged;
+    let from = Mailbox::new(None, &ready.sender.email).map_err(lost)?;
+    let message_id = press.message_id(send.id, &from);
+    let envelope = Envelope {
+        from: press.bounce_to.clone().unwrap_or(from.address),
+        to: Address::parse(ready.to.as_typed()).map_err(lost)?,
+    };
+    let composed = Composed::from_message(envelope, eml.as_bytes());
+    Ok(Made {
+        prepared: Prepared {
+            hash: hash(&composed),
+            ..prepared.clone()
+        },
+        composed,
+        to: prepared.to.clone(),
+        subject: String::new(),
+        preheader: String::new(),
+        html: String::new(),
+        text: String::new(),
+        message_id,
+    })
+}
+
+/// SHA-256 of a mail's bytes, hex.
+fn hash(of: &Composed) -> String {
+    let digest = Sha256::digest(of.eml());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn build(
@@ -179,16 +222,12 @@ fn build(
     let composed = letter
         .compose()
         .map_err(|error| failed(error.to_string()))?;
-    let mut hash = Sha256::new();
-    hash.update(composed.eml());
-    let hash = hash
-        .finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            use std::fmt::Write;
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+    let hash = hash(&composed);
+    let kept = if press.keep_bodies {
+        String::from_utf8(composed.eml()).map_or(kept, Value::String)
+    } else {
+        kept
+    };
     Ok(Made {
         prepared: Prepared {
             hash,

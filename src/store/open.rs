@@ -28,6 +28,9 @@ const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// Prepared statements kept a connection: all of ours.
 const STATEMENTS: usize = 256;
+/// Pages of the write-ahead log after which it is taken over into the file: with a
+/// thousand, the default, every batch of mails would pay for it.
+const CHECKPOINT_PAGES: &str = "4000";
 /// How often a worker on PostgreSQL looks after the connection that holds its lock.
 const PULSE: Duration = Duration::from_secs(5);
 /// The first SQLite without the race that could lose commits in WAL mode.
@@ -256,6 +259,7 @@ async fn open_sqlite(
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             // Freed pages are overwritten, so that what was erased is gone.
             .pragma("secure_delete", "ON");
         if let Some(pages) = bounds.pages {

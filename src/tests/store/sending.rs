@@ -249,6 +249,25 @@ on_both! {
         assert_eq!(left, [queued(late, "a", 50).id.to_string()]);
     }
 
+    async fn a_merge_between_claim_and_outcome_loses_nothing(home: Home) {
+        let store = home.open().await;
+        let first = accept(&store, order("1", None, Some("ann@example.com"), 1)).await.unwrap();
+        let second = customer_with(&store, "7", &[("one", 30)]).await;
+        let claim = claim(&store, 30).await;
+        assert_eq!(claim.customer, second);
+        accept(&store, order("2", Some("7"), Some("ann@example.com"), 1)).await;
+        let version = history(&store, second).await.version;
+        assert_ne!(pass(&store, claim, version).await, Passed::Yes, "cleared for who is no more");
+        let again = Claim { customer: first, ..claim };
+        let version = history(&store, first).await.version;
+        assert_eq!(pass(&store, again, version).await, Passed::Yes);
+        assert_eq!(store.settle(vec![accepted(claim)]).await.unwrap(), [Settled::Done]);
+        assert_eq!(store.claim_sends(at(99), 10).await.unwrap(), []);
+        let left = column(&home, "SELECT id FROM due WHERE what = 's'").await;
+        assert!(left.is_empty(), "its place in the queue is gone: {left:?}");
+        assert_eq!(history(&store, first).await.sends.len(), 1);
+    }
+
     async fn a_batch_shares_its_commit_and_not_its_fate(home: Home) {
         let store = home.open().await;
         let mut due = Vec::new();

@@ -77,7 +77,11 @@ pub async fn engine(captures: bool) -> (Arc<Engine>, TempDir) {
     };
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
     let store = Store::open(&url, Access::Owner).await.unwrap();
-    let links = Links::new(&store.root_secret(), "harbor-pine", "http://127.0.0.1:8025");
+    let links = Links::new(
+        &store.root_secret().await.unwrap(),
+        "harbor-pine",
+        "http://127.0.0.1:8025",
+    );
     let now: Timestamp = "2026-03-10T09:00:00Z".parse().unwrap();
     let config = crate::harness::defaults(folder.path());
     let engine = Engine::new(store, transport, Clock::manual(now), config, links, shop());
