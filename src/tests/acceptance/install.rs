@@ -65,7 +65,7 @@ fn make_postgres(server: &str) -> String {
 }
 
 /// A line of `sends`, `upcoming` or `simulate`.
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct Row {
     pub id: String,
     pub message_id: Option<String>,
@@ -81,6 +81,27 @@ pub struct Row {
     pub attempts: Option<u32>,
     pub reason: Option<String>,
     pub because: Option<String>,
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        write!(
+            f,
+            "{} is {} ({}: {})",
+            self.key(),
+            self.state,
+            text(&self.reason),
+            text(&self.because)
+        )?;
+        write!(
+            f,
+            ", due {}, at {}, {}",
+            text(&self.due),
+            text(&self.at),
+            self.message_id()
+        )
+    }
 }
 
 impl Row {
@@ -120,8 +141,8 @@ impl Row {
 
 /// A shop, its data and how the service is to run.
 pub struct Install {
-    // Removed with everything in it when the test is over.
-    _folder: tempfile::TempDir,
+    /// Removed with everything in it when the test is over, unless it failed.
+    folder: Option<tempfile::TempDir>,
     pub shop: PathBuf,
     pub data: PathBuf,
     pub database: Database,
@@ -147,7 +168,7 @@ impl Install {
             database,
             relay: relay.to_owned(),
             speed: 1,
-            _folder: folder,
+            folder: Some(folder),
         }
     }
 
@@ -212,6 +233,14 @@ impl Install {
         self.rows(&["sends", "--json"])
     }
 
+    /// The ledger's lines of one step.
+    pub fn sends_of(&self, name: &str) -> Vec<Row> {
+        self.sends()
+            .into_iter()
+            .filter(|row| row.name() == name)
+            .collect()
+    }
+
     /// Starts the service without waiting for it.
     pub fn spawn(&self) -> Service {
         let address = TcpListener::bind("127.0.0.1:0")
@@ -248,6 +277,17 @@ impl Install {
             matches!(service.request("GET", "/readyz", "", ""), Ok((200, _))).then_some(())
         });
         service
+    }
+}
+
+impl Drop for Install {
+    fn drop(&mut self) {
+        if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
+            eprintln!(
+                "shop, database and log are kept in {}",
+                folder.keep().display()
+            );
+        }
     }
 }
 

@@ -20,8 +20,13 @@ const EVENTS_A_KILL: usize = 16;
 const LIFE_MS: usize = 350;
 /// Longest life where it is killed before it is ready.
 const EARLY_MS: usize = 120;
-/// Clock speed while the kills go on: a day in a second.
-const SPEED: u32 = 86_400;
+/// Virtual seconds that may pass while events still come in: less than what makes an
+/// event too old to enrol anybody.
+const NEWS_SECONDS: usize = 2 * 86_400;
+/// Virtual seconds that should pass in the other half of the kills: most of a series.
+const SERIES_SECONDS: usize = 45 * 86_400;
+/// Real seconds from one kill to the next, about.
+const KILL_SECONDS: usize = 2;
 /// Clock speed afterwards.
 const DRAIN_SPEED: u32 = 1_000_000;
 /// By then every series that began has ended.
@@ -89,7 +94,6 @@ fn killed_again_and_again(database: Database) {
     let (seed, kills) = (dice.0, kills_wanted());
     let relay = Relay::start();
     let mut install = Install::new(database.clone(), &relay.url());
-    install.speed = SPEED;
 
     let orders = (kills * EVENTS_A_KILL / 4).max(20);
     // Everything has happened by the time the clock starts, and is told in any order.
@@ -104,7 +108,6 @@ fn killed_again_and_again(database: Database) {
     let mut history = events::history(&mut dice, &wanted);
     dice.shuffle(&mut history);
     let total = history.len();
-    let piece = total.div_ceil(kills);
 
     let poster = Poster {
         queue: Arc::default(),
@@ -118,8 +121,16 @@ fn killed_again_and_again(database: Database) {
         let dice = Dice(dice.next());
         std::thread::spawn(move || poster.run(dice))
     };
-    let mut pieces = history.chunks(piece);
-    for _ in 0..kills {
+    // In the first half of the kills events come in, in the second the series run.
+    let half = kills.div_ceil(2);
+    let mut pieces = history.chunks(total.div_ceil(half));
+    for kill in 0..kills {
+        let seconds = if kill < half {
+            NEWS_SECONDS
+        } else {
+            SERIES_SECONDS
+        };
+        install.speed = (seconds / (half * KILL_SECONDS)) as u32;
         if dice.one_in(5) {
             let service = install.spawn();
             // The random life of the process is what is tested, not something waited for.
@@ -127,24 +138,27 @@ fn killed_again_and_again(database: Database) {
             service.kill();
         }
         let service = install.start();
-        queue
-            .lock()
-            .unwrap()
-            .extend(pieces.next().unwrap_or_default().iter().cloned());
+        let news = pieces.next().unwrap_or_default();
+        queue.lock().unwrap().extend(news.iter().cloned());
         *address.lock().unwrap() = Some(service.address);
         std::thread::sleep(Duration::from_millis(dice.below(LIFE_MS) as u64));
         service.kill();
         *address.lock().unwrap() = None;
+        if kill + 1 == half {
+            // What was not taken yet is, before the clock runs faster.
+            let service = install.start();
+            *address.lock().unwrap() = Some(service.address);
+            until("every event is acknowledged", || {
+                (acknowledged.lock().unwrap().len() == total).then_some(())
+            });
+            service.kill();
+        }
     }
+    done.store(true, Ordering::Release);
+    posting.join().unwrap();
 
     install.speed = DRAIN_SPEED;
     let service = install.start();
-    *address.lock().unwrap() = Some(service.address);
-    until("every event is acknowledged", || {
-        (acknowledged.lock().unwrap().len() == total).then_some(())
-    });
-    done.store(true, Ordering::Release);
-    posting.join().unwrap();
     service.until_day(LAST_DAY);
     let ledger = until("every send is settled", || {
         let ledger = install.sends();
@@ -245,11 +259,15 @@ fn check(ledger: &[Row], relay: &Relay, acknowledged: &[Value], kills: usize) ->
         doubts <= kills * CONNECTIONS,
         "{doubts} doubts after {kills} kills"
     );
-    for order in acknowledged
-        .iter()
-        .filter(|event| event["type"] == "order.placed")
-    {
-        let order = order["data"]["order"]["order_id"].as_str();
+    // An order that was first heard of as cancelled is passed over in silence.
+    let of_kind = |kind: &'static str, part: &'static str| {
+        acknowledged
+            .iter()
+            .filter(move |event| event["type"] == kind)
+            .map(move |event| event["data"][part]["order_id"].as_str())
+    };
+    let cancelled: BTreeSet<_> = of_kind("order.cancelled", "order_ref").collect();
+    for order in of_kind("order.placed", "order").filter(|order| !cancelled.contains(order)) {
         let told = ledger
             .iter()
             .any(|row| row.order.as_deref() == order && row.name() == "fulfilment/placed");

@@ -33,7 +33,7 @@ fn a_relay_that_is_away_costs_time_and_nothing_else() {
     until("the relay was found away", || {
         service.log().contains("relay is in trouble").then_some(())
     });
-    let waiting = install.sends();
+    let waiting = install.sends_of("fulfilment/placed");
     assert_eq!(waiting.len(), ORDERS);
     assert!(
         waiting.iter().all(|row| !row.is_final()),
@@ -42,7 +42,7 @@ fn a_relay_that_is_away_costs_time_and_nothing_else() {
 
     let relay = Relay::at(address);
     let ledger = until("all go when it is back", || {
-        let ledger = install.sends();
+        let ledger = install.sends_of("fulfilment/placed");
         ledger
             .iter()
             .all(|row| row.state == "accepted")

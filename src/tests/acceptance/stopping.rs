@@ -38,7 +38,7 @@ fn a_stop_leaves_nothing_in_doubt() {
     });
     assert_eq!(service.terminate().code(), Some(0), "a stop is no failure");
     let received = relay.count();
-    let ledger = install.sends();
+    let ledger = install.sends_of("fulfilment/placed");
     let accepted = ledger.iter().filter(|row| row.state == "accepted").count();
     assert_eq!(accepted, received, "what the server took is recorded");
     assert!(accepted < ORDERS, "the stop came too late to be a test");
@@ -53,8 +53,8 @@ fn a_stop_leaves_nothing_in_doubt() {
         (relay.by_id().len() == ORDERS).then_some(())
     });
     until("the rest is recorded", || {
-        install
-            .sends()
+        let ledger = install.sends_of("fulfilment/placed");
+        ledger
             .iter()
             .all(|row| row.state == "accepted")
             .then_some(())
