@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub const LOOK: Duration = Duration::from_secs(1);
 /// How long a loop rests after an error.
 pub const REST: Duration = Duration::from_millis(500);
-/// The shortest wait where something is due that cannot be had now.
+/// The wait where something is due that cannot be had now.
 pub const BREATH: Duration = Duration::from_millis(20);
 /// How often gauges are brought up to date and old claims looked for.
 pub const UPKEEP: Duration = Duration::from_secs(10);
@@ -100,7 +100,11 @@ async fn pause(error: &EngineError, stop: &CancellationToken) {
 /// Waits for news, for the head of the due queue, or for [`LOOK`].
 async fn rest(engine: &Engine, news: &tokio::sync::Notify, stop: &CancellationToken) {
     let wait = match engine.store.next_due().await {
-        Ok(Some(due)) => engine.clock.real_until(due).clamp(BREATH, LOOK),
+        // What falls due in a moment is waited for exactly.
+        Ok(Some(due)) => match engine.clock.real_until(due) {
+            Duration::ZERO => BREATH,
+            ahead => ahead.min(LOOK),
+        },
         Ok(None) => LOOK,
         Err(_) => REST,
     };
