@@ -2,9 +2,10 @@
 //! texts and never paths that they could open.
 
 use crate::config::{self, Config};
-use crate::model::diagnostic::Diagnostic;
+use crate::model::diagnostic::{Diagnostic, position};
 use notify_debouncer_full::notify::{EventKind, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -175,13 +176,52 @@ fn bytes(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// A configuration that holds errors: the problems, and the file for showing them.
-#[derive(Debug, thiserror::Error)]
-#[error("the configuration holds {} errors", .problems.iter().filter(|one| !one.code.starts_with('W')).count())]
+#[derive(Debug)]
 pub struct BadConfig {
     /// Every problem found.
     pub problems: Vec<Diagnostic>,
     /// `config/aftercare.toml`, where there is one.
     pub files: Vec<(String, String)>,
+}
+
+/// One line a problem, each followed by its hints.
+impl fmt::Display for BadConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}", problem.file)?;
+            if let Some((_, text)) = self.files.iter().find(|(path, _)| *path == problem.file) {
+                let (line, column) = position(text, problem.span.start);
+                write!(f, ":{line}:{column}")?;
+            }
+            write!(f, ": {}", problem.message)?;
+            for help in &problem.help {
+                write!(f, "\nhint: {help}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BadConfig {}
+
+impl Config {
+    /// The configuration of a shop under the environment of this process.
+    ///
+    /// # Errors
+    /// Every problem of it.
+    pub fn load(shop: &Path) -> Result<Config, BadConfig> {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let (config, warnings) = configuration(shop, variables)?;
+        for warning in warnings {
+            tracing::warn!(code = warning.code, "{}", warning.message);
+        }
+        Ok(config)
+    }
 }
 
 /// Reads `config/aftercare.toml` of a shop and lays `environment` over it.
@@ -375,8 +415,48 @@ mod tests {
         );
         assert_eq!(
             bad.unwrap_err().to_string(),
-            "the configuration holds 1 errors"
+            "environment: `http.listen` wants an address and a port: \"127.0.0.1:8025\"
+\
+             hint: it comes from the variable AFTERCARE_HTTP__LISTEN"
         );
+    }
+
+    #[test]
+    fn the_shop_of_the_repository_is_without_problems() {
+        let shop = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (files, problems) = read(shop);
+        assert_eq!(problems, []);
+        let (catalog, problems) = crate::sequence::read(&files);
+        assert_eq!(problems, []);
+        assert!(catalog.is_some_and(|catalog| !catalog.sequences.is_empty()));
+        assert!(configuration(shop, []).is_ok());
+    }
+
+    /// The file of a new shop shows every key, commented out; each must be one we read.
+    #[test]
+    fn every_key_that_the_file_shows_can_be_set() {
+        let shop = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(shop.join(CONFIGURATION)).unwrap();
+        let is_key = |line: &str| {
+            line.split_once(" = ")
+                .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                || line.starts_with('[')
+        };
+        let set: Vec<&str> = text
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| is_key(rest))
+                    .unwrap_or(line)
+            })
+            .collect();
+        assert!(set.contains(&"start = 2026-03-01T00:00:00Z"));
+        let (config, problems) =
+            config::read(shop, Some((CONFIGURATION, &set.join("\n"))), [], |_| {
+                Ok(String::new())
+            });
+        assert_eq!(problems, []);
+        assert!(config.is_some_and(|config| config.intake.is_some() && config.clock.is_some()));
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
 //! aftercare
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;

@@ -14,7 +14,10 @@ pub async fn run(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
     if out.is_json() {
         out.object(&serde_json::json!({"armed": true, "key": path}))?;
     } else {
-        out.line(format_args!("armed: {} is the key of this install now", path.display()))?;
+        out.line(format_args!(
+            "armed: {} is the key of this install now",
+            path.display()
+        ))?;
         out.line("A running `aftercare serve` has to be restarted. Whatever sent from this database before must not send any more.")?;
     }
     Ok(Exit::Fine)

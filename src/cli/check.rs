@@ -10,12 +10,22 @@ pub fn run(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
     let shop = Shop::open(global)?;
     let read = reload::read(&shop.folder);
     report::print(out, &read.problems, &read.files)?;
-    let count = |severity| read.problems.iter().filter(|one| one.severity() == severity).count();
+    let count = |severity| {
+        read.problems
+            .iter()
+            .filter(|one| one.severity() == severity)
+            .count()
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if !out.is_json() {
         match &read.live {
             Some(live) => {
-                let steps: usize = live.catalog.sequences.iter().map(|one| one.steps.len()).sum();
+                let steps: usize = live
+                    .catalog
+                    .sequences
+                    .iter()
+                    .map(|one| one.steps.len())
+                    .sum();
                 out.line(format_args!(
                     "{} sequences with {steps} mails in {} languages: {warnings} warnings, no errors",
                     live.catalog.sequences.len(),
@@ -25,5 +35,9 @@ pub fn run(global: &Global, out: &mut Out) -> anyhow::Result<Exit> {
             None => out.line(format_args!("{errors} errors, {warnings} warnings"))?,
         }
     }
-    Ok(if read.live.is_some() { Exit::Fine } else { Exit::Problems })
+    Ok(if read.live.is_some() {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }

@@ -4,14 +4,17 @@
 use super::exit::{misuse, out_of_reach};
 use super::{Global, report};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Smtp};
+use crate::engine::preview::Press;
 use crate::engine::reload::{self, Live};
+use crate::files;
 use crate::links::Links;
-use crate::mail::{Capture, Relay, Transport};
+use crate::mail::{Capture, Relay, Timeouts, Transport};
 use crate::model::history::History;
-use crate::model::ids::CustomerId;
+use crate::model::ids::{CustomerId, SendId};
+use crate::model::send::Send;
 use crate::model::time::Timestamp;
-use crate::store::{Access, Store, Who};
+use crate::store::{Access, SendFilter, Store, Who};
 use crate::telemetry;
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
@@ -38,6 +41,9 @@ pub struct Open {
     pub clock: Clock,
 }
 
+/// A send, to whom, and the address that it was sent to, if it was.
+pub type Owed = (CustomerId, Option<String>, Send);
+
 /// Commands log warnings only, unless somebody asks for more.
 pub fn quiet_log() -> anyhow::Result<()> {
     let asked = std::env::var_os(telemetry::FILTER_VARIABLE).is_some();
@@ -51,6 +57,17 @@ impl Shop {
     /// # Errors
     /// The folder is no shop, or the configuration has errors, which are printed.
     pub fn open(global: &Global) -> anyhow::Result<Shop> {
+        Shop::within(global, std::env::vars())
+    }
+
+    /// As [`Shop::open`], in an environment other than this process's.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn within(
+        global: &Global,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> anyhow::Result<Shop> {
         let folder = global.shop.clone();
         if !folder.join("config").is_dir() {
             return Err(misuse(format!(
@@ -58,8 +75,21 @@ impl Shop {
                 folder.display()
             )));
         }
-        let config = Config::load(&folder)?;
-        Ok(Shop { folder, config, at: global.at })
+        let config = match files::configuration(&folder, environment) {
+            Ok((config, warnings)) => {
+                report::complain(&warnings, &[]);
+                config
+            }
+            Err(bad) => {
+                report::complain(&bad.problems, &bad.files);
+                return Err(misuse(bad.to_string()));
+            }
+        };
+        Ok(Shop {
+            folder,
+            config,
+            at: global.at,
+        })
     }
 
     /// The database. Only what may write makes one.
@@ -77,7 +107,9 @@ impl Shop {
                 path.display()
             )));
         }
-        Store::open(url, access).await.context("the database cannot be opened")
+        Store::open(url, access)
+            .await
+            .context("the database cannot be opened")
     }
 
     /// The files, which must be without errors.
@@ -90,7 +122,10 @@ impl Shop {
             Some(live) => Ok(live),
             None => {
                 report::complain(&read.problems, &read.files);
-                Err(misuse(format!("the files in {} hold errors", self.folder.display())))
+                Err(misuse(format!(
+                    "the files in {} hold errors",
+                    self.folder.display()
+                )))
             }
         }
     }
@@ -125,10 +160,12 @@ impl Shop {
     /// `smtp.url` names no relay.
     pub fn transport(&self) -> anyhow::Result<Transport> {
         let smtp = &self.config.smtp;
-        if smtp.url == "capture" {
-            return Ok(Transport::Capture(Capture::new(self.config.data_dir.join(CAPTURED))));
+        if smtp.is_capture() {
+            return Ok(Transport::Capture(Capture::new(
+                self.config.data_dir.join(CAPTURED),
+            )));
         }
-        let relay = Relay::parse(&smtp.url).map_err(|error| misuse(format!("smtp.url: {error}")))?;
+        let relay = relay(smtp).map_err(|error| misuse(format!("smtp.url: {error}")))?;
         Ok(Transport::Smtp(Box::new(relay)))
     }
 
@@ -139,9 +176,8 @@ impl Shop {
     /// The key file cannot be read; the database is out of reach.
     pub async fn links(&self, store: &Store, shop_id: &str) -> anyhow::Result<Links> {
         let secret = match &self.config.secret_file {
-            Some(path) => super::key::read(path)?.ok_or_else(|| {
-                misuse(format!("secret_file: there is no {}", path.display()))
-            })?,
+            Some(path) => super::key::read(path)?
+                .ok_or_else(|| misuse(format!("secret_file: there is no {}", path.display())))?,
             None => store.root_secret().await?,
         };
         Ok(Links::new(&secret, shop_id, &self.config.http.public_url))
@@ -155,10 +191,48 @@ impl Shop {
         let live = self.files()?;
         let store = self.store(access).await?;
         let clock = self.clock(&store).await?;
-        let live = reload::dress(&store, live, clock.now()).await?;
+        let live = reload::dress(&store, live, clock.now(), access == Access::Owner).await?;
         let links = self.links(&store, &live.catalog.policy.id).await?;
-        Ok(Open { shop: self, store, live, links, clock })
+        Ok(Open {
+            shop: self,
+            store,
+            live,
+            links,
+            clock,
+        })
     }
+}
+
+/// The relay, with everything that is configured about it.
+fn relay(smtp: &Smtp) -> Result<Relay, Box<dyn std::error::Error>> {
+    let mut relay = Relay::parse(&smtp.url)?;
+    if let Some(login) = &smtp.credentials {
+        relay = relay.with_credentials(&login.user, login.password.reveal())?;
+    }
+    if let Some(name) = &smtp.helo {
+        relay = relay.with_helo(name)?;
+    }
+    if let Some(path) = &smtp.ca_file {
+        relay = relay.with_authorities(&std::fs::read(path)?)?;
+    }
+    let usual = Timeouts::default();
+    let given = &smtp.timeouts;
+    Ok(relay.with_timeouts(Timeouts {
+        connect: given.connect.unwrap_or(usual.connect),
+        tls: given.tls.unwrap_or(usual.tls),
+        banner: given.banner.unwrap_or(usual.banner),
+        ehlo: given.ehlo.unwrap_or(usual.ehlo),
+        starttls: given.starttls.unwrap_or(usual.starttls),
+        auth: given.auth.unwrap_or(usual.auth),
+        mail: given.mail.unwrap_or(usual.mail),
+        rcpt: given.rcpt.unwrap_or(usual.rcpt),
+        data: given.data.unwrap_or(usual.data),
+        block: given.block.unwrap_or(usual.block),
+        body: given.body.unwrap_or(usual.body),
+        dot: given.dot.unwrap_or(usual.dot),
+        reset: given.reset.unwrap_or(usual.reset),
+        quit: given.quit.unwrap_or(usual.quit),
+    }))
 }
 
 /// Folder of captured mails inside the data folder.
@@ -173,6 +247,39 @@ pub fn sqlite_path(url: &str) -> Option<PathBuf> {
 }
 
 impl Open {
+    /// What this install puts into every mail.
+    pub fn press(&self) -> Press<'_> {
+        Press::new(&self.links, &self.shop.config)
+    }
+
+    /// One page of the ledger after an id, and the id after which the next begins.
+    /// Rows that do not parse are told and left out.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sends(
+        &self,
+        filter: &SendFilter,
+        after: Option<SendId>,
+    ) -> anyhow::Result<(Vec<Owed>, Option<SendId>)> {
+        let page = self.store.sends(filter, after, PAGE).await?;
+        let last = match page.last() {
+            Some(Ok((_, _, send))) => Some(send.id),
+            Some(Err(corrupt)) => corrupt.id.parse().ok(),
+            None => None,
+        };
+        let rows = page
+            .into_iter()
+            .filter_map(|row| {
+                row.inspect_err(|corrupt| {
+                    tracing::error!(error = %corrupt, "a send is left out: its row does not parse");
+                })
+                .ok()
+            })
+            .collect();
+        Ok((rows, last))
+    }
+
     /// The one history of a customer.
     ///
     /// # Errors
@@ -212,10 +319,7 @@ impl Open {
     /// # Errors
     /// No such order is known.
     pub async fn people_of_order(&self, text: &str) -> anyhow::Result<Vec<CustomerId>> {
-        let mut found = self.store.find(&Who::Order(text.to_owned())).await?;
-        if found.is_empty() && !text.starts_with('#') {
-            found = self.store.find(&Who::Order(format!("#{text}"))).await?;
-        }
+        let found = self.store.find(&Who::Order(text.to_owned())).await?;
         if found.is_empty() {
             return Err(super::not_found(format!("no order is known as `{text}`")));
         }

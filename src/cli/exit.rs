@@ -41,17 +41,29 @@ pub struct Failure {
 
 /// Wrong use or configuration.
 pub fn misuse(message: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Misuse, message: message.into() }.into()
+    Failure {
+        exit: Exit::Misuse,
+        message: message.into(),
+    }
+    .into()
 }
 
 /// What was asked about is not there.
 pub fn not_found(message: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Problems, message: message.into() }.into()
+    Failure {
+        exit: Exit::Problems,
+        message: message.into(),
+    }
+    .into()
 }
 
 /// Data that cannot be had now.
 pub fn out_of_reach(message: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::OutOfReach, message: message.into() }.into()
+    Failure {
+        exit: Exit::OutOfReach,
+        message: message.into(),
+    }
+    .into()
 }
 
 /// The exit code of an error. A reader that closed the pipe has what it wanted.
@@ -79,7 +91,9 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
 
 fn of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::Url { .. } | StoreError::NewerSchema { .. } | StoreError::OldSqlite { .. } => Exit::Misuse,
+        StoreError::Url { .. } | StoreError::NewerSchema { .. } | StoreError::OldSqlite { .. } => {
+            Exit::Misuse
+        }
         _ => Exit::OutOfReach,
     }
 }
@@ -113,8 +127,9 @@ fn told(error: &anyhow::Error) -> String {
     let mut said: Vec<String> = Vec::new();
     for cause in error.chain() {
         let message = cause.to_string();
-        let (own, hinted): (Vec<&str>, Vec<&str>) =
-            message.lines().partition(|line| !line.trim_start().starts_with("hint: "));
+        let (own, hinted): (Vec<&str>, Vec<&str>) = message
+            .lines()
+            .partition(|line| !line.trim_start().starts_with("hint: "));
         hints.extend(hinted.into_iter().map(|line| line.trim_start().to_owned()));
         let own = own.join("\n         ");
         if own.is_empty() || said.iter().any(|before| before.contains(&own)) {
@@ -153,7 +168,8 @@ mod tests {
 
     #[test]
     fn each_sort_of_failure_has_its_code() {
-        let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
+        let closed =
+            anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
         for (error, code) in [
             (misuse("x"), 2),
             (not_found("x"), 1),

@@ -3,11 +3,12 @@
 
 use super::context::Shop;
 use super::exit::out_of_reach;
-use super::lines::{self, Learnt, Line, Lines};
+use super::lines::{self, Line, Lines};
 use super::{Exit, Global, Out, key};
 use crate::clock::Clock;
 use crate::engine::intake::Totals;
-use crate::store::{Access, Accepted, Incoming, Poison, Store};
+use crate::ingest::canonical::Learnt;
+use crate::store::{Accepted, Access, Incoming, Poison, Store};
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -58,7 +59,11 @@ pub async fn run(global: &Global, args: &Args, how: As, out: &mut Out) -> anyhow
             out.line("see `aftercare quarantine list`")?;
         }
     }
-    Ok(if totals.quarantined > 0 { Exit::Problems } else { Exit::Fine })
+    Ok(if totals.quarantined > 0 {
+        Exit::Problems
+    } else {
+        Exit::Fine
+    })
 }
 
 async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Result<Totals> {
@@ -95,10 +100,17 @@ async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Re
             let line = line?;
             let learnt = match how {
                 As::Live => Learnt::Now(clock.now()),
-                As::History => Learnt::AsRecorded { now: Some(clock.now()) },
+                As::History => Learnt::AsTold(clock.now()),
             };
             match lines::event(&line, learnt, how == As::History) {
-                Ok(event) => batch.push(Incoming { event, transport: None }),
+                Ok(mut event) => {
+                    // A file may say when it learnt something, but not that it will.
+                    event.recorded = event.recorded.min(clock.now());
+                    batch.push(Incoming {
+                        event,
+                        transport: None,
+                    });
+                }
                 Err(bad) => {
                     told += 1;
                     tell(told, &line, &bad);
@@ -127,7 +139,10 @@ async fn store_batch(
             totals.accepted + totals.duplicate
         )))
     })?;
-    let duplicate = answers.iter().filter(|one| matches!(one, Accepted::Duplicate)).count();
+    let duplicate = answers
+        .iter()
+        .filter(|one| matches!(one, Accepted::Duplicate))
+        .count();
     totals.accepted += answers.len() - duplicate;
     totals.duplicate += duplicate;
     totals.quarantined += quarantined;
@@ -139,7 +154,13 @@ fn tell(nth: u64, line: &Line, bad: &Poison) {
     // Whoever closed standard error does not want to know.
     let _ = match nth.cmp(&TOLD) {
         std::cmp::Ordering::Greater => Ok(()),
-        std::cmp::Ordering::Equal => writeln!(to, "line {}: {}: {}\nfurther lines are not told one by one", line.number, bad.reason, bad.because),
-        std::cmp::Ordering::Less => writeln!(to, "line {}: {}: {}", line.number, bad.reason, bad.because),
+        std::cmp::Ordering::Equal => writeln!(
+            to,
+            "line {}: {}: {}\nfurther lines are not told one by one",
+            line.number, bad.reason, bad.because
+        ),
+        std::cmp::Ordering::Less => {
+            writeln!(to, "line {}: {}: {}", line.number, bad.reason, bad.because)
+        }
     };
 }

@@ -57,7 +57,9 @@ pub fn make(path: &Path) -> anyhow::Result<[u8; KEY]> {
     let mut key = [0; KEY];
     getrandom::fill(&mut key).map_err(|_| out_of_reach("the system gives no random numbers"))?;
     let told = || format!("cannot write the key {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
         std::fs::create_dir_all(folder).with_context(told)?;
     }
@@ -114,9 +116,10 @@ pub async fn look(store: &Store, path: &Path) -> anyhow::Result<Arming> {
         (Some(known), Some(key)) if known == digest(&key) => Arming::Armed,
         (None, _) => Arming::Observing("this database was never armed".into()),
         (Some(_), None) => Arming::Observing(format!("its key {} is not there", path.display())),
-        (Some(_), Some(_)) => {
-            Arming::Observing(format!("the key {} is not the one of this database", path.display()))
-        }
+        (Some(_), Some(_)) => Arming::Observing(format!(
+            "the key {} is not the one of this database",
+            path.display()
+        )),
     })
 }
 
@@ -138,10 +141,12 @@ async fn is_empty(store: &Store) -> anyhow::Result<bool> {
 fn digest(key: &[u8; KEY]) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(key);
-    digest.iter().fold(String::with_capacity(2 * KEY), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(2 * KEY), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -159,7 +164,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
         assert_ne!(make(&path).unwrap(), first);
         std::fs::write(&path, b"short").unwrap();

@@ -2,13 +2,11 @@
 //! parsed as one canonical event.
 
 use super::exit::misuse;
-use crate::ingest::canonical::{self, Limits};
+use crate::ingest::canonical::{self, Learnt, Limits};
 use crate::model::event::{Event, IngestMode};
-use crate::model::time::Timestamp;
 use crate::store::Poison;
 use crate::web::MAX_DEPTH;
 use anyhow::Context as _;
-use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -42,7 +40,8 @@ impl Lines {
         let from: Box<dyn BufRead + Send> = if name == "-" {
             Box::new(BufReader::new(io::stdin()))
         } else {
-            let file = File::open(name).map_err(|error| misuse(format!("cannot open {name}: {error}")))?;
+            let file =
+                File::open(name).map_err(|error| misuse(format!("cannot open {name}: {error}")))?;
             Box::new(BufReader::with_capacity(256 * 1024, file))
         };
         Ok(Lines { from, number: 0 })
@@ -50,7 +49,10 @@ impl Lines {
 
     #[cfg(test)]
     fn of(text: &'static [u8]) -> Lines {
-        Lines { from: Box::new(text), number: 0 }
+        Lines {
+            from: Box::new(text),
+            number: 0,
+        }
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -70,7 +72,11 @@ impl Lines {
             if trimmed.is_empty() {
                 continue;
             }
-            return Ok(Some(Line { number: self.number, text: trimmed.to_vec(), cut }));
+            return Ok(Some(Line {
+                number: self.number,
+                text: trimmed.to_vec(),
+                cut,
+            }));
         }
     }
 
@@ -94,41 +100,15 @@ impl Lines {
 impl Iterator for Lines {
     type Item = anyhow::Result<Line>;
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_line().context("the events cannot be read").transpose()
+        self.next_line()
+            .context("the events cannot be read")
+            .transpose()
     }
-}
-
-/// When events count as learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Learnt {
-    /// Now: they are live.
-    Now(Timestamp),
-    /// When the wire says, where nothing arrives live; where it says nothing, when it
-    /// happened, and never later than `now`.
-    AsRecorded { now: Option<Timestamp> },
-}
-
-#[derive(Deserialize)]
-struct Clocks {
-    #[serde(default)]
-    recordedtime: Option<String>,
-    #[serde(default)]
-    time: Option<String>,
 }
 
 /// What a line says: an event, or why it is none. `backfill` makes history of it.
 pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poison> {
-    let recorded = match learnt {
-        Learnt::Now(now) => now,
-        Learnt::AsRecorded { now } => {
-            let told = on_the_wire(&line.text);
-            match (told, now) {
-                (Some(told), Some(now)) => told.min(now),
-                (Some(one), None) | (None, Some(one)) => one,
-                (None, None) => Timestamp::UNIX_EPOCH,
-            }
-        }
-    };
+    let (Learnt::Now(recorded) | Learnt::AsTold(recorded)) = learnt;
     let poison = |reason: &str, because: String| Poison {
         source: None,
         id: None,
@@ -139,13 +119,24 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poiso
         recorded,
     };
     if line.cut {
-        return Err(poison("too_large", format!("the line is longer than {MAX_LINE} bytes")));
+        return Err(poison(
+            "too_large",
+            format!("the line is longer than {MAX_LINE} bytes"),
+        ));
     }
     let limits = Limits { depth: MAX_DEPTH };
-    let parsed = canonical::parse_structured(&line.text, recorded, limits)
+    let parsed = canonical::parse_line(&line.text, learnt, limits)
         .map_err(|malformed| poison("not_json", malformed.to_string()))?;
-    if let Some(poison) = parsed.poison.into_iter().next() {
-        return Err(poison);
+    if let Some(bad) = parsed.poison.into_iter().next() {
+        return Err(Poison {
+            source: bad.source,
+            id: bad.id,
+            kind: bad.kind,
+            body: bad.body,
+            reason: bad.reason,
+            because: bad.because,
+            recorded: bad.recorded,
+        });
     }
     let mut event = parsed
         .events
@@ -158,12 +149,6 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Poiso
     Ok(event)
 }
 
-fn on_the_wire(text: &[u8]) -> Option<Timestamp> {
-    let clocks: Clocks = serde_json::from_slice(text).ok()?;
-    let read = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok());
-    read(clocks.recordedtime).or_else(|| read(clocks.time))
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -171,19 +156,13 @@ mod tests {
 
     #[test]
     fn lines_are_numbered_as_in_the_file_and_blank_ones_passed_over() {
-        let lines: Vec<Line> = Lines::of(b"one\n\n  \r\ntwo\r\nthree").map(Result::unwrap).collect();
-        let got: Vec<(u64, &[u8])> = lines.iter().map(|l| (l.number, l.text.as_slice())).collect();
+        let lines: Vec<Line> = Lines::of(b"one\n\n  \r\ntwo\r\nthree")
+            .map(Result::unwrap)
+            .collect();
+        let got: Vec<(u64, &[u8])> = lines
+            .iter()
+            .map(|l| (l.number, l.text.as_slice()))
+            .collect();
         assert_eq!(got, [(1, b"one".as_slice()), (4, b"two"), (5, b"three")]);
-    }
-
-    #[test]
-    fn what_is_recorded_on_the_wire_counts_and_is_never_ahead() {
-        let told = br#"{"recordedtime":"2026-01-02T00:00:00Z","time":"2026-01-01T00:00:00Z"}"#;
-        assert_eq!(on_the_wire(told), "2026-01-02T00:00:00Z".parse().ok());
-        assert_eq!(
-            on_the_wire(br#"{"time":"2026-01-01T00:00:00Z"}"#),
-            "2026-01-01T00:00:00Z".parse().ok()
-        );
-        assert_eq!(on_the_wire(b"[]"), None);
     }
 }

@@ -7,6 +7,7 @@
 mod arm;
 mod check;
 pub mod context;
+mod demo;
 mod doctor;
 mod exit;
 mod ingest;
@@ -37,7 +38,12 @@ use std::path::PathBuf;
 /// Looks after customers once they have bought: tells them where their order is, helps
 /// them to get the most out of it, and only then asks.
 #[derive(Debug, Parser)]
-#[command(name = "aftercare", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "aftercare",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -62,6 +68,8 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The main job in one go, no set-up: the real service, a shop's events, a fast clock
+    Demo(demo::Args),
     /// Run the service: intake, scheduler, mailer, web
     Serve(serve::Args),
     /// Check the shop's files: syntax, names and types, mails in every language
@@ -109,6 +117,7 @@ impl Command {
             | Command::Release(_) => true,
             Command::Serve(_)
             | Command::Check
+            | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
             | Command::Quarantine(_)
@@ -123,7 +132,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { Exit::Misuse } else { Exit::Fine };
+            let code = if error.use_stderr() {
+                Exit::Misuse
+            } else {
+                Exit::Fine
+            };
             // Nobody can be told that nobody listens.
             let _ = error.print();
             return code.code();
@@ -142,7 +155,9 @@ fn start(cli: Cli) -> anyhow::Result<Exit> {
     if cli.global.at.is_some() && !cli.command.takes_at() {
         return Err(misuse("--at: this command looks at now only"));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let mut out = Out::stdout(cli.global.json);
     let exit = runtime.block_on(dispatch(cli, &mut out))?;
     out.flush()?;
@@ -155,6 +170,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         context::quiet_log()?;
     }
     match command {
+        Command::Demo(args) => demo::run(&global, &args).await,
         Command::Serve(args) => serve::run(&global, &args, out).await,
         Command::Check => check::run(&global, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,

@@ -21,7 +21,9 @@ pub struct Out {
 
 impl std::fmt::Debug for Out {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Out").field("json", &self.json).finish_non_exhaustive()
+        f.debug_struct("Out")
+            .field("json", &self.json)
+            .finish_non_exhaustive()
     }
 }
 
@@ -29,16 +31,26 @@ impl Out {
     /// Standard output.
     pub fn stdout(json: bool) -> Out {
         let width = std::io::stdout().is_terminal().then(|| {
-            let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+            let told = std::env::var("COLUMNS")
+                .ok()
+                .and_then(|text| text.parse().ok());
             told.unwrap_or(WIDTH).max(NARROWEST)
         });
-        Out { to: Box::new(BufWriter::new(anstream::stdout())), json, width }
+        Out {
+            to: Box::new(BufWriter::new(anstream::stdout())),
+            json,
+            width,
+        }
     }
 
     /// Somewhere else, for tests.
     #[cfg(test)]
     pub fn to(to: impl Write + Send + 'static, json: bool) -> Out {
-        Out { to: Box::new(to), json, width: None }
+        Out {
+            to: Box::new(to),
+            json,
+            width: None,
+        }
     }
 
     /// Whether JSON was asked for.

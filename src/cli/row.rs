@@ -1,7 +1,7 @@
 //! A send as one line of JSON: the fields of `sends`, `upcoming`, `simulate` and `why`,
 //! always all of them, null where unknown.
 
-use crate::links::Links;
+use crate::engine::preview::Press;
 use crate::mail::Mailbox;
 use crate::model::ids::{CustomerId, SendId};
 use crate::model::send::Send;
@@ -30,11 +30,11 @@ pub struct Row {
     pub occurrence: Option<String>,
     pub kind: &'static str,
     pub mail: String,
-    pub locale: String,
+    pub locale: Option<String>,
     pub state: &'static str,
     /// When it should go.
     pub due: Timestamp,
-    pub zone: String,
+    pub zone: Option<String>,
     /// Its last change of state.
     pub at: Option<Timestamp>,
     pub attempts: u32,
@@ -46,8 +46,8 @@ pub struct Row {
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     pub catalog: &'a Catalog,
-    /// The install's key, of which Message-IDs are made.
-    pub links: Option<&'a Links>,
+    /// The install's own, of which Message-IDs are made.
+    pub press: Option<&'a Press<'a>>,
 }
 
 impl Rows<'_> {
@@ -66,10 +66,14 @@ impl Rows<'_> {
             occurrence: some(&send.occurrence),
             kind: send.kind.as_str(),
             mail: send.mail.clone(),
-            locale: prepared.map_or(&send.locale, |prepared| &prepared.locale).clone(),
+            locale: Some(
+                prepared
+                    .map_or(&send.locale, |prepared| &prepared.locale)
+                    .clone(),
+            ),
             state: send.state.as_str(),
             due: send.due,
-            zone: send.zone.clone(),
+            zone: Some(send.zone.clone()),
             at: Some(send.at),
             attempts: send.attempts,
             reason: send.reason.as_ref().map(|reason| reason.code()),
@@ -79,11 +83,11 @@ impl Rows<'_> {
 
     /// The Message-ID that a send has or will have.
     pub fn message_id(&self, send: SendId, sequence: &str) -> Option<String> {
-        let links = self.links?;
+        let press = self.press?;
         let sequence = self.catalog.sequence(sequence)?;
         let sender = self.catalog.policy.people.get(&sequence.from)?;
         let from = Mailbox::new(Some(&sender.name), &sender.email).ok()?;
-        let id = links.message_id(send, 0, from.address.domain());
+        let id = press.message_id(send, &from);
         Some(id.trim_start_matches('<').trim_end_matches('>').to_owned())
     }
 }
@@ -104,7 +108,11 @@ impl Row {
 
     /// The order as people name it.
     pub fn order_shown(&self) -> String {
-        self.order_number.as_ref().or(self.order.as_ref()).cloned().unwrap_or_default()
+        self.order_number
+            .as_ref()
+            .or(self.order.as_ref())
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// To whom, as people name them.
@@ -114,9 +122,14 @@ impl Row {
 }
 
 /// An instant as its reader's clock shows it.
-pub fn local(instant: Timestamp, zone: &str) -> String {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-    instant.to_zoned(zone).strftime("%a %Y-%m-%d %H:%M").to_string()
+pub fn local(instant: Timestamp, zone: Option<&str>) -> String {
+    let zone = zone
+        .and_then(|zone| TimeZone::get(zone).ok())
+        .unwrap_or(TimeZone::UTC);
+    instant
+        .to_zoned(zone)
+        .strftime("%a %Y-%m-%d %H:%M")
+        .to_string()
 }
 
 /// State and reason in one cell.

@@ -1,13 +1,13 @@
 //! `sends`: the ledger, every send with its state.
 
-use super::context::{Open, PAGE, Shop, is_of_order};
+use super::context::{Open, Owed, Shop, is_of_order};
 use super::row::{self, Row, Rows};
 use super::{Exit, Global, Out};
 use crate::model::history::History;
 use crate::model::ids::CustomerId;
-use crate::model::send::{Send, SendState};
+use crate::model::send::SendState;
 use crate::model::time::Timestamp;
-use crate::plan::explain;
+use crate::plan::explain::Addressees;
 use crate::store::{Access, SendFilter};
 use std::collections::HashMap;
 
@@ -54,9 +54,8 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         };
         let mut after = None;
         loop {
-            let page = open.store.sends(&filter, after, PAGE).await?;
-            let Some((_, _, last)) = page.last() else { break };
-            after = Some(last.id);
+            let (page, last) = open.sends(&filter, after).await?;
+            after = last;
             for row in rows(&open, page, args.order.as_deref()).await? {
                 count += 1;
                 if out.is_json() {
@@ -64,6 +63,9 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
                 } else {
                     table.add_row(cells(&row));
                 }
+            }
+            if after.is_none() {
+                break;
             }
         }
     }
@@ -78,11 +80,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
 }
 
 /// The rows of one page, with the address of those that were not rendered yet.
-async fn rows(
-    open: &Open,
-    page: Vec<(CustomerId, Option<String>, Send)>,
-    order: Option<&str>,
-) -> anyhow::Result<Vec<Row>> {
+pub(super) async fn rows(open: &Open, page: Vec<Owed>, order: Option<&str>) -> anyhow::Result<Vec<Row>> {
     let page: Vec<_> = page
         .into_iter()
         .filter(|(_, _, send)| {
@@ -91,8 +89,11 @@ async fn rows(
             })
         })
         .collect();
-    let mut unknown: Vec<CustomerId> =
-        page.iter().filter(|(_, email, _)| email.is_none()).map(|(customer, ..)| *customer).collect();
+    let mut unknown: Vec<CustomerId> = page
+        .iter()
+        .filter(|(_, email, _)| email.is_none())
+        .map(|(customer, ..)| *customer)
+        .collect();
     unknown.sort_unstable();
     unknown.dedup();
     let histories: HashMap<CustomerId, History> = match unknown.is_empty() {
@@ -106,12 +107,18 @@ async fn rows(
             .collect(),
     };
     let catalog = &open.live.catalog;
-    let rows = Rows { catalog, links: Some(&open.links) };
+    let press = open.press();
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
     Ok(page
         .into_iter()
         .map(|(customer, email, send)| {
             let email = email.or_else(|| {
-                explain::addressee(catalog, histories.get(&customer)?, &send, send.at)
+                let history = histories.get(&customer)?;
+                let looked = Addressees::new(catalog, history, send.at);
+                looked.of(&send).map(|to| to.as_typed().to_owned())
             });
             rows.of(&send, customer, email)
         })
@@ -120,7 +127,9 @@ async fn rows(
 
 fn cells(row: &Row) -> Vec<String> {
     vec![
-        row.at.map(|at| row::local(at, &row.zone)).unwrap_or_default(),
+        row.at
+            .map(|at| row::local(at, row.zone.as_deref()))
+            .unwrap_or_default(),
         row.whom(),
         row.name(),
         row.order_shown(),

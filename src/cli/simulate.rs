@@ -2,9 +2,10 @@
 //! virtual time. It opens no database; the same file gives the same lines.
 
 use super::context::Shop;
-use super::lines::{self, Learnt, Lines};
+use super::lines::{self, Lines};
 use super::row::{self, Rows};
 use super::{Exit, Global, Out};
+use crate::ingest::canonical::Learnt;
 use crate::model::time::Timestamp;
 use crate::plan::simulate::{Simulated, simulate};
 use std::collections::BTreeMap;
@@ -32,26 +33,40 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let mut poison = 0_u64;
     for line in Lines::open(&args.events)? {
         let line = line?;
-        match lines::event(&line, Learnt::AsRecorded { now: None }, false) {
+        match lines::event(&line, Learnt::AsTold(Timestamp::UNIX_EPOCH), false) {
             Ok(event) => events.push(event),
             Err(bad) => {
                 poison += 1;
                 // Whoever closed standard error does not want to know.
-                let _ = writeln!(anstream::stderr(), "line {}: {}: {}", line.number, bad.reason, bad.because);
+                let _ = writeln!(
+                    anstream::stderr(),
+                    "line {}: {}: {}",
+                    line.number,
+                    bad.reason,
+                    bad.because
+                );
             }
         }
     }
     let count = events.len();
     let decided = simulate(&live.catalog, events, args.from, args.to);
-    let rows = Rows { catalog: &live.catalog, links: None };
+    let rows = Rows {
+        catalog: &live.catalog,
+        press: None,
+    };
     let mut table = out.table(&["when", "zone", "to", "mail", "order", "state", "why"]);
-    for Simulated { send, customer, email } in &decided {
+    for Simulated {
+        send,
+        customer,
+        email,
+    } in &decided
+    {
         let row = rows.of(send, *customer, email.clone());
         if out.is_json() {
             out.object(&row)?;
         } else {
             table.add_row(vec![
-                row::local(send.at, &send.zone),
+                row::local(send.at, Some(&send.zone)),
                 send.zone.clone(),
                 row.whom(),
                 row.name(),
@@ -71,7 +86,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         }
         out.line(totals)?;
     }
-    Ok(if poison == 0 { Exit::Fine } else { Exit::Problems })
+    Ok(if poison == 0 {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 fn totals(decided: &[Simulated], events: usize, poison: u64) -> String {
@@ -82,7 +101,11 @@ fn totals(decided: &[Simulated], events: usize, poison: u64) -> String {
     for one in decided {
         *states.entry(one.send.state.as_str()).or_default() += 1;
     }
-    let mut text = format!("{events} events, {} sends to {} people", decided.len(), people.len());
+    let mut text = format!(
+        "{events} events, {} sends to {} people",
+        decided.len(),
+        people.len()
+    );
     for (state, count) in states {
         text.push_str(&format!(", {count} {state}"));
     }

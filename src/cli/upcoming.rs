@@ -5,12 +5,13 @@ use super::context::{Open, PAGE, Shop, is_of_order};
 use super::row::{self, PLANNED, Row, Rows};
 use super::{Exit, Global, Out};
 use crate::model::history::History;
-use crate::model::ids::CustomerId;
+use crate::model::ids::{CustomerId, SendId};
 use crate::model::kind::Kind;
 use crate::model::send::SendState;
 use crate::model::time::{self, Timestamp};
-use crate::plan::{explain, walk};
-use crate::sequence::catalog::Catalog;
+use crate::plan::Outlook;
+use crate::plan::explain::Addressees;
+use crate::plan::walk;
 use crate::store::Access;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -98,9 +99,7 @@ async fn walked(
         }
     }
     all.retain(|one| is_wanted(&one.row, args));
-    all.sort_by(|a, b| {
-        (a.row.at, a.row.due, &a.row.id).cmp(&(b.row.at, b.row.due, &b.row.id))
-    });
+    all.sort_by(|a, b| (goes(&a.row), &a.row.id).cmp(&(goes(&b.row), &b.row.id)));
     if out.is_json() {
         for one in &all {
             out.object(one)?;
@@ -108,22 +107,32 @@ async fn walked(
     } else {
         show(&all, args.days, out)?;
     }
-    Ok(if unreadable == 0 { Exit::Fine } else { Exit::Problems })
+    Ok(if unreadable == 0 {
+        Exit::Fine
+    } else {
+        Exit::Problems
+    })
 }
 
 fn is_wanted(row: &Row, args: &Args) -> bool {
-    args.sequence.as_ref().is_none_or(|wanted| row.sequence == *wanted)
+    args.sequence
+        .as_ref()
+        .is_none_or(|wanted| row.sequence == *wanted)
         && args.kind.is_none_or(|wanted| row.kind == wanted.as_str())
-        && args
-            .order
-            .as_deref()
-            .is_none_or(|wanted| is_of_order(row.order.as_deref(), row.order_number.as_deref(), wanted))
+        && args.order.as_deref().is_none_or(|wanted| {
+            is_of_order(row.order.as_deref(), row.order_number.as_deref(), wanted)
+        })
 }
 
 /// What one person will get. Skips are decisions, not mail.
 fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -> Vec<Upcoming> {
     let catalog = &open.live.catalog;
-    let rows = Rows { catalog, links: Some(&open.links) };
+    let press = open.press();
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
+    let addressees = Addressees::new(catalog, history, now);
     walk::forecast(catalog, history, now, until)
         .into_iter()
         .filter(|one| match one.send.state {
@@ -138,7 +147,7 @@ fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -
             | SendState::Unknown => false,
         })
         .map(|one| {
-            let email = explain::addressee(catalog, history, &one.send, now);
+            let email = addressees.of(&one.send).map(|to| to.as_typed().to_owned());
             // What the ledger knows is shown as it stands there, the rest as foreseen.
             let known = history.send(one.send.id);
             let mut row = rows.of(known.unwrap_or(&one.send), history.customer, email);
@@ -146,15 +155,27 @@ fn of_person(open: &Open, history: &History, now: Timestamp, until: Timestamp) -
                 row.state = PLANNED;
                 row.attempts = 0;
             }
-            Upcoming { row, depends_on: one.depends_on }
+            Upcoming {
+                row,
+                depends_on: one.depends_on,
+            }
         })
         .collect()
+}
+
+/// When a mail will go: as foreseen where only that is known, else when it should.
+fn goes(row: &Row) -> Timestamp {
+    row.at.filter(|_| row.state == PLANNED).unwrap_or(row.due)
 }
 
 /// Streams the stored outlooks; nothing is planned.
 async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyhow::Result<Exit> {
     let catalog = &open.live.catalog;
-    let rows = Rows { catalog, links: Some(&open.links) };
+    let press = open.press();
+    let rows = Rows {
+        catalog,
+        press: Some(&press),
+    };
     let only = match &args.customer {
         Some(customer) => Some(open.people(customer).await?),
         None => None,
@@ -164,13 +185,20 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
     loop {
         let page = open.store.outlooks(Some(until), after, PAGE * 4).await?;
         let Some(last) = page.last() else { break };
-        after = Some(last.place);
+        after = Some((last.wake_at, last.customer));
         for foreseen in page {
-            if only.as_ref().is_some_and(|people| !people.contains(&foreseen.customer)) {
+            if only
+                .as_ref()
+                .is_some_and(|people| !people.contains(&foreseen.customer))
+            {
                 continue;
             }
-            for outlook in foreseen.outlooks.iter().filter(|outlook| outlook.go <= until) {
-                let row = of_outlook(catalog, &rows, foreseen.customer, outlook);
+            for outlook in foreseen
+                .outlook
+                .iter()
+                .filter(|outlook| outlook.go <= until)
+            {
+                let row = of_outlook(&rows, foreseen.customer, outlook);
                 if !is_wanted(&row, args) {
                     continue;
                 }
@@ -196,14 +224,47 @@ async fn next(open: &Open, args: &Args, until: Timestamp, out: &mut Out) -> anyh
     Ok(Exit::Fine)
 }
 
+/// The row of a stored outlook. It knows no person: whom it concerns is a number.
+fn of_outlook(rows: &Rows<'_>, customer: CustomerId, outlook: &Outlook) -> Row {
+    let id = SendId::derive(outlook.enrolment, &outlook.step, &outlook.occurrence);
+    Row {
+        id: id.to_string(),
+        message_id: rows.message_id(id, &outlook.sequence),
+        customer: customer.to_string(),
+        email: None,
+        order: outlook.order.clone(),
+        order_number: outlook.order_number.clone(),
+        sequence: outlook.sequence.clone(),
+        step: outlook.step.clone(),
+        occurrence: row::some(&outlook.occurrence),
+        kind: outlook.kind.as_str(),
+        mail: outlook.mail.clone(),
+        locale: None,
+        state: PLANNED,
+        due: outlook.due,
+        zone: None,
+        at: Some(outlook.go),
+        attempts: 0,
+        reason: outlook.because.as_ref().map(|reason| reason.code()),
+        because: outlook.because.as_ref().map(|reason| reason.sentence()),
+    }
+}
+
 fn show(all: &[Upcoming], days: u32, out: &mut Out) -> anyhow::Result<()> {
     if !all.is_empty() {
-        let mut table =
-            out.table(&["when", "zone", "to", "mail", "order", "state", "what may still stop it"]);
+        let mut table = out.table(&[
+            "when",
+            "zone",
+            "to",
+            "mail",
+            "order",
+            "state",
+            "what may still stop it",
+        ]);
         for Upcoming { row, depends_on } in all {
             table.add_row(vec![
-                row::local(row.at.unwrap_or(row.due), &row.zone),
-                row.zone.clone(),
+                row::local(goes(row), row.zone.as_deref()),
+                row.zone.clone().unwrap_or_default(),
                 row.whom(),
                 row.name(),
                 row.order_shown(),
@@ -213,5 +274,8 @@ fn show(all: &[Upcoming], days: u32, out: &mut Out) -> anyhow::Result<()> {
         }
         out.show(&table)?;
     }
-    out.line(format_args!("{} mails in the next {days} days, if no news comes", all.len()))
+    out.line(format_args!(
+        "{} mails in the next {days} days, if no news comes",
+        all.len()
+    ))
 }

@@ -2,8 +2,8 @@
 
 use super::raw::{Given, Raw, variable_of};
 use super::{
-    CAPTURE, Config, Credentials, Database, Http, Intake, Log, LogFormat, Mailer, Rehearsal,
-    Secret, Smtp, Timeouts,
+    CAPTURE, CONNECTIONS, Config, Credentials, Database, Http, Intake, Log, LogFormat, Mailer,
+    Rehearsal, Secret, Smtp, Timeouts,
 };
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::email::Address;
@@ -19,7 +19,7 @@ const MAX_BODY: usize = 64 << 20;
 /// Deepest nesting that intake may be told to take: JSON is read by recursion.
 const MAX_DEPTH: usize = 120;
 /// Most secrets that may be valid at once.
-const MAX_SECRETS: usize = 8;
+const MAX_SECRETS: usize = 2;
 /// Longest time limit.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
 
@@ -214,7 +214,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                 "an address and a port: \"127.0.0.1:8025\"",
                 |text| text.parse::<SocketAddr>().ok(),
             )?,
-            None => SocketAddr::from(([127, 0, 0, 1], 8025)),
+            None => Config::default().http.listen,
         };
         let public_url = self.parsed(
             "http.public_url",
@@ -292,7 +292,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             credentials: self.credentials(),
             connections: self
                 .number("smtp.connections", 1, MAX_CONNECTIONS)
-                .unwrap_or(16),
+                .unwrap_or(CONNECTIONS),
             bounce_address: self.parsed("smtp.bounce_address", "a mail address", |text| {
                 Address::parse(text)
                     .ok()

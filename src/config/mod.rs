@@ -13,8 +13,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Connections to the relay, where nothing is said.
+pub const CONNECTIONS: usize = 16;
+
 /// The service's configuration, complete, with paths that can be opened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where the service keeps what is its own.
     pub data_dir: PathBuf,
@@ -212,6 +215,38 @@ pub enum Unready {
          hint: set AFTERCARE_INTAKE__EVENTS__SECRETS, or intake.events.unsigned on a loopback address"
     )]
     NoSecrets,
+}
+
+/// What an empty file means, in the folder that is the current one.
+impl Default for Config {
+    fn default() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8025));
+        Config {
+            data_dir: PathBuf::from("data"),
+            arming_key_file: PathBuf::from("data/arming.key"),
+            secret_file: None,
+            database: Database {
+                url: "sqlite:data/aftercare.db".to_owned(),
+            },
+            http: Http {
+                listen,
+                public_url: format!("http://{listen}"),
+            },
+            smtp: Smtp {
+                url: CAPTURE.to_owned(),
+                credentials: None,
+                connections: CONNECTIONS,
+                bounce_address: None,
+                helo: None,
+                ca_file: None,
+                timeouts: Timeouts::default(),
+            },
+            intake: None,
+            mailer: Mailer::default(),
+            clock: None,
+            log: Log::default(),
+        }
+    }
 }
 
 impl Config {

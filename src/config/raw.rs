@@ -257,7 +257,6 @@ fn unknown(problem: Diagnostic, word: &str, names: &[&str]) -> Diagnostic {
         .min();
     match near {
         Some((_, near)) => problem.help(format!("did you mean {near}?")),
-        None => problem
-            .help("config/aftercare.toml of a new shop lists every key (`aftercare init DIR`)"),
+        None => problem.help("the config/aftercare.toml that aftercare comes with lists every key"),
     }
 }

@@ -48,6 +48,8 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(config.arming_key_file, Path::new("/shop/data/arming.key"));
     assert_eq!((config.intake, config.clock), (None, None));
     assert_eq!(config.log.format, LogFormat::Text);
+    let here = read(Path::new("."), None, [], |_| Err(String::new()));
+    assert_eq!(here, (Some(Config::default()), Vec::new()));
 }
 
 #[test]

@@ -35,6 +35,7 @@ impl Circuit {
             tracing::info!("the mail relay works again");
         }
         *state = Open::default();
+        crate::telemetry::relay_circuit(false);
     }
 
     /// The relay is in trouble: waits twice as long as the last time.
@@ -50,6 +51,7 @@ impl Circuit {
         if state.failures == 0 {
             tracing::warn!(trouble = %because, "the mail relay is in trouble; mail waits");
         }
+        crate::telemetry::relay_circuit(true);
         state.failures += 1;
         state.until = Some(now + wait);
         state.because = Some(because);

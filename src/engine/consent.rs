@@ -204,13 +204,4 @@ impl Engine {
             tracing::error!(%error, "a dead address could not be noted");
         }
     }
-
-    /// Where bounces go, if the configuration says.
-    pub(super) fn bounce_to(&self) -> Option<crate::mail::Address> {
-        self.config
-            .smtp
-            .bounce_address
-            .as_deref()
-            .and_then(|address| crate::mail::Address::parse(address).ok())
-    }
 }

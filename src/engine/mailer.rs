@@ -7,7 +7,7 @@
 use super::outcome;
 use super::preview::{self, Made};
 use super::reload::Live;
-use super::{Engine, EngineError, Told};
+use super::{Engine, EngineError};
 use crate::mail::{Connection, Delivery, NotOffered, Offered};
 use crate::model::history::History;
 use crate::model::ids::CustomerId;
@@ -41,20 +41,13 @@ struct Job {
     made: Made,
 }
 
-/// What is to be written down about a claimed send.
-struct Outcome {
-    settle: Settle,
-    to: Option<String>,
-    subject: Option<String>,
-}
-
 /// The running mailer: a task a connection, one for outcomes. Give it batches with
 /// [`Mailer::deliver_due`]; end it with [`Mailer::finish`].
 #[derive(Debug)]
 pub struct Mailer {
     engine: Arc<Engine>,
     jobs: mpsc::Sender<Job>,
-    outcomes: mpsc::Sender<Outcome>,
+    outcomes: mpsc::Sender<Settle>,
     tasks: JoinSet<()>,
     settler: tokio::task::JoinHandle<()>,
 }
@@ -64,12 +57,6 @@ impl std::fmt::Debug for Job {
         write!(f, "Job({})", self.send.id)
     }
 }
-impl std::fmt::Debug for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Outcome({})", self.settle.send.id)
-    }
-}
-
 impl Mailer {
     /// Starts `connections` tasks. They end when `stop` is cancelled, each after the mail
     /// in its hands.
@@ -166,7 +153,7 @@ impl Mailer {
 
 enum Prepared {
     Mail(Box<Job>),
-    Settled(Box<Outcome>),
+    Settled(Box<Settle>),
     Gone(Claim),
 }
 
@@ -180,15 +167,11 @@ fn prepare(
     now: Timestamp,
 ) -> Prepared {
     let settled = |claim: Claim, send: Send| {
-        Prepared::Settled(Box::new(Outcome {
-            settle: Settle {
-                send,
-                customer: claim.customer,
-                fence: claim.fence,
-                now,
-            },
-            to: None,
-            subject: None,
+        Prepared::Settled(Box::new(Settle {
+            send,
+            customer: claim.customer,
+            fence: claim.fence,
+            now,
         }))
     };
     let ready = match plan::clear(&live.catalog, history, &send, now) {
@@ -211,7 +194,8 @@ fn prepare(
             return settled(claim, send);
         }
     };
-    match preview::make(engine, live, &send, &ready, now) {
+    let press = preview::Press::new(&engine.links, &engine.config);
+    match preview::make(&press, live, &send, &ready, now) {
         Ok(made) => Prepared::Mail(Box::new(Job {
             claim,
             send,
@@ -241,7 +225,7 @@ fn held(live: &Live, mut send: Send, because: Reason, now: Timestamp) -> Send {
 struct Worker {
     engine: Arc<Engine>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
-    outcomes: mpsc::Sender<Outcome>,
+    outcomes: mpsc::Sender<Settle>,
     stop: CancellationToken,
 }
 
@@ -430,8 +414,8 @@ impl Worker {
                 false
             }
             Prepared::Settled(mut outcome) => {
-                outcome.settle.now = now;
-                outcome.settle.send.at = now;
+                outcome.now = now;
+                outcome.send.at = now;
                 if self.outcomes.send(*outcome).await.is_err() {
                     tracing::error!(send.id = %job.send.id, "an outcome could not be written down");
                 }
@@ -456,15 +440,11 @@ impl Worker {
     }
 
     async fn write(&self, job: Job, send: Send, now: Timestamp) {
-        let outcome = Outcome {
-            settle: Settle {
-                send,
-                customer: job.claim.customer,
-                fence: job.claim.fence,
-                now,
-            },
-            to: Some(job.made.to),
-            subject: Some(job.made.subject),
+        let outcome = Settle {
+            send,
+            customer: job.claim.customer,
+            fence: job.claim.fence,
+            now,
         };
         if self.outcomes.send(outcome).await.is_err() {
             tracing::error!(send.id = %job.send.id, "an outcome could not be written down");
@@ -484,35 +464,23 @@ impl Worker {
 
 /// Writes outcomes down in batches, and keeps trying while the database is away; nothing
 /// more is claimed meanwhile.
-async fn settle_all(engine: Arc<Engine>, mut outcomes: mpsc::Receiver<Outcome>) {
-    let mut batch: Vec<Outcome> = Vec::with_capacity(SETTLE_BATCH);
+async fn settle_all(engine: Arc<Engine>, mut outcomes: mpsc::Receiver<Settle>) {
+    let mut batch: Vec<Settle> = Vec::with_capacity(SETTLE_BATCH);
     while outcomes.recv_many(&mut batch, SETTLE_BATCH).await > 0 {
         let mut wait = SETTLE_RETRY.0;
-        loop {
-            let settles: Vec<Settle> = batch.iter().map(|one| one.settle.clone()).collect();
-            match engine.store.settle(settles).await {
-                Ok(_) => break,
-                Err(error) => {
-                    engine.jammed.store(true, Ordering::Release);
-                    tracing::error!(%error, waiting = batch.len(), "outcomes cannot be written down; sending pauses");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(SETTLE_RETRY.1);
-                }
-            }
+        while let Err(error) = engine.store.settle(batch.clone()).await {
+            engine.jammed.store(true, Ordering::Release);
+            tracing::error!(%error, waiting = batch.len(), "outcomes cannot be written down; sending pauses");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(SETTLE_RETRY.1);
         }
         engine.jammed.store(false, Ordering::Release);
-        for Outcome {
-            settle,
-            to,
-            subject,
-        } in batch.drain(..)
-        {
-            crate::telemetry::send_settled(settle.send.state.as_str(), settle.send.kind.as_str());
-            engine.tell(&Told::Send {
-                send: Box::new(settle.send),
-                to,
-                subject,
-            });
+        for Settle { send, .. } in batch.drain(..) {
+            crate::telemetry::send_settled(send.state.as_str(), send.kind.as_str());
+            if matches!(send.state, SendState::Accepted { .. }) {
+                let lag = send.at.duration_since(send.due);
+                crate::telemetry::send_lag(Duration::try_from(lag).unwrap_or_default());
+            }
         }
         engine.to_plan.notify_one();
     }

@@ -50,36 +50,6 @@ pub struct Engine {
     to_plan: Notify,
     /// Something may be due for sending.
     to_send: Notify,
-    /// Called with every send that reached a new state; `demo` tells about them.
-    witness: Option<Witness>,
-}
-
-/// Hears of every outcome, after it is durable.
-#[derive(Clone)]
-pub struct Witness(Arc<dyn Fn(&Told) + Send + Sync>);
-
-impl Witness {
-    /// Wraps what is to be called.
-    pub fn new(hear: impl Fn(&Told) + Send + Sync + 'static) -> Self {
-        Witness(Arc::new(hear))
-    }
-}
-
-impl std::fmt::Debug for Witness {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Witness")
-    }
-}
-
-/// One thing that happened, for whoever watches.
-#[derive(Debug, Clone)]
-pub enum Told {
-    /// A send reached a new state. The subject is there where it was rendered.
-    Send {
-        send: Box<crate::model::send::Send>,
-        to: Option<String>,
-        subject: Option<String>,
-    },
 }
 
 /// What may go wrong in the engine itself; outcomes are not errors.
@@ -129,15 +99,7 @@ impl Engine {
             jammed: AtomicBool::new(false),
             to_plan: Notify::new(),
             to_send: Notify::new(),
-            witness: None,
         }
-    }
-
-    /// With somebody who hears of every outcome.
-    #[must_use]
-    pub fn with_witness(mut self, witness: Witness) -> Self {
-        self.witness = Some(witness);
-        self
     }
 
     /// The engine's clock.
@@ -158,11 +120,5 @@ impl Engine {
     /// Whether it only observes.
     pub fn is_observing(&self) -> bool {
         self.observing.load(Ordering::Acquire)
-    }
-
-    fn tell(&self, told: &Told) {
-        if let Some(witness) = &self.witness {
-            (witness.0)(told);
-        }
     }
 }

@@ -1,9 +1,11 @@
 //! Making one mail: values, rendering, MIME. What `preview` shows is made by the same
 //! function as what is sent, so the bytes are the same.
 
-use super::Engine;
 use super::reload::Live;
-use crate::mail::{Composed, Letter, Mailbox};
+use crate::config::Config;
+use crate::links::Links;
+use crate::mail::{Address, Composed, Envelope, Letter, Mailbox};
+use crate::model::ids::SendId;
 use crate::model::kind::Kind;
 use crate::model::kind::OnUncertain;
 use crate::model::reason::Reason;
@@ -28,13 +30,46 @@ pub struct Made {
     pub message_id: String,
 }
 
+/// What an install puts into every mail: its links and ids, and where bounces go.
+#[derive(Debug)]
+pub struct Press<'a> {
+    links: &'a Links,
+    bounce_to: Option<Address>,
+    /// The host of Message-IDs; unset, that of the sender's address.
+    domain: Option<&'a str>,
+    /// Whether the bytes of each mail are kept with its send.
+    keep_bodies: bool,
+}
+
+impl<'a> Press<'a> {
+    /// By the install's configuration and key.
+    pub fn new(links: &'a Links, config: &'a Config) -> Self {
+        Press {
+            links,
+            bounce_to: config
+                .smtp
+                .bounce_address
+                .as_deref()
+                .and_then(|address| Address::parse(address).ok()),
+            domain: config.mailer.message_id_domain.as_deref(),
+            keep_bodies: config.mailer.keep_bodies,
+        }
+    }
+
+    /// The Message-ID of a send whose mail comes from `from`.
+    pub fn message_id(&self, send: SendId, from: &Mailbox) -> String {
+        let domain = self.domain.unwrap_or(from.address.domain());
+        self.links.message_id(send, 0, domain)
+    }
+}
+
 /// Renders and composes one send for one person. The same send, values and instant give
 /// the same bytes.
 ///
 /// # Errors
 /// The reason for which the send has to be held.
 pub fn make(
-    engine: &Engine,
+    press: &Press<'_>,
     live: &Live,
     send: &Send,
     ready: &Ready,
@@ -42,31 +77,34 @@ pub fn make(
 ) -> Result<Made, Reason> {
     // In doubt, only the very bytes of the first try may go again.
     if send.doubts > 0 {
-        return remake(engine, live, send, ready);
+        return remake(press, live, send, ready);
     }
     let locale = ready.locales.first().cloned().unwrap_or_default();
     build(
-        engine,
+        press,
         live,
         send,
         ready,
-        values(engine, live, send, ready, &locale),
+        values(press, live, send, ready, &locale),
         now,
     )
 }
 
-fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
+/// Makes the very bytes of an earlier try again: from those that were kept, else from the
+/// values that were.
+fn remake(press: &Press<'_>, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
     let Some(prepared) = &send.prepared else {
-        return Err(Reason::BytesChanged);
-    };
-    let Value::Object(values) = prepared.values.clone() else {
         return Err(Reason::BytesChanged);
     };
     let ready = Ready {
         to: crate::model::email::Address::parse(&prepared.to).map_err(|_| Reason::BytesChanged)?,
         ..ready.clone()
     };
-    let made = build(engine, live, send, &ready, values, prepared.date)?;
+    let made = match &prepared.values {
+        Value::Object(values) => build(press, live, send, &ready, values.clone(), prepared.date)?,
+        Value::String(eml) => kept(press, send, &ready, prepared, eml)?,
+        _ => return Err(Reason::BytesChanged),
+    };
     if made.prepared.hash == prepared.hash {
         Ok(made)
     } else {
@@ -74,8 +112,45 @@ fn remake(engine: &Engine, live: &Live, send: &Send, ready: &Ready) -> Result<Ma
     }
 }
 
+/// A mail whose bytes were kept.
+fn kept(
+    press: &Press<'_>,
+    send: &Send,
+    ready: &Ready,
+    prepared: &Prepared,
+    eml: &str,
+) -> Result<Made, Reason> {
+    let lost = |_| Reason::BytesChanged;
+    let from = Mailbox::new(None, &ready.sender.email).map_err(lost)?;
+    let message_id = press.message_id(send.id, &from);
+    let envelope = Envelope {
+        from: press.bounce_to.clone().unwrap_or(from.address),
+        to: Address::parse(ready.to.as_typed()).map_err(lost)?,
+    };
+    let composed = Composed::from_message(envelope, eml.as_bytes());
+    Ok(Made {
+        prepared: Prepared {
+            hash: hash(&composed),
+            ..prepared.clone()
+        },
+        composed,
+        to: prepared.to.clone(),
+        subject: String::new(),
+        preheader: String::new(),
+        html: String::new(),
+        text: String::new(),
+        message_id,
+    })
+}
+
+/// SHA-256 of a mail's bytes, hex.
+fn hash(of: &Composed) -> String {
+    let digest = Sha256::digest(of.eml());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn build(
-    engine: &Engine,
+    press: &Press<'_>,
     live: &Live,
     send: &Send,
     ready: &Ready,
@@ -124,10 +199,10 @@ fn build(
         }
     })?;
     let domain = from.address.domain().to_owned();
-    let message_id = engine.links.message_id(send.id, 0, &domain);
+    let message_id = press.message_id(send.id, &from);
     let bound = send.kind != Kind::Fulfilment;
     let letter = Letter {
-        bounce_to: engine.bounce_to(),
+        bounce_to: press.bounce_to.clone(),
         reply_to: Some(reply_to),
         to,
         subject: rendered.subject.clone(),
@@ -135,8 +210,8 @@ fn build(
         html: Some(rendered.html.clone()),
         message_id: message_id.clone(),
         date,
-        boundary: engine.links.boundary(send.id),
-        list_unsubscribe: bound.then(|| engine.links.unsubscribe(send.id)),
+        boundary: press.links.boundary(send.id),
+        list_unsubscribe: bound.then(|| press.links.unsubscribe(send.id)),
         list_id: Some(format!("{}.{domain}", send.sequence)),
         feedback_id: Some(format!(
             "{}:{}:{}:{}",
@@ -147,16 +222,12 @@ fn build(
     let composed = letter
         .compose()
         .map_err(|error| failed(error.to_string()))?;
-    let mut hash = Sha256::new();
-    hash.update(composed.eml());
-    let hash = hash
-        .finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            use std::fmt::Write;
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+    let hash = hash(&composed);
+    let kept = if press.keep_bodies {
+        String::from_utf8(composed.eml()).map_or(kept, Value::String)
+    } else {
+        kept
+    };
     Ok(Made {
         prepared: Prepared {
             hash,
@@ -178,7 +249,7 @@ fn build(
 
 /// Everything that the templates of a mail may name.
 fn values(
-    engine: &Engine,
+    press: &Press<'_>,
     live: &Live,
     send: &Send,
     ready: &Ready,
@@ -208,8 +279,8 @@ fn values(
     values.insert(
         "links".into(),
         json!({
-            "unsubscribe": engine.links.unsubscribe(send.id),
-            "preferences": engine.links.preferences(send.id),
+            "unsubscribe": press.links.unsubscribe(send.id),
+            "preferences": press.links.preferences(send.id),
             "status": status,
         }),
     );

@@ -1,10 +1,13 @@
 //! Planning what is due: one batch of people, each planned alone, saved together.
 
-use super::{Engine, EngineError, Told};
+use super::{Engine, EngineError};
+use crate::model::event::EventKind;
+use crate::model::history::History;
 use crate::model::ids::CustomerId;
 use crate::model::send::SendState;
 use crate::plan::{self, Decision, Plan};
 use crate::store::{Saved, Saving};
+use std::time::Instant;
 
 /// People planned in one batch.
 pub const PLAN_BATCH: usize = 256;
@@ -23,6 +26,7 @@ impl Engine {
         if due.is_empty() {
             return Ok(0);
         }
+        let began = Instant::now();
         let live = self.live();
         let mut saving = Vec::with_capacity(due.len());
         let mut erased: Vec<CustomerId> = Vec::new();
@@ -39,7 +43,7 @@ impl Engine {
                 }
             };
             let plan = plan::plan(&live.catalog, &history, now);
-            if is_erasure(&history, &plan) {
+            if is_erasure(&history) {
                 erased.push(*customer);
             }
             saving.push(Saving {
@@ -49,11 +53,6 @@ impl Engine {
                 plan,
             });
         }
-        let told: Vec<Told> = if self.witness.is_some() {
-            decided(&saving)
-        } else {
-            Vec::new()
-        };
         let queued = saving.iter().any(|one| queues(&one.plan));
         let saved = self.store.save(saving).await?;
         for (customer, saved) in due.iter().zip(&saved) {
@@ -65,7 +64,7 @@ impl Engine {
             self.store.erase(customer, now).await?;
             tracing::info!(customer = %customer, "forgotten: personal data removed");
         }
-        told.iter().for_each(|told| self.tell(told));
+        crate::telemetry::planned(due.len() as u64, began.elapsed());
         if queued {
             self.to_send.notify_one();
         }
@@ -73,9 +72,8 @@ impl Engine {
     }
 }
 
-fn is_erasure(history: &crate::model::history::History, plan: &Plan) -> bool {
-    use crate::model::event::EventKind;
-    let _ = plan;
+/// Whether somebody asked to be forgotten, and is not yet.
+fn is_erasure(history: &History) -> bool {
     !history.erased
         && history
             .events
@@ -90,24 +88,4 @@ fn queues(plan: &Plan) -> bool {
         }
         Decision::Enrol(_) | Decision::Update(_) => false,
     })
-}
-
-fn decided(saving: &[Saving]) -> Vec<Told> {
-    saving
-        .iter()
-        .flat_map(|one| &one.plan.decisions)
-        .filter_map(|decision| match decision {
-            Decision::Decide(send) | Decision::Revise(send) if send.state.is_terminal() => {
-                Some(Told::Send {
-                    send: Box::new(send.clone()),
-                    to: None,
-                    subject: None,
-                })
-            }
-            Decision::Decide(_)
-            | Decision::Revise(_)
-            | Decision::Enrol(_)
-            | Decision::Update(_) => None,
-        })
-        .collect()
 }

@@ -5,9 +5,12 @@ use super::mailer::Mailer;
 use super::{Engine, EngineError, reload};
 use crate::files;
 use crate::model::diagnostic::Severity;
+use crate::model::time::Timestamp;
+use crate::store::StoreError;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 pub const LOOK: Duration = Duration::from_secs(1);
 /// How long a loop rests after an error.
 pub const REST: Duration = Duration::from_millis(500);
-/// The wait where something is due that cannot be had now.
-pub const BREATH: Duration = Duration::from_millis(20);
+/// The shortest wait where something is due that cannot be had now.
+pub const BREATH: Duration = Duration::from_millis(2);
 /// How often gauges are brought up to date and old claims looked for.
 pub const UPKEEP: Duration = Duration::from_secs(10);
 
@@ -68,10 +71,14 @@ pub async fn run(
 }
 
 async fn plan_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    let mut in_vain = 0;
     while !stop.is_cancelled() {
         match engine.plan_due().await {
-            Ok(0) => rest(&engine, &engine.to_plan, &stop).await,
-            Ok(_) => {}
+            Ok(0) => {
+                let next = engine.store.next_wake_up().await;
+                rest(&engine, next, &engine.to_plan, &mut in_vain, &stop).await;
+            }
+            Ok(_) => in_vain = 0,
             Err(error) => pause(&error, &stop).await,
         }
     }
@@ -79,10 +86,14 @@ async fn plan_loop(engine: Arc<Engine>, stop: CancellationToken) {
 
 async fn send_loop(engine: Arc<Engine>, stop: CancellationToken) {
     let mailer = Mailer::start(Arc::clone(&engine), engine.config.smtp.connections, &stop);
+    let mut in_vain = 0;
     while !stop.is_cancelled() {
         match mailer.deliver_due().await {
-            Ok(0) => rest(&engine, &engine.to_send, &stop).await,
-            Ok(_) => {}
+            Ok(0) => {
+                let next = engine.store.next_send().await;
+                rest(&engine, next, &engine.to_send, &mut in_vain, &stop).await;
+            }
+            Ok(_) => in_vain = 0,
             Err(error) => pause(&error, &stop).await,
         }
     }
@@ -97,14 +108,25 @@ async fn pause(error: &EngineError, stop: &CancellationToken) {
     }
 }
 
-/// Waits for news, for the head of the due queue, or for [`LOOK`].
-async fn rest(engine: &Engine, news: &tokio::sync::Notify, stop: &CancellationToken) {
-    let wait = match engine.store.next_due().await {
-        // What falls due in a moment is waited for exactly.
-        Ok(Some(due)) => match engine.clock.real_until(due) {
-            Duration::ZERO => BREATH,
-            ahead => ahead.min(LOOK),
-        },
+/// Waits for news, for the head of the queue, or for [`LOOK`]. What is due and cannot be
+/// had (another process has it, or this one may not send now) is looked at less and less
+/// often.
+async fn rest(
+    engine: &Engine,
+    next: Result<Option<Timestamp>, StoreError>,
+    news: &Notify,
+    in_vain: &mut u32,
+    stop: &CancellationToken,
+) {
+    let wait = match next {
+        Ok(Some(due)) if due > engine.now() => {
+            *in_vain = 0;
+            engine.clock.real_until(due).min(LOOK)
+        }
+        Ok(Some(_)) => {
+            *in_vain += 1;
+            BREATH.saturating_mul(1 << (*in_vain).min(10)).min(LOOK)
+        }
         Ok(None) => LOOK,
         Err(_) => REST,
     };
@@ -168,6 +190,10 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if let Err(error) = engine.store.recover(engine.now()).await {
             tracing::warn!(%error, "claims of ended workers could not be looked for");
+        }
+        if let Ok(next) = engine.store.next_due().await {
+            let overdue = next.map_or(0, |due| engine.now().duration_since(due).as_millis().max(0));
+            crate::telemetry::due_lag(Duration::from_millis(u64::try_from(overdue).unwrap_or(0)));
         }
         crate::telemetry::upkeep();
     }

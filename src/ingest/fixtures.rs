@@ -85,3 +85,6 @@ pub(crate) fn delivery(name: &str) -> Delivery {
 
 /// The log of 120 days, one event a line, in order of arrival.
 pub(crate) const HISTORY: &str = include_str!("../tests/fixtures/events/history.ndjson");
+
+/// What adapters must make of every platform's sample deliveries: a list a line.
+pub(crate) const GOLDEN: &str = include_str!("../tests/fixtures/events/golden.ndjson");

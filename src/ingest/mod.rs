@@ -7,5 +7,6 @@ pub mod canonical;
 pub(crate) mod fixtures;
 pub mod identity;
 mod json;
+mod keys;
 mod shape;
 pub mod signature;

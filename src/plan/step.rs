@@ -479,10 +479,17 @@ fn judge(mind: &mut Mind, candidate: &Candidate, all: &[Candidate]) -> Verdict {
     if let Some(reason) = overtaken(mind, candidate).or_else(|| added_later(candidate)) {
         return Verdict::Skip(reason);
     }
+    let earned = permit::earned(&mind.catalog.policy, &mind.history.sends, step.kind, now);
+    let held = exit::held_by_shop_rule(mind, step.kind, &candidate.about);
     if timing::is_over(step.late, candidate.ready, now) {
-        return Verdict::Skip(Reason::Late {
-            due: candidate.ready,
-            late: step.late.to_string(),
+        // What kept it back says more than that time ran out.
+        return Verdict::Skip(match (held, earned) {
+            (Some(by), _) => Reason::PausedTooLong { by: by.into() },
+            (None, Err(reason)) => reason,
+            (None, Ok(())) => Reason::Late {
+                due: candidate.ready,
+                late: step.late.to_string(),
+            },
         });
     }
     if let Some(reason) = refusal(mind, candidate) {
@@ -492,13 +499,13 @@ fn judge(mind: &mut Mind, candidate: &Candidate, all: &[Candidate]) -> Verdict {
         time::saturating_add(candidate.ready, step.late.roughly()),
         jiff::SignedDuration::from_millis(1),
     );
-    if let Some(by) = exit::held_by_shop_rule(mind, step.kind, &candidate.about) {
+    if let Some(by) = held {
         return Verdict::Wait {
             until: too_late,
             because: Some(Reason::Paused { by: by.into() }),
         };
     }
-    if let Err(reason) = permit::earned(&mind.catalog.policy, &mind.history.sends, step.kind, now) {
+    if let Err(reason) = earned {
         return Verdict::Wait {
             until: too_late,
             because: Some(reason),

@@ -671,7 +671,8 @@ impl<'e> Evaluation<'e> {
             Spot::Raw => out.push_str(text),
             Spot::AddressPart => percent_into(out, text),
             Spot::Address => {
-                let own = self.page && text.starts_with('/') && !text.starts_with("//");
+                let path = text.strip_prefix('.').unwrap_or(text);
+                let own = self.page && path.starts_with('/') && !path.starts_with("//");
                 if !own && !is_linkable(text) {
                     return self.fail(
                         place,

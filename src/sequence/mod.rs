@@ -104,7 +104,7 @@ pub fn version(files: &[(String, String)]) -> String {
 fn missing(path: &str, why: &str) -> Diagnostic {
     Diagnostic::new("E107", path, 0..0, "this file is missing")
         .help(why)
-        .help("`aftercare init DIR` writes a shop that has it")
+        .help("copy config/ and templates/ of the shop that aftercare comes with, and change them")
 }
 
 fn read_file<T>(

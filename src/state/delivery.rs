@@ -186,10 +186,8 @@ fn reached(owed: i64, came: &[(Arrival, i64, bool)], shared_count: bool) -> Opti
     let mut sum: i64 = 0;
     let last_shared = came.iter().rposition(|(_, _, shared)| *shared);
     for (place, (arrival, units, shared)) in came.iter().enumerate() {
-        if *shared {
-            if !shared_count || last_shared != Some(place) {
-                continue;
-            }
+        if *shared && (!shared_count || last_shared != Some(place)) {
+            continue;
         }
         sum = sum.saturating_add(*units);
         if sum >= owed {

@@ -46,6 +46,34 @@ struct Draft {
 }
 
 impl Sources<'_, '_> {
+    /// When a telling could be understood: it was there, and so was its order, and what
+    /// leads from its parcel to that order. News that had to wait is learnt late.
+    fn learnt(&self, place: usize, order: Option<usize>) -> Timestamp {
+        let telling = &self.tellings[place];
+        let recorded = |telling: &Telling<'_>| {
+            let rows = telling.rows().iter().map(|row| row.recorded);
+            rows.min().unwrap_or(telling.time())
+        };
+        let own = recorded(telling);
+        let Some(order) = order else {
+            return own;
+        };
+        let sightings = &self.book.dossiers[order].sightings;
+        let known = sightings.iter().map(|seen| seen.row.recorded).min();
+        let lost = telling.body().shipment.is_some() && telling.body().order_ref.is_none();
+        let led = lost
+            .then(|| {
+                let parcel = self.parcels.iter().find(|p| p.tellings.contains(&place))?;
+                let leading = parcel.tellings.iter().map(|place| &self.tellings[*place]);
+                leading
+                    .filter(|telling| telling.body().order_ref.is_some())
+                    .map(recorded)
+                    .min()
+            })
+            .flatten();
+        own.max(known.unwrap_or(own)).max(led.unwrap_or(own))
+    }
+
     fn fact(&self, draft: Draft) -> Fact {
         let completing = &self.tellings[draft.by[0]];
         let dossier = draft.order.map(|order| &self.book.dossiers[order]);
@@ -57,15 +85,15 @@ impl Sources<'_, '_> {
             .rows()
             .iter()
             .all(|row| row.mode == IngestMode::Backfill);
-        let learnt = completing.rows().iter().map(|row| row.recorded).min();
+        let learnt = self.learnt(draft.by[0], draft.order);
         Fact {
             kind: draft.kind,
             time: draft.time,
             // What is concluded is learnt at its own instant.
-            learnt: match learnt {
-                Some(learnt) if draft.inferred => learnt.max(draft.time),
-                Some(learnt) => learnt,
-                None => draft.time,
+            learnt: if draft.inferred {
+                learnt.max(draft.time)
+            } else {
+                learnt
             },
             order: dossier.map(|dossier| dossier.key.clone()),
             line: draft.line,

@@ -4,13 +4,13 @@
 //! Three guards against repeats end here: the delivery's key, the fact's name, and (in
 //! [`super::plans`]) the derived ids of what follows.
 
-use super::db::{Db, Row, Tx, rows, statements};
+use super::db::{Row, Tx, rows, statements};
 use super::erase::scrubbed;
 use super::error::StoreError;
 use super::rows::{event as read_event, flag, json, mode_text};
 use super::upkeep::hashed;
 use super::wake::Wakes;
-use super::writer::{Write, expect_written};
+use super::writer::{self, Write, expect_written};
 use super::{Secret, Store, erase};
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
@@ -62,8 +62,6 @@ pub(super) fn own_key(of: CustomerId) -> String {
 const ROUNDS: usize = 8;
 
 statements! {
-    /// Several processes agree on who is who by taking turns.
-    TAKE_TURN = { sqlite: "", postgres: "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' intake', 0))" };
     DELIVER = "INSERT INTO deliveries (source, key, recorded)
         SELECT r.source, r.key, r.recorded FROM rows($1: source TEXT, key TEXT, recorded BIGINT) AS r
         WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING source, key";
@@ -168,9 +166,6 @@ pub(super) async fn accept(
     batch: &[(&Incoming, Timestamp)],
     poison: &[&Poison],
 ) -> Result<Vec<Accepted>, StoreError> {
-    if tx.db() == Db::Postgres {
-        tx.run(&TAKE_TURN, vec![]).await?;
-    }
     let numbers = numbers(tx).await?;
     let mut used: Vec<(&str, i64)> = Vec::new();
     if !poison.is_empty() {
@@ -516,6 +511,14 @@ async fn record(
         tx.run(&NEW_CUSTOMERS, vec![people.clone()]).await?;
         tx.run(&NEW_DUE, vec![people]).await?;
     }
+    let mut touched: BTreeSet<CustomerId> = concerned.keys().copied().collect();
+    touched.extend(outcome.merges.keys());
+    writer::lock_people(
+        tx,
+        touched.difference(&outcome.new).copied(),
+        &writer::LOCK_FOR_WRITE,
+    )
+    .await?;
     for (from, into) in &outcome.merges {
         merge(secret, tx, *from, *into).await?;
     }

@@ -2,7 +2,7 @@
 //! are kept in memory and the rows are not touched; the number of the start is the fence.
 //! On PostgreSQL they are rows with owner, fence and lease, by the database's clock.
 
-use super::db::{Db, Tx, rows, statements};
+use super::db::{Db, Row, Statement, Tx, Value, rows, statements};
 use super::error::StoreError;
 use super::open::Worker;
 use super::rows::{send, send_row};
@@ -13,7 +13,8 @@ use crate::model::ids::{CustomerId, SendId};
 use crate::model::reason::Reason;
 use crate::model::send::{Phase, SendState};
 use crate::model::time::{Timestamp, from_ms, to_ms};
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 /// Lease of a claim before its barrier. A worker renews by half-time.
 pub const CLAIM_LEASE_MS: i64 = 60 * 1000;
@@ -38,13 +39,14 @@ pub struct Recovered {
 /// On SQLite: what was handed out and not given back.
 #[derive(Debug, Default)]
 pub(super) struct Claimed {
-    pub sends: HashSet<SendId>,
+    /// With the instants under which they stand in the due queue.
+    pub sends: HashMap<SendId, i64>,
     pub customers: HashSet<CustomerId>,
 }
 
 statements! {
     DUE_CUSTOMERS = "SELECT customer FROM due WHERE what = 'c' AND at <= $1 ORDER BY at, customer, id LIMIT $2";
-    DUE_SENDS = "SELECT id, customer FROM due WHERE what = 's' AND at <= $1 ORDER BY at, customer, id LIMIT $2";
+    DUE_SENDS = "SELECT id, customer, at FROM due WHERE what = 's' AND at <= $1 ORDER BY at, customer, id LIMIT $2";
     /// A claimed wake-up comes again after a lease, should its worker die.
     CLAIM_CUSTOMERS = { sqlite: "", postgres: "
         WITH head AS (SELECT at, customer FROM due WHERE what = 'c' AND at <= $1
@@ -75,14 +77,15 @@ statements! {
         FROM rows($1: id TEXT, fence BIGINT) AS r
         WHERE sends.id = r.id AND sends.fence = r.fence AND sends.state = 'sending' AND sends.phase = 'prepared'
         RETURNING sends.id" };
-    OWNERS = { sqlite: "", postgres: "SELECT DISTINCT owner FROM sends WHERE state = 'sending' AND owner IS NOT NULL AND owner <> $1" };
+    OWNERS = { sqlite: "", postgres: "SELECT DISTINCT owner FROM sends WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND owner IS NOT NULL AND owner <> $1" };
     IS_DEAD = { sqlite: "", postgres: "SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END" };
-    /// What dead workers and former starts left behind.
+    /// What dead workers and former starts left behind. The states that are many are
+    /// named so that the index over all others is taken.
     LEFT_BEHIND = {
         sqlite: "SELECT customer, id, state, at, phase, fence, considered, detail, NULL FROM sends
-            WHERE state = 'sending' AND fence <> $1 ORDER BY customer, id LIMIT $2",
+            WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND fence <> $1 LIMIT $2",
         postgres: "SELECT customer, id, state, at, phase, fence, considered, detail, NULL::TEXT FROM sends
-            WHERE state = 'sending' AND (owner IN (SELECT r.owner FROM rows($1: owner TEXT) AS r)
+            WHERE state NOT IN ('queued', 'accepted') AND state = 'sending' AND (owner IN (SELECT r.owner FROM rows($1: owner TEXT) AS r)
                 OR lease_until < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
             ORDER BY customer, id LIMIT $2 FOR UPDATE SKIP LOCKED",
     };
@@ -173,7 +176,11 @@ impl Store {
             let Ok(send) = row.text(0)?.parse::<SendId>() else {
                 continue;
             };
-            if found.len() < limit && claims.sends.insert(send) {
+            if found.len() == limit {
+                break;
+            }
+            if let Entry::Vacant(place) = claims.sends.entry(send) {
+                place.insert(row.int(2)?);
                 found.push(Claim {
                     send,
                     customer: CustomerId(row.int(1)?),
@@ -217,7 +224,7 @@ impl Store {
         let claims = self.shared.claims.lock().await;
         Ok(of
             .iter()
-            .map(|one| claims.sends.contains(&one.send))
+            .map(|one| claims.sends.contains_key(&one.send))
             .collect())
     }
 
@@ -237,34 +244,50 @@ impl Store {
     /// # Errors
     /// Where the database is out of reach.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let wake_up = self.next_wake_up().await?;
+        let send = self.next_send().await?;
+        Ok(wake_up.into_iter().chain(send).min())
+    }
+
+    /// When the next customer is worth planning.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn next_wake_up(&self) -> Result<Option<Timestamp>, StoreError> {
         let claims = self.shared.claims.lock().await;
-        let mut tx = self.shared.pools.read().await?;
-        let customers = tx
-            .fetch(&NEXT_CUSTOMER, vec![many(claims.customers.len() + 1)])
-            .await?;
-        let sends = tx
-            .fetch(&NEXT_SEND, vec![many(claims.sends.len() + 1)])
-            .await?;
-        tx.rollback().await;
-        let mut next = None;
-        for row in customers {
+        let window = many(claims.customers.len() + 1);
+        for row in self.head(&NEXT_CUSTOMER, window).await? {
             if !claims.customers.contains(&CustomerId(row.int(1)?)) {
-                next = Some(row.int(0)?);
-                break;
+                return Ok(Some(from_ms(row.int(0)?)));
             }
         }
-        for row in sends {
+        Ok(None)
+    }
+
+    /// When the next queued send may go.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn next_send(&self) -> Result<Option<Timestamp>, StoreError> {
+        let claims = self.shared.claims.lock().await;
+        let window = many(claims.sends.len() + 1);
+        for row in self.head(&NEXT_SEND, window).await? {
             let claimed = row
                 .text(2)?
                 .parse()
-                .is_ok_and(|id| claims.sends.contains(&id));
+                .is_ok_and(|id| claims.sends.contains_key(&id));
             if !claimed {
-                let at = row.int(0)?;
-                next = Some(next.map_or(at, |had: i64| had.min(at)));
-                break;
+                return Ok(Some(from_ms(row.int(0)?)));
             }
         }
-        Ok(next.map(from_ms))
+        Ok(None)
+    }
+
+    async fn head(&self, of: &Statement, window: Value) -> Result<Vec<Row>, StoreError> {
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx.fetch(of, vec![window]).await?;
+        tx.rollback().await;
+        Ok(found)
     }
 
     fn must_own(&self) -> Result<(), StoreError> {

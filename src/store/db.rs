@@ -107,7 +107,7 @@ fn with_lists(db: Db, text: &str) -> String {
 /// prepare every one on both databases.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
-        $($(#[$doc])* static $name: $crate::store::db::Statement =
+        $($(#[$doc])* pub(super) static $name: $crate::store::db::Statement =
             $crate::store::db::statements!(@one $name $text);)*
         /// Every statement of this module.
         pub(super) static ALL: &[&$crate::store::db::Statement] = &[$(&$name),*];

@@ -15,6 +15,7 @@ use crate::model::reason::Reason;
 use crate::model::send::SendState;
 use crate::model::time::Timestamp;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 statements! {
     THEIR_EVENTS = "SELECT e.seq, e.customer, e.source, e.id, e.kind, e.time, e.recorded, e.considered, e.mode, e.misdated, e.sequence,
@@ -170,16 +171,30 @@ fn addresses(event: &Event) -> Vec<String> {
         .collect()
 }
 
+/// How often, and how long apart, the log is tried to be emptied while readers hold it.
+const SHAKES: u32 = 5;
+const SHAKE_AGAIN: Duration = Duration::from_millis(100);
+
 /// After an erasure was committed: the write-ahead log of SQLite holds the old pages
-/// until it is emptied. Readers may keep it from that for a while; the next one does it.
+/// until it is emptied, which readers may keep it from for a while.
 pub(super) async fn shake_out(pools: &Pools) {
-    if let Pools::Sqlite {
+    let Pools::Sqlite {
         write: Some(pool), ..
     } = pools
-        && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(pool)
-            .await
-    {
-        tracing::warn!(error = %error, "the log of the database could not be emptied after an erasure");
+    else {
+        return;
+    };
+    for _ in 0..SHAKES {
+        // (whether it was kept from it, pages in the log, pages taken over)
+        let busy: Result<i64, _> = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(pool)
+            .await;
+        if matches!(busy, Ok(0)) {
+            return;
+        }
+        tokio::time::sleep(SHAKE_AGAIN).await;
     }
+    tracing::warn!(
+        "the log of the database could not be emptied after an erasure; closing does it"
+    );
 }

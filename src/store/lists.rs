@@ -43,6 +43,9 @@ pub struct SendFilter {
     pub until: Option<Timestamp>,
 }
 
+/// A send in a list: its customer, the address that it was sent to, and itself.
+pub type Listed = (CustomerId, Option<String>, Send);
+
 /// Somebody's stored outlook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Foreseen {
@@ -72,16 +75,16 @@ statements! {
     BY_NUMBER = "SELECT id FROM customers WHERE id = $1";
     SENDS = "SELECT s.customer, s.id, s.state, s.at, s.phase, s.fence, s.considered, s.detail, p.detail, p.recipient
         FROM sends s LEFT JOIN prepared p ON p.send = s.id
-        WHERE s.id > $1 AND ($2 IS NULL OR s.customer = $2) AND ($3 IS NULL OR s.state = $3)
-            AND ($4 IS NULL OR s.sequence = $4) AND ($5 IS NULL OR s.step = $5)
-            AND ($6 IS NULL OR s.at >= $6) AND ($7 IS NULL OR s.at < $7)
+        WHERE s.id > $1 AND (CAST($2 AS BIGINT) IS NULL OR s.customer = $2) AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)
+            AND (CAST($4 AS TEXT) IS NULL OR s.sequence = $4) AND (CAST($5 AS TEXT) IS NULL OR s.step = $5)
+            AND (CAST($6 AS BIGINT) IS NULL OR s.at >= $6) AND (CAST($7 AS BIGINT) IS NULL OR s.at < $7)
         ORDER BY s.id LIMIT $8";
     /// The same by way of the customer's own few.
     SENDS_OF = "SELECT s.customer, s.id, s.state, s.at, s.phase, s.fence, s.considered, s.detail, p.detail, p.recipient
         FROM sends s LEFT JOIN prepared p ON p.send = s.id
-        WHERE s.customer = $2 AND s.id > $1 AND ($3 IS NULL OR s.state = $3)
-            AND ($4 IS NULL OR s.sequence = $4) AND ($5 IS NULL OR s.step = $5)
-            AND ($6 IS NULL OR s.at >= $6) AND ($7 IS NULL OR s.at < $7)
+        WHERE s.customer = $2 AND s.id > $1 AND (CAST($3 AS TEXT) IS NULL OR s.state = $3)
+            AND (CAST($4 AS TEXT) IS NULL OR s.sequence = $4) AND (CAST($5 AS TEXT) IS NULL OR s.step = $5)
+            AND (CAST($6 AS BIGINT) IS NULL OR s.at >= $6) AND (CAST($7 AS BIGINT) IS NULL OR s.at < $7)
         ORDER BY s.id LIMIT $8";
     OUTLOOKS = "SELECT d.at, d.customer, o.detail FROM due d LEFT JOIN outlooks o ON o.customer = d.customer
         WHERE d.what = 'c' AND (d.at, d.customer) > ($1, $2) AND d.at <= $3 ORDER BY d.at, d.customer LIMIT $4";
@@ -144,16 +147,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the database is out of reach.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a list of three things that have names"
-    )]
     pub async fn sends(
         &self,
         filter: &SendFilter,
         after: Option<SendId>,
         limit: usize,
-    ) -> Result<Vec<Result<(CustomerId, Option<String>, Send), Corrupt>>, StoreError> {
+    ) -> Result<Vec<Result<Listed, Corrupt>>, StoreError> {
         let statement = if filter.customer.is_some() {
             &SENDS_OF
         } else {

@@ -28,8 +28,8 @@ pub use accept::{Accepted, Incoming, Poison};
 pub use claims::{Claim, Recovered};
 pub use db::Db;
 pub use error::{Corrupt, StoreError};
-pub use lists::{Counts, Foreseen, SendFilter, Who};
-pub use open::Access;
+pub use lists::{Counts, Foreseen, Listed, SendFilter, Who};
+pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
@@ -37,6 +37,7 @@ pub use sends::{Barrier, Passed, Settle, Settled};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
 
 /// An open database. Clones share it.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Store {
     shared: Arc<Shared>,
     writes: Option<tokio::sync::mpsc::Sender<writer::Job>>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// Cancelled by [`Store::close`], or when the last clone goes.
+    closing: Arc<DropGuard>,
 }
 
 /// What the writer task and the readers both need.
@@ -57,7 +60,7 @@ struct Shared {
     /// On SQLite: what this process has handed out.
     claims: Mutex<claims::Claimed>,
     /// Held while this process owns a SQLite file.
-    _lock: Option<std::fs::File>,
+    lock: std::sync::Mutex<Option<std::fs::File>>,
 }
 
 /// The root secret; never printed.
@@ -81,6 +84,7 @@ impl Store {
             shared,
             writes,
             tasks,
+            closing,
         } = self;
         if let Some(writes) = writes {
             let (answer, done) = tokio::sync::oneshot::channel();
@@ -88,11 +92,15 @@ impl Store {
                 let _ = done.await;
             }
         }
+        closing.token().cancel();
         for task in tasks.lock().await.drain(..) {
-            task.abort();
             let _ = task.await;
         }
         shared.pools.close().await;
+        // Clones may live on; the file is free all the same.
+        if let Ok(mut lock) = shared.lock.lock() {
+            lock.take();
+        }
     }
 
     /// Has the database read every statement that this module can run: what `doctor`

@@ -9,15 +9,16 @@ use super::{Secret, Shared, Store, upkeep, writer};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
-/// How long a statement waits for another process's lock on a SQLite file.
+/// How long a statement waits for another process's lock on a SQLite file, by default.
 const BUSY: Duration = Duration::from_secs(5);
 /// How long one waits for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -27,6 +28,9 @@ const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// Prepared statements kept a connection: all of ours.
 const STATEMENTS: usize = 256;
+/// Pages of the write-ahead log after which it is taken over into the file: with a
+/// thousand, the default, every batch of mails would pay for it.
+const CHECKPOINT_PAGES: &str = "4000";
 /// How often a worker on PostgreSQL looks after the connection that holds its lock.
 const PULSE: Duration = Duration::from_secs(5);
 /// The first SQLite without the race that could lose commits in WAL mode.
@@ -52,6 +56,25 @@ impl Access {
             Access::Owner => "owner",
             Access::Writer => "writer",
             Access::Reader => "reader",
+        }
+    }
+}
+
+/// Bounds on a SQLite file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long a write waits for another process's lock.
+    pub busy: Duration,
+    /// The file does not grow beyond so many pages of 4 KiB; then it is as if the disk
+    /// were full.
+    pub pages: Option<u32>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            busy: BUSY,
+            pages: None,
         }
     }
 }
@@ -89,8 +112,20 @@ impl Store {
     /// Where the database is out of reach, owned by another `serve`, newer than this
     /// release, or not what the text says.
     pub async fn open(url: &str, access: Access) -> Result<Store, StoreError> {
+        Store::open_within(url, access, &Bounds::default()).await
+    }
+
+    /// As [`Store::open`], with other bounds than the usual ones.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_within(
+        url: &str,
+        access: Access,
+        bounds: &Bounds,
+    ) -> Result<Store, StoreError> {
         let (pools, lock) = if url.starts_with("sqlite:") {
-            open_sqlite(url, access).await?
+            open_sqlite(url, access, bounds).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             (open_postgres(url, access).await?, None)
         } else {
@@ -125,12 +160,14 @@ impl Store {
             (worker, secret)
         };
         let mut tasks = Vec::new();
+        let closing = CancellationToken::new();
         if let (Pools::Postgres(_), true) = (&pools, access == Access::Owner) {
             let held = hold(url, &worker.id).await?;
             tasks.push(tokio::spawn(keep_holding(
                 url.to_owned(),
                 worker.id.clone(),
                 held,
+                closing.clone(),
             )));
         }
         let shared = Arc::new(Shared {
@@ -139,7 +176,7 @@ impl Store {
             worker,
             secret: Secret(secret),
             claims: Mutex::new(Claimed::default()),
-            _lock: lock,
+            lock: std::sync::Mutex::new(lock),
         });
         let writes = (access != Access::Reader).then(|| {
             let (to, from) = tokio::sync::mpsc::channel(writer::WAITING);
@@ -150,6 +187,7 @@ impl Store {
             shared,
             writes,
             tasks: Arc::new(Mutex::new(tasks)),
+            closing: Arc::new(closing.drop_guard()),
         })
     }
 }
@@ -185,7 +223,11 @@ pub(super) async fn leave(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
 
 // --- SQLite ---------------------------------------------------------------------------
 
-async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>), StoreError> {
+async fn open_sqlite(
+    url: &str,
+    access: Access,
+    bounds: &Bounds,
+) -> Result<(Pools, Option<File>), StoreError> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Url {
         found: url.to_owned(),
     })?;
@@ -203,7 +245,7 @@ async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>),
         lock = Some(own(&path)?);
     }
     let options = options
-        .busy_timeout(BUSY)
+        .busy_timeout(bounds.busy)
         .foreign_keys(true)
         .statement_cache_capacity(STATEMENTS)
         .row_buffer_size(1024)
@@ -213,12 +255,16 @@ async fn open_sqlite(url: &str, access: Access) -> Result<(Pools, Option<File>),
     let write = if access == Access::Reader {
         None
     } else {
-        let options = options
+        let mut options = options
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             // Freed pages are overwritten, so that what was erased is gone.
             .pragma("secure_delete", "ON");
+        if let Some(pages) = bounds.pages {
+            options = options.pragma("max_page_count", pages.to_string());
+        }
         let pool = SqlitePoolOptions::new()
             .min_connections(1)
             .max_connections(1)
@@ -361,7 +407,7 @@ fn newest(all: &Migrator) -> i64 {
 /// A connection that holds the worker's advisory lock as long as it lives.
 async fn hold(url: &str, id: &str) -> Result<PgConnection, StoreError> {
     let mut connection = postgres_options(url)?.connect().await?;
-    sqlx::query(AssertSqlSafe("SELECT pg_advisory_lock($1)"))
+    sqlx::query("SELECT pg_advisory_lock($1)")
         .bind(id.parse::<i64>().unwrap_or_default())
         .execute(&mut connection)
         .await?;
@@ -370,15 +416,26 @@ async fn hold(url: &str, id: &str) -> Result<PgConnection, StoreError> {
 
 /// Looks after that connection: where it is lost, others may think this worker dead and
 /// recover its claims, which its fences make harmless; it takes the lock again.
-async fn keep_holding(url: String, id: String, mut held: PgConnection) {
+async fn keep_holding(url: String, id: String, mut held: PgConnection, closing: CancellationToken) {
     loop {
-        tokio::time::sleep(PULSE).await;
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = tokio::time::sleep(PULSE) => {}
+        }
         if held.ping().await.is_err() {
             tracing::warn!("the connection that holds this worker's lock was lost");
-            if let Ok(again) = hold(&url, &id).await {
+            // The server may still think that the old connection lives.
+            if let Ok(Ok(again)) = tokio::time::timeout(PULSE, hold(&url, &id)).await {
                 held = again;
             }
         }
+    }
+    // Said aloud, since the server notices a closed connection a little later.
+    let unlocked = sqlx::query("SELECT pg_advisory_unlock_all()")
+        .execute(&mut held)
+        .await;
+    if unlocked.is_ok() {
+        let _ = held.close().await;
     }
 }
 

@@ -33,8 +33,8 @@ pub enum Saved {
 
 statements! {
     /// Those whose wake-up goes, where the version stands.
-    SAVE_UNQUEUE = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT, version BIGINT, now BIGINT, wake_at BIGINT) AS r
+    SAVE_UNQUEUE = "DELETE FROM due WHERE what = 'c' AND id = '' AND (at, customer) IN (
+            SELECT c.wake_at, c.id FROM rows($1: id BIGINT, version BIGINT, now BIGINT, wake_at BIGINT) AS r
             JOIN customers c ON c.id = r.id AND c.version = r.version WHERE c.wake_at IS NOT NULL)";
     SAVE_CUSTOMERS = "UPDATE customers SET version = customers.version + 1, considered_at = r.now, wake_at = r.wake_at,
             failures = 0, failed_because = NULL

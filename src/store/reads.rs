@@ -17,14 +17,13 @@ statements! {
         FROM rows($1: id BIGINT) AS r JOIN customers c ON c.id = r.id";
     EVENTS = "SELECT e.seq, e.customer, e.source, e.id, e.kind, e.time, e.recorded, e.considered, e.mode, e.misdated, e.sequence,
             e.partition, e.subject, e.body
-        FROM rows($1: id BIGINT) AS r JOIN events e ON e.customer = r.id ORDER BY e.customer, e.seq";
+        FROM rows($1: id BIGINT) AS r JOIN events e ON e.customer = r.id";
     ENROLMENTS = "SELECT e.customer, e.id, e.detail
-        FROM rows($1: id BIGINT) AS r JOIN enrolments e ON e.customer = r.id ORDER BY e.customer, e.id";
+        FROM rows($1: id BIGINT) AS r JOIN enrolments e ON e.customer = r.id";
     /// What makes the bytes again is read for those only that may still be sent again.
     SENDS = "SELECT s.customer, s.id, s.state, s.at, s.phase, s.fence, s.considered, s.detail, p.detail
         FROM rows($1: id BIGINT) AS r JOIN sends s ON s.customer = r.id
-        LEFT JOIN prepared p ON p.send = s.id AND s.state IN ('queued', 'sending', 'held', 'uncertain')
-        ORDER BY s.customer, s.id";
+        LEFT JOIN prepared p ON p.send = s.id AND s.state IN ('queued', 'sending', 'held', 'uncertain')";
     SEND = "SELECT s.customer, s.id, s.state, s.at, s.phase, s.fence, s.considered, s.detail, p.detail
         FROM sends s LEFT JOIN prepared p ON p.send = s.id WHERE s.id = $1";
     PRODUCTS = "SELECT e.seq, e.customer, e.source, e.id, e.kind, e.time, e.recorded, e.considered, e.mode, e.misdated, e.sequence,
@@ -102,6 +101,14 @@ impl Store {
             add(&mut found, customer, send, |history, send| {
                 history.sends.push(send)
             });
+        }
+        // Sorted here: a database would copy every body to do it.
+        for history in found.values_mut().flatten() {
+            history.events.sort_unstable_by_key(|event| event.seq);
+            history
+                .enrolments
+                .sort_unstable_by_key(|enrolment| enrolment.id);
+            history.sends.sort_unstable_by_key(|send| send.id);
         }
         Ok(of
             .iter()

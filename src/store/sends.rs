@@ -139,7 +139,7 @@ pub(super) async fn barrier(
                     && match tx.db() {
                         Db::Sqlite => {
                             one.fence == shared.worker.fence
-                                && claims.sends.contains(&one.send)
+                                && claims.sends.contains_key(&one.send)
                                 && !after.sends.contains(&one.send)
                         }
                         Db::Postgres => true,
@@ -215,7 +215,7 @@ pub(super) async fn settle(
 ) -> Result<Vec<Settled>, StoreError> {
     let mut seen: HashSet<SendId> = HashSet::new();
     let mut list = Vec::with_capacity(done.len());
-    let mut all: Vec<(String,)> = Vec::with_capacity(done.len());
+    let (mut places, mut others) = (vec![], vec![]);
     {
         let claims = shared.claims.lock().await;
         for one in done {
@@ -223,15 +223,23 @@ pub(super) async fn settle(
             if matches!(one.send.state, SendState::Sending { .. }) || !seen.insert(one.send.id) {
                 continue;
             }
-            let in_memory = tx.db() == Db::Sqlite
-                && one.fence == shared.worker.fence
-                && claims.sends.contains(&one.send.id);
+            let claimed = (one.fence == shared.worker.fence)
+                .then(|| claims.sends.get(&one.send.id))
+                .flatten();
+            let in_memory = claimed.is_some();
             let row = send_row(one.customer, &one.send)?;
-            all.push((row.0.clone(),));
+            match claimed {
+                Some(at) => places.push((*at, one.customer.0, row.0.clone())),
+                None => others.push((row.0.clone(),)),
+            }
             list.push(Outcome(row, one.fence, i64::from(in_memory)));
         }
     }
-    wake::unqueue_sends(tx, &all).await?;
+    if wake::unqueue_places(tx, &places).await? < places.len() as u64 {
+        // Somebody was merged since the claim, and their places moved with them.
+        others.extend(places.into_iter().map(|(_, _, id)| (id,)));
+    }
+    wake::unqueue_sends(tx, &others).await?;
     let mut written: HashMap<String, i64> = HashMap::new();
     for row in tx.fetch(&SETTLE, vec![rows(&list)?]).await? {
         written.insert(row.text(0)?, row.int(1)?);
@@ -255,7 +263,10 @@ pub(super) async fn settle(
             }
             _ => answers.push(Settled::Lost),
         }
-        after.sends.push(one.send.id);
+        // A claim of a former start is not the one in memory.
+        if one.fence == shared.worker.fence {
+            after.sends.push(one.send.id);
+        }
     }
     wakes.wake(tx).await?;
     Ok(answers)

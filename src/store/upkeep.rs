@@ -1,6 +1,6 @@
 //! Single values, the root secret, and what keeps a store in order.
 
-use super::db::{Tx, rows, statements};
+use super::db::{Db, Tx, rows, statements};
 use super::error::StoreError;
 use super::writer::{Write, Written};
 use super::{Secret, Store};
@@ -22,6 +22,7 @@ statements! {
     TO_WAKE = "SELECT id FROM customers WHERE erased = 0 AND (wake_at IS NOT NULL
             OR EXISTS (SELECT 1 FROM enrolments e WHERE e.customer = customers.id AND e.state <> 'ended'))";
     ALIVE = "SELECT CAST(1 AS BIGINT)";
+    INTEGRITY = { sqlite: "PRAGMA integrity_check(20)", postgres: "" };
 }
 
 impl Store {
@@ -48,8 +49,17 @@ impl Store {
 
     /// The secret of this install, made at its first start. Keys by purpose are derived
     /// from it.
-    pub fn root_secret(&self) -> [u8; 32] {
-        self.shared.secret.0
+    ///
+    /// # Errors
+    /// Where this process only reads and nobody has made it yet.
+    pub async fn root_secret(&self) -> Result<[u8; 32], StoreError> {
+        if self.shared.secret.0 == [0; 32] {
+            return Err(StoreError::Access {
+                wanted: "writer, which makes the secret at the first start",
+                found: self.shared.access.as_str(),
+            });
+        }
+        Ok(self.shared.secret.0)
     }
 
     /// The latest instant at which anything was written: where a rehearsal clock goes on.
@@ -87,7 +97,32 @@ impl Store {
         let mut tx = self.shared.pools.read().await?;
         tx.fetch_one(&ALIVE, vec![]).await?;
         tx.rollback().await;
+        if self.writes.is_some() {
+            self.write(Write::Nothing).await?;
+        }
         Ok(())
+    }
+
+    /// What a look at every page of a SQLite file finds wrong with it; nothing where it is
+    /// sound. PostgreSQL looks after its own. Takes as long as reading the whole file.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        if self.db() == Db::Postgres {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx.fetch(&INTEGRITY, vec![]).await?;
+        tx.rollback().await;
+        let mut faults = Vec::new();
+        for row in &found {
+            let text = row.text(0)?;
+            if text != "ok" {
+                faults.push(text);
+            }
+        }
+        Ok(faults)
     }
 }
 

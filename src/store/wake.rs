@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 statements! {
     /// Takes out of the queue those whose wake-up is going to move.
-    WAKE_UNQUEUE = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT, at BIGINT) AS r
+    WAKE_UNQUEUE = "DELETE FROM due WHERE what = 'c' AND id = '' AND (at, customer) IN (
+            SELECT c.wake_at, c.id FROM rows($1: id BIGINT, at BIGINT) AS r
             JOIN customers c ON c.id = r.id WHERE c.wake_at > r.at)";
     WAKE = "UPDATE customers SET version = version + 1,
             wake_at = CASE WHEN wake_at IS NULL OR wake_at > r.at THEN r.at ELSE wake_at END
@@ -19,12 +19,14 @@ statements! {
         SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT, at BIGINT) AS r
         JOIN customers c ON c.id = r.id WHERE c.wake_at IS NOT NULL
         ON CONFLICT DO NOTHING";
-    UNQUEUE_CUSTOMERS = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 'c', c.wake_at, c.id, '' FROM rows($1: id BIGINT) AS r
+    UNQUEUE_CUSTOMERS = "DELETE FROM due WHERE what = 'c' AND id = '' AND (at, customer) IN (
+            SELECT c.wake_at, c.id FROM rows($1: id BIGINT) AS r
             JOIN customers c ON c.id = r.id WHERE c.wake_at IS NOT NULL)";
-    UNQUEUE_SENDS = "DELETE FROM due WHERE (what, at, customer, id) IN (
-            SELECT 's', s.not_before, s.customer, s.id FROM rows($1: id TEXT) AS r
+    UNQUEUE_SENDS = "DELETE FROM due WHERE what = 's' AND (at, customer, id) IN (
+            SELECT s.not_before, s.customer, s.id FROM rows($1: id TEXT) AS r
             JOIN sends s ON s.id = r.id WHERE s.not_before IS NOT NULL)";
+    UNQUEUE_PLACES = "DELETE FROM due WHERE what = 's' AND (at, customer, id) IN (
+            SELECT r.at, r.customer, r.id FROM rows($1: at BIGINT, customer BIGINT, id TEXT) AS r)";
     QUEUE_SENDS = "INSERT INTO due (what, at, customer, id)
         SELECT 's', s.not_before, s.customer, s.id FROM rows($1: id TEXT) AS r
         JOIN sends s ON s.id = r.id WHERE s.state = 'queued' AND s.not_before IS NOT NULL
@@ -73,6 +75,17 @@ pub(super) async fn unqueue_sends(tx: &mut Tx, of: &[(String,)]) -> Result<(), S
         tx.run(&UNQUEUE_SENDS, vec![rows(of)?]).await?;
     }
     Ok(())
+}
+
+/// Takes sends out of the queue whose places are known; gives how many were there.
+pub(super) async fn unqueue_places(
+    tx: &mut Tx,
+    of: &[(i64, i64, String)],
+) -> Result<u64, StoreError> {
+    if of.is_empty() {
+        return Ok(0);
+    }
+    tx.run(&UNQUEUE_PLACES, vec![rows(of)?]).await
 }
 
 /// Puts those of these sends into the queue whose rows say that they are queued.

@@ -7,7 +7,7 @@
 
 use super::accept::{self, Accepted, Incoming, Poison};
 use super::claims::{self, Claim, Recovered};
-use super::db::{Db, Row, Tx, statements};
+use super::db::{Db, Row, Statement, Tx, rows, statements};
 use super::erase;
 use super::error::StoreError;
 use super::plans::{self, Saved, Saving};
@@ -80,6 +80,8 @@ pub(super) enum Write {
         id: i64,
     },
     Leave,
+    /// Nothing but the stamp: whether a commit succeeds.
+    Nothing,
 }
 
 /// What the writer answers.
@@ -122,6 +124,8 @@ statements! {
     SAVEPOINT = "SAVEPOINT request";
     ROLLBACK_TO = "ROLLBACK TO SAVEPOINT request";
     RELEASE = "RELEASE SAVEPOINT request";
+    /// Several processes agree on who is who by taking turns.
+    TAKE_TURN = { sqlite: "", postgres: "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' intake', 0))" };
     LOCK_FOR_WRITE = { sqlite: "", postgres: "SELECT c.id FROM customers c WHERE c.id IN (SELECT r.id FROM rows($1: id BIGINT) AS r)
         ORDER BY c.id FOR NO KEY UPDATE" };
     LOCK_FOR_BARRIER = { sqlite: "", postgres: "SELECT c.id FROM customers c WHERE c.id IN (SELECT r.id FROM rows($1: id BIGINT) AS r)
@@ -306,26 +310,40 @@ async fn begin(shared: &Shared, writes: &[Write]) -> Result<(Tx, i64), StoreErro
         });
     };
     let number = row.int(0)?;
-    if tx.db() == Db::Postgres {
-        let people: BTreeSet<(i64,)> = writes
+    if tx.db() == Db::Postgres
+        && writes
             .iter()
-            .flat_map(Write::customers)
-            .map(|c| (c.0,))
-            .collect();
+            .any(|write| matches!(write, Write::Accept { .. }))
+    {
+        // Before any row, so that nobody who waits for rows holds it.
+        tx.run(&TAKE_TURN, vec![]).await?;
+    }
+    let only_barriers = writes
+        .iter()
+        .all(|write| matches!(write, Write::Barrier(_)));
+    let lock = if only_barriers {
+        &LOCK_FOR_BARRIER
+    } else {
+        &LOCK_FOR_WRITE
+    };
+    lock_people(&mut tx, writes.iter().flat_map(Write::customers), lock).await?;
+    Ok((tx, number))
+}
+
+/// On PostgreSQL, locks the rows of people in order of number; SQLite has one writer.
+pub(super) async fn lock_people(
+    tx: &mut Tx,
+    people: impl Iterator<Item = CustomerId>,
+    lock: &Statement,
+) -> Result<(), StoreError> {
+    if tx.db() == Db::Postgres {
+        let people: BTreeSet<(i64,)> = people.map(|of| (of.0,)).collect();
         if !people.is_empty() {
             let people: Vec<(i64,)> = people.into_iter().collect();
-            let only_barriers = writes
-                .iter()
-                .all(|write| matches!(write, Write::Barrier(_)));
-            let lock = if only_barriers {
-                &LOCK_FOR_BARRIER
-            } else {
-                &LOCK_FOR_WRITE
-            };
-            tx.fetch(lock, vec![super::db::rows(&people)?]).await?;
+            tx.fetch(lock, vec![rows(&people)?]).await?;
         }
     }
-    Ok((tx, number))
+    Ok(())
 }
 
 /// Commits; where the connection was lost meanwhile, finds out what became of it.
@@ -524,9 +542,11 @@ async fn run_other(
             }
             Written::Count(0)
         }
-        Write::Accept { .. } | Write::Save(_) | Write::Barrier(_) | Write::Settle(_) => {
-            Written::Count(0)
-        }
+        Write::Nothing
+        | Write::Accept { .. }
+        | Write::Save(_)
+        | Write::Barrier(_)
+        | Write::Settle(_) => Written::Count(0),
     })
 }
 
@@ -549,7 +569,8 @@ impl Write {
             | Write::Meta { .. }
             | Write::DropQuarantined { .. }
             | Write::TriedQuarantined { .. }
-            | Write::Leave => None,
+            | Write::Leave
+            | Write::Nothing => None,
         }
     }
 
@@ -571,7 +592,8 @@ impl Write {
             | Write::WakeAll { .. }
             | Write::DropQuarantined { .. }
             | Write::TriedQuarantined { .. }
-            | Write::Leave => Vec::new(),
+            | Write::Leave
+            | Write::Nothing => Vec::new(),
         }
     }
 }

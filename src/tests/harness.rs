@@ -33,7 +33,7 @@ impl Harness {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let store = Store::open(&url, Access::Owner).await.expect("a store");
-        let secret = store.root_secret();
+        let secret = store.root_secret().await.expect("a secret");
         let memory = Memory::new();
         let links = Links::new(&secret, "test", "http://127.0.0.1:8025");
         let engine = Engine::new(

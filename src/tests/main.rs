@@ -1,11 +1,14 @@
-//! Tests of the library from outside.
+//! Tests of the library from outside, and of the whole program.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acceptance;
 mod guards;
 mod harness;
 mod people;
 mod plan;
 mod shop;
+mod store;
 mod story;
 mod timeline;
 mod twin;
+mod web;

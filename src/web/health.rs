@@ -30,7 +30,8 @@ pub async fn healthz() -> Response {
 
 /// Whether work can be taken: 503 where a part is down. A part that is in trouble but
 /// loses nothing by it (files with errors while the last good set is in force, a relay
-/// left alone for a while) is named and does not count.
+/// left alone for a while) is named and does not count. `now` is the engine's clock, so
+/// that a rehearsal can be followed from outside.
 pub async fn readyz(State(doors): State<Arc<Doors>>) -> Response {
     let Ok(health) = tokio::time::timeout(CHECK_TIMEOUT, doors.engine.health()).await else {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the check took too long")
@@ -58,7 +59,7 @@ pub async fn readyz(State(doors): State<Arc<Doors>>) -> Response {
     };
     reply::json(
         status,
-        &serde_json::json!({ "ready": ready, "checks": checks }),
+        &serde_json::json!({ "ready": ready, "now": doors.engine.now(), "checks": checks }),
     )
 }
 

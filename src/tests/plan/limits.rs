@@ -111,7 +111,7 @@ fn an_ask_waits_until_it_is_earned_and_is_dropped_when_it_never_is() {
     let ask = trace.iter().find(|line| line.contains("review/ask"));
     assert_eq!(
         ask.map(String::as_str),
-        Some("2026-03-31T09:00 ann review/ask skipped late"),
+        Some("2026-03-31T09:00 ann review/ask skipped not_earned"),
         "{trace:?}"
     );
 }

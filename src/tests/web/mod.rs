@@ -1,16 +1,19 @@
 //! The doors, called without a port: every method at every door, in every state.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod intake;
 mod opt_out;
 mod rooms;
 mod socket;
 
+use crate::story::{CAMERA, Story};
 use aftercare::clock::Clock;
-use aftercare::engine::{Engine, KNOWN_TOKEN};
+use aftercare::engine::Engine;
+use aftercare::engine::reload::{self, Live};
 use aftercare::ingest::signature::Secret;
-use aftercare::mail::Capture;
+use aftercare::links::{Links, Purpose};
+use aftercare::mail::{Capture, Memory, Transport};
+use aftercare::model::time::Timestamp;
+use aftercare::store::{Access, Incoming, SendFilter, Store};
 use aftercare::web::{Intake, Settings, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -18,7 +21,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -51,21 +55,64 @@ impl Answer {
     }
 }
 
-/// Everything of an engine that these tests need to know how to make.
-pub fn engine(captures: bool) -> (Arc<Engine>, TempDir) {
+/// The shop of the repository, read once.
+fn shop() -> Live {
+    static SHOP: OnceLock<Live> = OnceLock::new();
+    let read = || {
+        let read = reload::read(Path::new(env!("CARGO_MANIFEST_DIR")));
+        read.live.unwrap_or_else(|| panic!("{:#?}", read.problems))
+    };
+    SHOP.get_or_init(read).clone()
+}
+
+/// An engine over the repository's shop, with one order in it whose first mail waits.
+pub async fn engine(captures: bool) -> (Arc<Engine>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let capture = captures.then(|| {
+    let transport = if captures {
         let mails = folder.path().join("mailbox");
         std::fs::create_dir(&mails).unwrap();
-        Capture::new(mails)
-    });
-    let clock = Clock::manual("2026-03-10T09:00:00Z".parse().unwrap());
-    (Arc::new(Engine::new(clock, capture)), folder)
+        Transport::Capture(Capture::new(mails))
+    } else {
+        Transport::Memory(Memory::new())
+    };
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let store = Store::open(&url, Access::Owner).await.unwrap();
+    let links = Links::new(
+        &store.root_secret().await.unwrap(),
+        "harbor-pine",
+        "http://127.0.0.1:8025",
+    );
+    let now: Timestamp = "2026-03-10T09:00:00Z".parse().unwrap();
+    let config = crate::harness::defaults(folder.path());
+    let engine = Engine::new(store, transport, Clock::manual(now), config, links, shop());
+    let event = Story::new()
+        .order("W1", "ann", "2026-03-10T08:59:00Z", &[CAMERA])
+        .events
+        .remove(0);
+    engine
+        .accept(
+            vec![Incoming {
+                event,
+                transport: None,
+            }],
+            Vec::new(),
+        )
+        .await
+        .unwrap();
+    while engine.plan_due().await.unwrap() > 0 {}
+    (Arc::new(engine), folder)
 }
 
 /// A token that stands in a mail, and one that was made up.
-pub fn tokens(_engine: &Engine) -> (String, String) {
-    (KNOWN_TOKEN.to_owned(), "made-up-token".to_owned())
+pub async fn tokens(engine: &Engine) -> (String, String) {
+    let sends = engine
+        .store
+        .sends(&SendFilter::default(), None, 1)
+        .await
+        .unwrap();
+    let (_, _, send) = sends.into_iter().next().unwrap().unwrap();
+    let known = engine.links.token(Purpose::Unsubscribe, send.id);
+    (known, "made-up-token".to_owned())
 }
 
 /// What the service holds: compared before and after what must change nothing.
@@ -74,8 +121,8 @@ pub async fn state(engine: &Engine) -> String {
 }
 
 impl Doors {
-    pub fn open(settings: Settings) -> Doors {
-        let (engine, folder) = engine(true);
+    pub async fn open(settings: Settings) -> Doors {
+        let (engine, folder) = engine(true).await;
         Doors {
             router: router(Arc::clone(&engine), settings),
             engine,
@@ -83,8 +130,8 @@ impl Doors {
         }
     }
 
-    pub fn unsigned() -> Doors {
-        Doors::open(with(Intake::unsigned()))
+    pub async fn unsigned() -> Doors {
+        Doors::open(with(Intake::unsigned())).await
     }
 
     pub async fn ask(&self, request: Request<Body>) -> Answer {

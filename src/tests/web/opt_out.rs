@@ -12,8 +12,8 @@ fn class(answer: &Answer) -> (StatusCode, usize) {
 
 #[tokio::test]
 async fn only_a_post_changes_anything() {
-    let doors = Doors::unsigned();
-    let (known, made_up) = tokens(&doors.engine);
+    let doors = Doors::unsigned().await;
+    let (known, made_up) = tokens(&doors.engine).await;
     let before = state(&doors.engine).await;
     for token in [&known, &made_up] {
         let path = format!("/u/{token}");
@@ -51,8 +51,8 @@ async fn only_a_post_changes_anything() {
 
 #[tokio::test]
 async fn everybody_sees_the_same_page() {
-    let doors = Doors::unsigned();
-    let (known, made_up) = tokens(&doors.engine);
+    let doors = Doors::unsigned().await;
+    let (known, made_up) = tokens(&doors.engine).await;
     let get = async |token: &str| class(&doors.get(&format!("/u/{token}")).await);
     let post = async |token: &str, body: &str| {
         class(
@@ -100,8 +100,8 @@ async fn one_click_comes_in_several_dresses() {
         (vec![multipart], printed),
         (vec![multipart], &corrected),
     ] {
-        let doors = Doors::unsigned();
-        let (known, _) = tokens(&doors.engine);
+        let doors = Doors::unsigned().await;
+        let (known, _) = tokens(&doors.engine).await;
         let before = state(&doors.engine).await;
         let answer = doors.post(&format!("/u/{known}"), &headers, body).await;
         assert_eq!(answer.status, StatusCode::OK, "{body}");
@@ -113,8 +113,8 @@ async fn one_click_comes_in_several_dresses() {
 
 #[tokio::test]
 async fn a_form_that_makes_no_sense_changes_nothing() {
-    let doors = Doors::unsigned();
-    let (known, _) = tokens(&doors.engine);
+    let doors = Doors::unsigned().await;
+    let (known, _) = tokens(&doors.engine).await;
     let before = state(&doors.engine).await;
     let large = format!("scope=all&pad={}", "x".repeat(20_000));
     let multipart = ("content-type", "multipart/form-data; boundary=b7");
@@ -147,8 +147,8 @@ async fn a_form_that_makes_no_sense_changes_nothing() {
 
 #[tokio::test]
 async fn the_page_may_load_and_tell_nothing() {
-    let doors = Doors::unsigned();
-    let (known, _) = tokens(&doors.engine);
+    let doors = Doors::unsigned().await;
+    let (known, _) = tokens(&doors.engine).await;
     for answer in [
         doors.get(&format!("/u/{known}")).await,
         doors
@@ -170,7 +170,7 @@ async fn the_page_may_load_and_tell_nothing() {
 
 #[tokio::test]
 async fn odd_tokens_get_the_page_too() {
-    let doors = Doors::unsigned();
+    let doors = Doors::unsigned().await;
     let long = "x".repeat(10_000);
     for token in [
         "%00",

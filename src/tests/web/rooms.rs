@@ -17,7 +17,7 @@ fn keep(capture: &Capture) {
 
 #[tokio::test]
 async fn captured_mails_are_listed_shown_and_handed_out() {
-    let doors = Doors::unsigned();
+    let doors = Doors::unsigned().await;
     let empty = doors.get("/mailbox").await;
     assert!(empty.body.contains("No mails yet"), "{}", empty.body);
     keep(&doors.engine.mailbox().unwrap());
@@ -60,7 +60,7 @@ async fn captured_mails_are_listed_shown_and_handed_out() {
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_folder() {
-    let doors = Doors::unsigned();
+    let doors = Doors::unsigned().await;
     keep(&doors.engine.mailbox().unwrap());
     for id in [
         "..%2f..%2fetc%2fpasswd",
@@ -83,7 +83,7 @@ async fn no_path_leads_out_of_the_folder() {
 
 #[tokio::test]
 async fn without_the_capture_transport_there_is_no_mailbox() {
-    let (engine, _folder) = engine(false);
+    let (engine, _folder) = engine(false).await;
     let router = router(engine, Settings::default());
     for path in ["/", "/mailbox", "/mailbox/one", "/mailbox/one/html"] {
         let answer = router
@@ -98,7 +98,7 @@ async fn without_the_capture_transport_there_is_no_mailbox() {
 #[tokio::test]
 async fn the_service_tells_how_it_is() {
     aftercare::telemetry::start_metrics();
-    let doors = Doors::unsigned();
+    let doors = Doors::unsigned().await;
     assert_eq!(doors.get("/healthz").await.body, "ok\n");
     let ready = doors.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::OK, "{}", ready.body);
@@ -130,7 +130,7 @@ async fn the_service_tells_how_it_is() {
 
 #[tokio::test]
 async fn every_door_takes_its_methods_and_no_others() {
-    let doors = Doors::unsigned();
+    let doors = Doors::unsigned().await;
     let before = state(&doors.engine).await;
     let all = [
         Method::GET,

@@ -17,7 +17,7 @@ struct Served {
 
 impl Served {
     async fn start(settings: Settings) -> Served {
-        let (engine, folder) = engine(true);
+        let (engine, folder) = engine(true).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -183,7 +183,7 @@ async fn a_shutdown_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn intake_is_open_neither_to_strangers_nor_to_nobody() {
-    let (engine, _folder) = engine(false);
+    let (engine, _folder) = engine(false).await;
     let everywhere = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let shutdown = CancellationToken::new();
     let refused = serve(

@@ -1,0 +1,396 @@
+//! `preview`: the very bytes that would be sent, were sent, or would go to a sample
+//! customer. The mail is made by the function that makes mails to be sent.
+
+use super::context::{Open, Shop, is_of_order};
+use super::exit::{misuse, not_found};
+use super::{Exit, Global, Out, sample};
+use crate::engine::preview::{Made, Press, make};
+use crate::engine::reload::Live;
+use crate::links::Links;
+use crate::model::history::History;
+use crate::model::ids::{CustomerId, SendId};
+use crate::model::locale;
+use crate::model::reason::Reason;
+use crate::model::send::{Send, SendState};
+use crate::model::time::{self, Timestamp};
+use crate::plan::{explain, walk};
+use crate::sequence::catalog::{Catalog, Sequence, Step};
+use crate::store::Access;
+use anyhow::Context as _;
+use jiff::SignedDuration;
+use owo_colors::OwoColorize;
+use std::path::PathBuf;
+
+/// How far ahead is looked for what is not decided yet, in days.
+const AHEAD_DAYS: i64 = 400;
+/// The key of samples: their links lead nowhere.
+const SAMPLE_KEY: [u8; 32] = [0; 32];
+
+/// Which mail, for whom.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("whose"))]
+pub struct Args {
+    /// A mail (GROUP/NAME) or a step (SEQUENCE/STEP)
+    #[arg(value_name = "MAIL")]
+    pub mail: String,
+    /// For this order, by number or id
+    #[arg(long, value_name = "N", group = "whose")]
+    pub order: Option<String>,
+    /// For this person: address, the shop's id or ours
+    #[arg(long, value_name = "CUSTOMER", group = "whose")]
+    pub customer: Option<String>,
+    /// For a sample customer; the default without --order and --customer
+    #[arg(long, group = "whose")]
+    pub sample: bool,
+    /// In this language instead of the customer's
+    #[arg(long, value_name = "LOCALE")]
+    pub locale: Option<String>,
+    /// Write the HTML part here; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write the whole mail here, byte by byte as sent; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub eml: Option<PathBuf>,
+}
+
+/// A mail to be made: the send, the history at its moment, and that moment.
+struct Found {
+    history: History,
+    send: Send,
+    at: Timestamp,
+    /// Whether exactly what was sent is to be shown.
+    again: bool,
+}
+
+/// Makes the mail and shows it; 1 where it cannot be made.
+pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
+    let shop = Shop::open(global)?;
+    if args.order.is_some() || args.customer.is_some() {
+        let open = shop.open_all(Access::Reader).await?;
+        let found = find(&open, args, global.at).await?;
+        let made = print(&open.shop, &open.live, &open.links, &found, args)?;
+        open.store.close().await;
+        show(made, args, out)
+    } else {
+        let live = shop.files()?;
+        let steps: Vec<(String, String)> = steps(&live.catalog, &args.mail)?
+            .into_iter()
+            .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
+            .collect();
+        let first = live
+            .catalog
+            .policy
+            .locales
+            .first()
+            .map_or("en", String::as_str);
+        let locale = args.locale.as_deref().unwrap_or(first);
+        let found = sample::find(&live.catalog, &steps, locale)?;
+        let at = global.at.unwrap_or(found.at);
+        let found = Found {
+            history: found.history,
+            send: found.send,
+            at,
+            again: false,
+        };
+        let links = Links::new(
+            &SAMPLE_KEY,
+            &live.catalog.policy.id,
+            &shop.config.http.public_url,
+        );
+        let made = print(&shop, &live, &links, &found, args)?;
+        show(made, args, out)
+    }
+}
+
+/// The steps that a text names: one step, or every step that sends a mail of this name.
+fn steps<'c>(catalog: &'c Catalog, text: &str) -> anyhow::Result<Vec<(&'c Sequence, &'c Step)>> {
+    let all = || {
+        catalog
+            .sequences
+            .iter()
+            .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
+    };
+    let named: Vec<_> = all()
+        .filter(|(sequence, step)| text.split_once('/') == Some((&sequence.id, &step.id)))
+        .collect();
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let sending: Vec<_> = all().filter(|(_, step)| step.mail == text).collect();
+    if !sending.is_empty() {
+        return Ok(sending);
+    }
+    let mut mails: Vec<&str> = all().map(|(_, step)| step.mail.as_str()).collect();
+    mails.sort_unstable();
+    mails.dedup();
+    Err(misuse(format!(
+        "no step sends a mail called `{text}`\nhint: there are {}",
+        mails.join(", ")
+    )))
+}
+
+/// The mail of a real person: as it was sent, as it waits or is foreseen, or as it
+/// would be if their run sent it now.
+async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result<Found> {
+    let catalog = &open.live.catalog;
+    let steps = steps(catalog, &args.mail)?;
+    let order = args.order.as_deref();
+    let people = match (&args.customer, order) {
+        (Some(customer), _) => open.people(customer).await?,
+        (None, Some(order)) => open.people_of_order(order).await?,
+        (None, None) => Vec::new(),
+    };
+    let mut histories = Vec::new();
+    for customer in people {
+        histories.push(open.history(customer).await?);
+    }
+    let now = open.clock.now();
+    let is_meant = |send: &Send| {
+        steps
+            .iter()
+            .any(|(sequence, step)| send.sequence == sequence.id && send.step == step.id)
+            && order.is_none_or(|order| {
+                is_of_order(send.order.as_deref(), send.order_number.as_deref(), order)
+            })
+    };
+    for history in &histories {
+        let mut known: Vec<&Send> = history.sends.iter().filter(|send| is_meant(send)).collect();
+        known.sort_by_key(|send| (went_out(send), send.at));
+        if let Some(send) = known.last().copied() {
+            let again = went_out(send) && at.is_none() && args.locale.is_none();
+            let then = send.prepared.as_ref().map(|prepared| prepared.date);
+            let at = at.or(then).unwrap_or(now);
+            let history = as_of(history, send.id, at);
+            return Ok(Found {
+                history,
+                send: send.clone(),
+                at,
+                again,
+            });
+        }
+    }
+    let until = time::saturating_add(now, SignedDuration::from_hours(24 * AHEAD_DAYS));
+    for history in &histories {
+        let foreseen = walk::forecast(catalog, history, now, until);
+        if let Some(one) = foreseen.iter().find(|one| is_meant(&one.send)) {
+            let at = at.unwrap_or(one.send.at).max(now);
+            let mut future = history.clone();
+            walk::live(catalog, &mut future, now, one.send.at.max(now));
+            return Ok(Found {
+                history: future,
+                send: one.send.clone(),
+                at,
+                again: false,
+            });
+        }
+    }
+    let at = at.unwrap_or(now);
+    for history in &histories {
+        for (sequence, step) in &steps {
+            let runs = history
+                .enrolments
+                .iter()
+                .filter(|run| run.sequence == sequence.id);
+            for run in runs.rev() {
+                let imagined = explain::imagined(catalog, history, run, step, at);
+                if let Some(send) = imagined.filter(|send| is_meant(send)) {
+                    return Ok(Found {
+                        history: history.clone(),
+                        send,
+                        at,
+                        again: false,
+                    });
+                }
+            }
+        }
+    }
+    Err(not_found(format!(
+        "{} has no `{}`, neither sent nor foreseen\nhint: aftercare why CUSTOMER STEP says why; --sample shows it for a sample customer",
+        whose(args, &histories),
+        args.mail
+    )))
+}
+
+fn whose(args: &Args, histories: &[History]) -> String {
+    let people: Vec<CustomerId> = histories.iter().map(|history| history.customer).collect();
+    match (&args.order, people.first()) {
+        (Some(order), _) => format!("order {order}"),
+        (None, Some(customer)) => format!("customer {customer}"),
+        (None, None) => "nobody".to_owned(),
+    }
+}
+
+fn went_out(send: &Send) -> bool {
+    matches!(
+        send.state,
+        SendState::Accepted { .. } | SendState::Uncertain { .. } | SendState::Unknown
+    )
+}
+
+/// What was known at an instant, with one send still waiting.
+fn as_of(history: &History, send: SendId, at: Timestamp) -> History {
+    let mut then = history.clone();
+    then.events.retain(|event| event.recorded <= at);
+    then.sends.retain(|had| had.id == send || had.at <= at);
+    for had in then.sends.iter_mut().filter(|had| had.id == send) {
+        had.state = SendState::Queued { not_before: at };
+    }
+    then
+}
+
+fn print(
+    shop: &Shop,
+    live: &Live,
+    links: &Links,
+    found: &Found,
+    args: &Args,
+) -> anyhow::Result<Result<Made, Reason>> {
+    let Found {
+        history,
+        send,
+        at,
+        again,
+    } = found;
+    let mut ready = match explain::draft(&live.catalog, history, send, *at) {
+        Ok(ready) => ready,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if let Some(locale) = &args.locale {
+        let fallback = live.catalog.policy.fallback.as_deref();
+        ready.locales = locale::chain(locale, fallback);
+    }
+    let press = Press::new(links, &shop.config);
+    if *again
+        && send
+            .prepared
+            .as_ref()
+            .is_some_and(|prepared| prepared.values.is_object())
+    {
+        // Once more from what was kept: the very bytes, or none.
+        let kept = Send {
+            doubts: send.doubts.max(1),
+            ..send.clone()
+        };
+        if let Ok(made) = make(&press, live, &kept, &ready, *at) {
+            return Ok(Ok(made));
+        }
+    }
+    let fresh = Send {
+        doubts: 0,
+        ..send.clone()
+    };
+    Ok(make(&press, live, &fresh, &ready, *at))
+}
+
+fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
+    let made = match made {
+        Ok(made) => made,
+        Err(reason) => {
+            return Err(not_found(format!(
+                "this mail would be held: {}",
+                reason.sentence()
+            )));
+        }
+    };
+    let eml = made.composed.eml();
+    let mut quiet = false;
+    for (path, bytes) in [
+        (&args.html, made.html.as_bytes()),
+        (&args.eml, eml.as_slice()),
+    ] {
+        let Some(path) = path else { continue };
+        if path.as_os_str() == "-" {
+            out.bytes(bytes)?;
+            quiet = true;
+        } else {
+            std::fs::write(path, bytes)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    if quiet {
+        return Ok(Exit::Fine);
+    }
+    let links = links(&made.html);
+    if out.is_json() {
+        out.object(&serde_json::json!({
+            "to": made.to,
+            "subject": made.subject,
+            "preheader": made.preheader,
+            "locale": made.prepared.locale,
+            "message_id": made.message_id.trim_start_matches('<').trim_end_matches('>'),
+            "date": made.prepared.date,
+            "text": made.text,
+            "html_bytes": made.html.len(),
+            "eml_bytes": eml.len(),
+            "sha256": made.prepared.hash,
+            "links": links,
+        }))?;
+        return Ok(Exit::Fine);
+    }
+    for (title, value) in [
+        ("To", made.to.as_str()),
+        ("Subject", made.subject.as_str()),
+        ("Preheader", made.preheader.as_str()),
+        ("Language", made.prepared.locale.as_str()),
+    ] {
+        out.line(format_args!(
+            "{} {value}",
+            format_args!("{title:10}").dimmed()
+        ))?;
+    }
+    let size = format!(
+        "{} bytes in all, {} of HTML, {} of text",
+        eml.len(),
+        made.html.len(),
+        made.text.len()
+    );
+    out.line(format_args!(
+        "{} {size}",
+        format_args!("{:10}", "Size").dimmed()
+    ))?;
+    out.line("")?;
+    out.line(made.text.trim_end())?;
+    out.line("")?;
+    for link in &links {
+        out.line(format_args!(
+            "{} {link}",
+            format_args!("{:10}", "Link").dimmed()
+        ))?;
+    }
+    for (what, path) in [("HTML", &args.html), ("Mail", &args.eml)] {
+        if let Some(path) = path {
+            out.line(format_args!(
+                "{} {}",
+                format_args!("{what:10}").dimmed(),
+                path.display()
+            ))?;
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+/// Where the links of a mail lead, each once, in their order.
+fn links(html: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for rest in html.split("href=\"").skip(1) {
+        let Some((link, _)) = rest.split_once('"') else {
+            continue;
+        };
+        let link = link.replace("&amp;", "&");
+        if link.starts_with("http") && !all.contains(&link) {
+            all.push(link);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_told_once_and_unescaped() {
+        let html = r##"<a href="https://x.example/?a=1&amp;b=2">x</a><a href="https://x.example/?a=1&amp;b=2"></a><a href="#top">"##;
+        assert_eq!(links(html), ["https://x.example/?a=1&b=2"]);
+    }
+}
