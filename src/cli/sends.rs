@@ -80,7 +80,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
 }
 
 /// The rows of one page, with the address of those that were not rendered yet.
-pub(super) async fn rows(open: &Open, page: Vec<Owed>, order: Option<&str>) -> anyhow::Result<Vec<Row>> {
+pub(super) async fn rows(
+    open: &Open,
+    page: Vec<Owed>,
+    order: Option<&str>,
+) -> anyhow::Result<Vec<Row>> {
     let page: Vec<_> = page
         .into_iter()
         .filter(|(_, _, send)| {
