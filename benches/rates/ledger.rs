@@ -1,7 +1,7 @@
 //! T9, T11, T14: what the store costs with a million who wait.
 
 use crate::machine;
-use crate::mails::{self, Run, Tally};
+use crate::mails::{self, Run};
 use crate::pending::{self, Pending};
 use crate::report::Row;
 use crate::shop;
@@ -152,19 +152,11 @@ pub async fn growth(runs: usize, waiting: &Pending) -> Result<Row> {
 }
 
 async fn among(waiting: &Pending, from: usize, mails: usize) -> Result<Run> {
-    let tally = Tally::default();
     let live = shop::files(&shop::folder())?;
     let memory = Transport::Memory(Memory::new());
-    let engine = shop::engine(
-        &waiting.database,
-        live,
-        memory,
-        64,
-        Some(tally.witness(mails)),
-    )
-    .await?;
+    let engine = shop::engine(&waiting.database, live, memory, 64).await?;
     shop::accept(&engine, shop::orders(from, mails)).await?;
-    mails::drain(Arc::new(engine), mails, &tally).await
+    mails::drain(Arc::new(engine), mails).await
 }
 
 /// T14: every outlook, streamed as text.

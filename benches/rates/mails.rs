@@ -3,17 +3,16 @@
 use crate::machine::{self, Sent, Sink, smtp_source};
 use crate::report::Row;
 use crate::shop;
+use crate::tally;
+use aftercare::engine::Engine;
 use aftercare::engine::serve::{self, Roles};
-use aftercare::engine::{Engine, Told, Witness};
 use aftercare::mail::{Address, Composed, Delivery, Envelope, Memory, Transport};
 use aftercare::mail::{Connection, Offered};
-use aftercare::model::send::SendState;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// What apalis, the best peer, spends on a job with its store (`TARGETS.md`, 4.4): a
@@ -27,6 +26,8 @@ const CONNECTIONS: [usize; 4] = [16, 32, 64, 128];
 const LEG_CONNECTIONS: usize = 16;
 /// How long a run may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often to look whether a run is at its end.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// T1: the SMTP leg alone, chained, ready mails.
 pub async fn leg(runs: usize) -> Result<Vec<Row>> {
@@ -194,52 +195,16 @@ pub async fn end_to_end(runs: usize, wants: &dyn Fn(&str) -> bool) -> Result<Vec
 pub async fn carry(mails: usize, connections: usize, transport: Transport) -> Result<Run> {
     let scratch = shop::scratch()?;
     let live = shop::files(&shop::folder())?;
-    let tally = Tally::default();
     let database = scratch.path().join("bench.db");
-    let engine = shop::engine(
-        &database,
-        live,
-        transport,
-        connections,
-        Some(tally.witness(mails)),
-    )
-    .await?;
+    let engine = shop::engine(&database, live, transport, connections).await?;
     shop::accept(&engine, shop::orders(1, mails)).await?;
-    let run = drain(Arc::new(engine), mails, &tally).await?;
-    Ok(run)
-}
-
-/// Counts durable acceptances.
-#[derive(Debug, Default, Clone)]
-pub struct Tally {
-    accepted: Arc<AtomicUsize>,
-    other: Arc<AtomicUsize>,
-    done: Arc<Notify>,
-}
-
-impl Tally {
-    pub fn witness(&self, wanted: usize) -> Witness {
-        let tally = self.clone();
-        Witness::new(move |told| {
-            let Told::Send { send, .. } = told;
-            match send.state {
-                SendState::Accepted { .. } => {
-                    if tally.accepted.fetch_add(1, Ordering::AcqRel) + 1 == wanted {
-                        tally.done.notify_one();
-                    }
-                }
-                // Steps that the order does not call for.
-                SendState::Skipped | SendState::Cancelled => {}
-                _ => {
-                    tally.other.fetch_add(1, Ordering::AcqRel);
-                }
-            }
-        })
-    }
+    drain(Arc::new(engine), mails).await
 }
 
 /// Runs the real loops until so many mails are durably accepted and nothing is due.
-pub async fn drain(engine: Arc<Engine>, mails: usize, tally: &Tally) -> Result<Run> {
+pub async fn drain(engine: Arc<Engine>, mails: usize) -> Result<Run> {
+    let tally = tally::start()?;
+    let wanted = tally.accepted() + u64::try_from(mails)?;
     let queued = engine
         .counts()
         .await?
@@ -260,14 +225,15 @@ pub async fn drain(engine: Arc<Engine>, mails: usize, tally: &Tally) -> Result<R
     let cpu = machine::own_cpu()?;
     let began = Instant::now();
     let loops = tokio::spawn(serve::run(Arc::clone(&engine), roles, None, stop.clone()));
-    tokio::time::timeout(PATIENCE, tally.done.notified())
-        .await
-        .with_context(|| {
-            format!(
-                "{} of {mails} mails after {PATIENCE:?}",
-                tally.accepted.load(Ordering::Acquire)
-            )
-        })?;
+    while tally.accepted() < wanted {
+        tokio::time::sleep(LOOK).await;
+        if began.elapsed() > PATIENCE {
+            bail!(
+                "{} mails are missing after {PATIENCE:?}",
+                wanted - tally.accepted()
+            );
+        }
+    }
     let sent = began.elapsed().as_secs_f64();
     let sent_cpu = machine::own_cpu()? - cpu;
     while engine
@@ -276,15 +242,17 @@ pub async fn drain(engine: Arc<Engine>, mails: usize, tally: &Tally) -> Result<R
         .await?
         .is_some_and(|due| due <= engine.now())
     {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(LOOK).await;
     }
     let all = began.elapsed().as_secs_f64();
     let all_cpu = machine::own_cpu()? - cpu;
     stop.cancel();
     loops.await?;
-    let other = tally.other.load(Ordering::Acquire);
-    if other > 0 {
-        bail!("{other} sends came to something else than acceptance");
+    if tally.unwanted() > 0 {
+        bail!(
+            "{} sends came to something else than acceptance",
+            tally.unwanted()
+        );
     }
     if let Ok(engine) = Arc::try_unwrap(engine) {
         engine.store.close().await;

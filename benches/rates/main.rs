@@ -12,6 +12,7 @@ mod pending;
 mod report;
 mod service;
 mod shop;
+mod tally;
 
 use anyhow::{Result, bail};
 

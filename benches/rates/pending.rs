@@ -42,7 +42,7 @@ impl Pending {
         let database = scratch.path().join("bench.db");
         let live = shop::files(&shop::folder())?;
         let memory = Transport::Memory(Memory::new());
-        let engine = shop::engine(&database, live, memory, 1, None).await?;
+        let engine = shop::engine(&database, live, memory, 1).await?;
         let now = Clock::System.now();
         let model: Vec<Result<Event>> = vec![
             shop::read(&shop::order(1, shop::ago(now, 2 * DAY))?, now),

@@ -66,8 +66,7 @@ async fn load(connections: usize) -> Result<Load> {
     let scratch = shop::scratch()?;
     let live = shop::files(&shop::folder())?;
     let memory = Transport::Memory(Memory::new());
-    let engine =
-        Arc::new(shop::engine(&scratch.path().join("bench.db"), live, memory, 1, None).await?);
+    let engine = Arc::new(shop::engine(&scratch.path().join("bench.db"), live, memory, 1).await?);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let settings = web::Settings {
@@ -150,7 +149,7 @@ pub async fn dispatch(waiting: &Pending) -> Result<Vec<Row>> {
     let live = shop::files(folder.path())?;
     let relay = Watch::start().await?;
     let transport = Transport::parse(&relay.url, Path::new("mailbox"))?;
-    let engine = Arc::new(shop::engine(&waiting.database, live, transport, 16, None).await?);
+    let engine = Arc::new(shop::engine(&waiting.database, live, transport, 16).await?);
     let from = 20_000_000;
     let began = to_ms(Clock::System.now());
     // Due an hour after the order: the first three seconds from now.

@@ -2,8 +2,8 @@
 
 use aftercare::clock::Clock;
 use aftercare::config::Config;
+use aftercare::engine::Engine;
 use aftercare::engine::reload::{self, Live};
-use aftercare::engine::{Engine, Witness};
 use aftercare::ingest::canonical::{self, Learnt, Limits};
 use aftercare::links::Links;
 use aftercare::mail::Transport;
@@ -56,21 +56,23 @@ pub async fn engine(
     live: Live,
     transport: Transport,
     connections: usize,
-    witness: Option<Witness>,
 ) -> Result<Engine> {
     let url = format!("sqlite:{}", database.display());
     let store = Store::open(&url, Access::Owner).await?;
     let links = Links::new(
-        &store.root_secret(),
+        &store.root_secret().await?,
         "bench",
         "https://mail.shop.example.com",
     );
     let config = config(database.parent().context("a folder")?, connections)?;
-    let engine = Engine::new(store, transport, Clock::System, config, links, live);
-    Ok(match witness {
-        Some(witness) => engine.with_witness(witness),
-        None => engine,
-    })
+    Ok(Engine::new(
+        store,
+        transport,
+        Clock::System,
+        config,
+        links,
+        live,
+    ))
 }
 
 /// `order.placed` of customer number `n`: the fixture under another name.
