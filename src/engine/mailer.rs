@@ -38,6 +38,8 @@ struct Job {
     claim: Claim,
     send: Send,
     version: i64,
+    /// From then on it is looked at again before its dot.
+    until: Option<Timestamp>,
     made: Made,
 }
 
@@ -122,7 +124,7 @@ impl Mailer {
                 engine.store.release(vec![claim]).await?;
                 continue;
             };
-            match prepare(engine, &live, history, claim, send, now) {
+            match prepare(engine, &live, history, claim, send, now, now) {
                 Prepared::Mail(job) => {
                     if self.jobs.send(*job).await.is_err() {
                         break;
@@ -157,7 +159,8 @@ enum Prepared {
     Gone(Claim),
 }
 
-/// Looks once more, then renders: one claimed send becomes a mail or an outcome.
+/// Looks once more, then renders: one claimed send becomes a mail, dated `date`, or an
+/// outcome.
 fn prepare(
     engine: &Engine,
     live: &Live,
@@ -165,6 +168,7 @@ fn prepare(
     claim: Claim,
     mut send: Send,
     now: Timestamp,
+    date: Timestamp,
 ) -> Prepared {
     let settled = |claim: Claim, send: Send| {
         Prepared::Settled(Box::new(Settle {
@@ -195,11 +199,12 @@ fn prepare(
         }
     };
     let press = preview::Press::new(&engine.links, &engine.config);
-    match preview::make(&press, live, &send, &ready, now) {
+    match preview::make(&press, live, &send, &ready, date) {
         Ok(made) => Prepared::Mail(Box::new(Job {
             claim,
             send,
             version: history.version,
+            until: ready.until,
             made,
         })),
         Err(because) => {
@@ -348,6 +353,9 @@ impl Worker {
     async fn pass(&self, job: &mut Job) -> bool {
         for _ in 0..MAX_CLEARINGS {
             let now = self.engine.now();
+            if job.until.is_some_and(|until| now >= until) && !self.clear_again(job, now).await {
+                return false;
+            }
             let barrier = Barrier {
                 send: job.send.id,
                 customer: job.claim.customer,
@@ -403,6 +411,7 @@ impl Worker {
             &history,
             job.claim,
             send,
+            now,
             job.made.prepared.date,
         ) {
             Prepared::Mail(again) if again.made.composed == job.made.composed => {
@@ -413,9 +422,7 @@ impl Worker {
                 self.release(job).await;
                 false
             }
-            Prepared::Settled(mut outcome) => {
-                outcome.now = now;
-                outcome.send.at = now;
+            Prepared::Settled(outcome) => {
                 if self.outcomes.send(*outcome).await.is_err() {
                     tracing::error!(send.id = %job.send.id, "an outcome could not be written down");
                 }

@@ -10,7 +10,7 @@ use crate::model::names::Names;
 use crate::model::policy::Sender;
 use crate::model::reason::Reason;
 use crate::model::send::{Phase, Send, SendState};
-use crate::model::time::Timestamp;
+use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::{Anchor, Catalog, Sequence, Step};
 use crate::state::{self, State, Subject};
 
@@ -44,6 +44,8 @@ pub struct Ready {
     pub sequence: String,
     pub step: String,
     pub title: String,
+    /// From then on it may not go without another look: hours close, or it is too late.
+    pub until: Option<Timestamp>,
 }
 
 /// Looks once more at a send, over the newest history.
@@ -116,7 +118,7 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
             message: format!("nobody called `{}` is in config/people.toml", sequence.from),
         });
     };
-    Clearance::Go(Box::new(ready(
+    let mut ready = ready(
         catalog,
         &state,
         sequence,
@@ -125,7 +127,11 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
         &about,
         to,
         sender.clone(),
-    )))
+    );
+    let too_late = time::saturating_add(send.due, step.late.roughly());
+    let closes = timing::closes(hours, now, &state.person.zone);
+    ready.until = Some(closes.map_or(too_late, |closes| closes.min(too_late)));
+    Clearance::Go(Box::new(ready))
 }
 
 /// What a mail of a step would be made of for a subject, whatever the rules say: for
@@ -171,6 +177,7 @@ pub(super) fn ready(
         sequence: sequence.id.clone(),
         step: step.id.clone(),
         title: sequence.title.clone(),
+        until: None,
     }
 }
 

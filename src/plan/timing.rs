@@ -106,6 +106,11 @@ pub fn within_hours(hours: Option<&Hours>, from: Timestamp, zone: &TimeZone) -> 
     from
 }
 
+/// When the hours that are open at `from` close; `None` where nothing closes.
+pub fn closes(hours: Option<&Hours>, from: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    hours.map(|hours| time::at(time::day(from, zone), hours.close, zone))
+}
+
 /// The local time of day at which a step that was put off to another day goes: its
 /// `at`, else that at which it was due.
 pub fn preferred_time(step: &Step, due: Timestamp, zone: &TimeZone) -> Time {
@@ -199,6 +204,10 @@ mod tests {
             days: vec![Weekday::Monday, Weekday::Tuesday, Weekday::Saturday],
             except: vec![],
         };
+        assert_eq!(
+            closes(Some(&hours), ts("2026-03-07T18:59:59Z"), &berlin),
+            Some(ts("2026-03-07T19:00:00Z"))
+        );
         // Saturday evening: closed until Monday.
         assert_eq!(
             within_hours(Some(&hours), ts("2026-03-07T19:30:00Z"), &berlin),

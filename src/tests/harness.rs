@@ -94,6 +94,19 @@ impl Harness {
         }
     }
 
+    /// Plans, claims and renders what is due, lets `meanwhile` happen before any dot, and
+    /// then finishes. Wants a runtime of one thread: connections run only at the end.
+    pub async fn between_claim_and_dot(&self, meanwhile: impl AsyncFnOnce(&Self)) {
+        while self.engine.plan_due().await.expect("planned") > 0 {}
+        let stop = CancellationToken::new();
+        let mailer = Mailer::start(Arc::clone(&self.engine), 1, &stop);
+        // The one connection is not open before the first mail is offered to it.
+        let claimed = mailer.deliver_due().await.expect("delivered");
+        assert!(claimed > 0, "nothing was due");
+        meanwhile(self).await;
+        mailer.finish().await;
+    }
+
     /// Lets time pass until `until`, stopping wherever something is due.
     pub async fn run_to(&self, until: Timestamp) {
         self.settle().await;
