@@ -395,7 +395,7 @@ impl Worker {
             &self.engine,
             &live,
             &history,
-            job.claim.clone(),
+            job.claim,
             send,
             job.made.prepared.date,
         ) {
@@ -450,7 +450,7 @@ impl Worker {
     }
 
     async fn release(&self, job: &Job) {
-        if let Err(error) = self.engine.store.release(vec![job.claim.clone()]).await {
+        if let Err(error) = self.engine.store.release(vec![job.claim]).await {
             tracing::warn!(%error, send.id = %job.send.id, "a claim could not be given back; its lease will end");
         }
     }

@@ -204,13 +204,16 @@ fn consider_subject(
         .cloned();
     match last {
         Some(last) if last.is_open() => join(mind, last, start, None),
-        Some(last) if !may_open_again(sequence, &last, fact) => {
-            // Goods that came back to life under the same key: the run goes on where it was.
-            if lost_its_goods(&last) && is_there(mind, &about) {
-                let anchor = anchor(sequence, fact, &mind.state.person.zone);
-                join(mind, last, start, Some(anchor));
-            }
+        // Goods that came back to life under the same key: the run goes on where it was.
+        Some(last)
+            if !may_open_again(sequence, &last, fact)
+                && lost_its_goods(&last)
+                && is_there(mind, &about) =>
+        {
+            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            join(mind, last, start, Some(anchor));
         }
+        Some(last) if !may_open_again(sequence, &last, fact) => {}
         last if opens => {
             let n = last.map_or(1, |last| last.n + 1);
             let anchor = anchor(sequence, fact, &mind.state.person.zone);

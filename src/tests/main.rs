@@ -1,5 +1,5 @@
 //! Tests of the library from outside, and of the whole program.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod acceptance;
 mod cli;

@@ -379,6 +379,9 @@ const CROWD: std::ops::Range<usize> = 10..16;
 /// Tells the story with what the shop sells.
 ///
 /// # Errors
+/// One customer's part of the story.
+type Episode = fn(&mut Teller<'_>) -> Result<(), NotThisShop>;
+
 /// The catalogue is another shop's.
 pub fn story(products: &Products) -> Result<Story, NotThisShop> {
     let people = people();
@@ -387,7 +390,7 @@ pub fn story(products: &Products) -> Result<Story, NotThisShop> {
         products,
         scenes: Vec::new(),
     };
-    let episodes: [fn(&mut Teller<'_>) -> Result<(), NotThisShop>; 11] = [
+    let episodes: [Episode; 11] = [
         two_parcels,
         late_scan,
         bank_transfer,
@@ -823,7 +826,7 @@ impl Teller<'_> {
         let items: Vec<Value> = order
             .lines
             .iter()
-            .filter(|line| lines.iter().any(|id| line["line_id"] == Value::from(*id)))
+            .filter(|line| lines.iter().any(|id| line["line_id"] == *id))
             .map(|line| json!({"line_id": line["line_id"], "sku": line["sku"], "quantity": line["quantity"]}))
             .collect();
         let shipment = json!({
