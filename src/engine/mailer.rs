@@ -182,13 +182,7 @@ fn prepare(
         Clearance::Go(ready) => ready,
         Clearance::Gone => return Prepared::Gone(claim),
         Clearance::Skip(because) => {
-            send.state = if send.doubts > 0 {
-                SendState::Unknown
-            } else {
-                SendState::Skipped
-            };
-            send.reason = Some(because);
-            send.at = now;
+            send.end(SendState::Skipped, because, now);
             return settled(claim, send);
         }
         Clearance::Hold(because) => return settled(claim, held(live, send, because, now)),

@@ -22,9 +22,8 @@ pub fn after_dot(mut send: Send, delivery: &Delivery, now: Timestamp) -> Send {
             send.state = SendState::Accepted {
                 reply: kept(&reply.to_string()),
             };
-            if send.reason.as_ref() != Some(&Reason::ResentAfterUncertain) {
-                send.reason = None;
-            }
+            // A doubt is told for ever, even where a "not now" came between.
+            send.reason = (send.doubts > 0).then_some(Reason::ResentAfterUncertain);
         }
         Delivery::Deferred(reply) => return later(send, &reply.to_string(), now),
         Delivery::Refused(reply) => return refused(send, &reply.to_string(), now),
@@ -63,14 +62,11 @@ pub fn in_doubt(mut send: Send, cause: &str, now: Timestamp) -> Send {
 
 fn refused(mut send: Send, reply: &str, now: Timestamp) -> Send {
     send.attempts += 1;
-    send.reason = Some(Reason::Refused { reply: kept(reply) });
-    send.state = if send.doubts > 0 {
-        // An earlier try may have arrived, so "refused" would claim too much.
-        SendState::Unknown
-    } else {
-        SendState::Refused { reply: kept(reply) }
+    let reply = kept(reply);
+    let because = Reason::Refused {
+        reply: reply.clone(),
     };
-    send.at = now;
+    send.end(SendState::Refused { reply }, because, now);
     send
 }
 

@@ -202,7 +202,7 @@ impl Reason {
                 "it was in doubt whether it had gone out, and the same mail was sent again".into()
             }
             Reason::UncertainOnHold => {
-                "it is in doubt whether it went out, and mail of this kind is not sent twice".into()
+                "it is in doubt whether it went out, and it is not sent again".into()
             }
             Reason::InDoubt { cause } => format!("it may have gone out, nobody can tell: {cause}"),
             Reason::BytesChanged => {

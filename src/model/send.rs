@@ -208,8 +208,69 @@ impl Send {
         }
     }
 
+    /// Ends it in `state`, for a reason. One that was ever in doubt may have gone out,
+    /// whatever came after the doubt: it ends as unknown, and the doubt stays its reason.
+    pub fn end(&mut self, state: SendState, because: Reason, now: Timestamp) {
+        (self.state, self.reason) = match self.doubts {
+            0 => (state, Some(because)),
+            1 => (SendState::Unknown, Some(Reason::UncertainOnHold)),
+            // After the first doubt it was sent again, so there may be two of it.
+            _ => (SendState::Unknown, Some(Reason::ResentAfterUncertain)),
+        };
+        self.at = now;
+    }
+
     /// `sequence/step`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.sequence, self.step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubted(doubts: u32) -> Send {
+        Send {
+            id: SendId([1; 16]),
+            enrolment: EnrolmentId([2; 16]),
+            sequence: "fulfilment".into(),
+            step: "placed".into(),
+            occurrence: String::new(),
+            gathered: Vec::new(),
+            kind: Kind::Fulfilment,
+            mail: "fulfilment/placed".into(),
+            due: Timestamp::UNIX_EPOCH,
+            zone: "UTC".into(),
+            locale: "en".into(),
+            order: None,
+            order_number: None,
+            state: SendState::Queued {
+                not_before: Timestamp::UNIX_EPOCH,
+            },
+            at: Timestamp::UNIX_EPOCH,
+            attempts: doubts,
+            first_tried: None,
+            doubts,
+            reason: None,
+            rule: RuleRef::default(),
+            evidence: Vec::new(),
+            prepared: None,
+            considered: false,
+        }
+    }
+
+    #[test]
+    fn a_doubt_outlives_whatever_ends_the_send() {
+        for (doubts, state, code) in [
+            (0, "cancelled", "refunded"),
+            (1, "unknown", "uncertain_on_hold"),
+            (2, "unknown", "resent_after_uncertain"),
+        ] {
+            let mut send = doubted(doubts);
+            send.end(SendState::Cancelled, Reason::Refunded, Timestamp::UNIX_EPOCH);
+            let reason = send.reason.as_ref().map(Reason::code);
+            assert_eq!((send.state.as_str(), reason), (state, Some(code)));
+        }
     }
 }

@@ -191,13 +191,7 @@ fn stop(mind: &mut Mind, mut enrolment: Enrolment, because: Reason) {
 
 /// Withdraws a send; one that was ever in doubt may have gone out, and says so.
 pub fn cancel(mind: &mut Mind, mut send: Send, because: Reason) {
-    send.state = if send.doubts > 0 {
-        SendState::Unknown
-    } else {
-        SendState::Cancelled
-    };
-    send.reason = Some(because);
-    send.at = mind.now;
+    send.end(SendState::Cancelled, because, mind.now);
     mind.decide(Decision::Revise(send));
 }
 

@@ -60,11 +60,10 @@ fn settle_doubt(mind: &mut Mind, mut send: Send, since: Timestamp) {
             not_before: mind.now,
         };
         send.reason = Some(Reason::ResentAfterUncertain);
+        send.at = mind.now;
     } else {
-        send.state = SendState::Unknown;
-        send.reason = Some(Reason::UncertainOnHold);
+        send.end(SendState::Unknown, Reason::UncertainOnHold, mind.now);
     }
-    send.at = mind.now;
     mind.revise(send);
 }
 
@@ -104,13 +103,7 @@ fn try_again(mind: &mut Mind, mut send: Send, since: Timestamp) {
             due: send.due,
             late,
         };
-        send.state = if send.doubts > 0 {
-            SendState::Unknown
-        } else {
-            SendState::Skipped
-        };
-        send.reason = Some(because);
-        send.at = mind.now;
+        send.end(SendState::Skipped, because, mind.now);
         mind.revise(send);
     } else {
         mind.wake(time::saturating_add(

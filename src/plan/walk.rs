@@ -102,8 +102,10 @@ fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
                 let reply = "foreseen".into();
                 (SendState::Accepted { reply }, send.reason.take())
             }
-            Clearance::Skip(reason) if send.doubts > 0 => (SendState::Unknown, Some(reason)),
-            Clearance::Skip(reason) => (SendState::Skipped, Some(reason)),
+            Clearance::Skip(reason) => {
+                send.end(SendState::Skipped, reason, now);
+                (send.state.clone(), send.reason.take())
+            }
             Clearance::Hold(reason) => (SendState::Held { since: now }, Some(reason)),
             Clearance::Wait(until) => (SendState::Queued { not_before: until }, send.reason.take()),
             Clearance::Gone => continue,

@@ -69,13 +69,6 @@ fn broken_files_leave_the_last_good_set_in_force() {
 fn a_mail_that_misses_a_value_is_held_alone() {
     let relay = Relay::start();
     let install = Install::sqlite(&relay.url());
-    let mail = install.shop.join("templates/mail/fulfilment/placed.en.md");
-    let text = fs::read_to_string(&mail).unwrap();
-    fs::write(
-        &mail,
-        format!("{text}\n{{{{#each order.items}}}}{{{{this.title}}}}{{{{/each}}}}\n"),
-    )
-    .unwrap();
     let service = install.start();
     let at = events::later(START.parse().unwrap(), -5);
     let mut gap = events::order("1", "ann@example.com", "COF-NORD-250", at).placed();
@@ -105,7 +98,11 @@ fn a_mail_that_misses_a_value_is_held_alone() {
     );
 
     // Mended, it goes.
-    fs::write(&mail, text).unwrap();
+    let mail = install.shop.join("templates/mail/fulfilment/placed.en.md");
+    let text = fs::read_to_string(&mail).unwrap();
+    let mended = text.replace("{{items order.items}}", "");
+    assert_ne!(mended, text);
+    fs::write(&mail, mended).unwrap();
     until("it goes when the template is mended", || {
         (relay.by_id().len() == 2).then_some(())
     });

@@ -7,8 +7,12 @@ use super::until;
 use serde_json::Value;
 
 const ORDERS: usize = 12;
-/// A clock on which days pass in tenths of a second.
-const SPEED: u32 = 600_000;
+/// A day in two seconds: what is sent again after a doubt must not be late by then.
+const SPEED: u32 = 43_200;
+/// Clock speed once that is over.
+const SERIES_SPEED: u32 = 150_000;
+/// By then the second lesson has gone.
+const LAST_DAY: i64 = 14;
 
 #[test]
 fn a_relay_that_is_away_costs_time_and_nothing_else() {
@@ -86,11 +90,22 @@ fn after_a_lost_answer_order_mails_go_again_unchanged_and_others_never() {
         order.delivered("1-0", out, events::later(out, 60), 1),
     ];
     assert_eq!(service.post(&all).accepted, 3);
-    service.until_day(40);
+    until("the order mail was sent again", || {
+        let placed = install.sends_of("fulfilment/placed");
+        placed
+            .iter()
+            .all(|row| row.state == "accepted")
+            .then_some(())
+    });
+    assert_eq!(service.terminate().code(), Some(0));
+    install.speed = SERIES_SPEED;
+    let service = install.start();
+    service.until_day(LAST_DAY);
     let ledger = until("every send is settled", || {
         let ledger = install.sends();
         ledger.iter().all(Row::is_final).then_some(ledger)
     });
+    assert_eq!(service.terminate().code(), Some(0));
     let received = relay.by_id();
     let find = |name: &str| {
         ledger
