@@ -195,7 +195,7 @@ fn prepare(
         }
     };
     let press = preview::Press::new(&engine.links, &engine.config);
-    match preview::make(&press, live, &send, &ready, now) {
+    match preview::make(&press, live, &send, *ready, now) {
         Ok(made) => Prepared::Mail(Box::new(Job {
             claim,
             send,
@@ -353,7 +353,7 @@ impl Worker {
                 customer: job.claim.customer,
                 version: job.version,
                 fence: job.claim.fence,
-                prepared: job.made.prepared.clone(),
+                prepared: Arc::clone(&job.made.prepared),
                 now,
             };
             let passed = match self.engine.store.barrier(vec![barrier]).await {

@@ -12,10 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use lettre::message::header::{
-    self, ContentTransferEncoding, ContentType, HeaderName, HeaderValue, Headers,
-};
-use lettre::message::{Body, MultiPart, SinglePart};
+use lettre::message::header::{self, HeaderName, HeaderValue, Headers};
 
 use super::address::{Address, AddressError};
 use super::stuffed::Stuffed;
@@ -34,6 +31,10 @@ pub const ID_LIMIT: usize = 250;
 const BOUNDARY_LIMIT: usize = 70;
 /// Longest run of ASCII without a space that lettre may write as it is; it could not be folded.
 const WORD_LIMIT: usize = 60;
+/// Bytes to spare for the headers of parts and what stands between them.
+const MIME_SPACE: usize = 512;
+/// Longest line of quoted-printable (RFC 2045, 6.7).
+const QUOTED_WIDTH: usize = 76;
 /// Bytes of text in one encoded word: 60 characters in base64, 72 with its frame, under the 75 of RFC 2047.
 const ENCODED_WORD_BYTES: usize = 45;
 
@@ -148,15 +149,25 @@ impl Letter {
     /// Composes the message.
     pub fn compose(&self) -> Result<Composed, ComposeError> {
         let mut out = self.headers()?.to_string().into_bytes();
-        let text = part(ContentType::TEXT_PLAIN, &self.text);
-        out.extend_from_slice(&match &self.html {
-            None => text.formatted(),
-            Some(html) => MultiPart::alternative()
-                .boundary(self.checked_boundary()?)
-                .singlepart(text)
-                .singlepart(part(ContentType::TEXT_HTML, html))
-                .formatted(),
-        });
+        let written = self.text.len() + self.html.as_ref().map_or(0, String::len);
+        out.reserve(written + written / 8 + MIME_SPACE);
+        match &self.html {
+            None => part(&mut out, "text/plain", &self.text),
+            Some(html) => {
+                let boundary = self.checked_boundary()?;
+                let head = [
+                    "Content-Type: multipart/alternative; boundary=\"",
+                    boundary,
+                    "\"\r\n\r\n",
+                ];
+                out.extend_from_slice(head.concat().as_bytes());
+                for (kind, content) in [("text/plain", &self.text), ("text/html", html)] {
+                    out.extend_from_slice(["--", boundary, "\r\n"].concat().as_bytes());
+                    part(&mut out, kind, content);
+                }
+                out.extend_from_slice(["--", boundary, "--\r\n"].concat().as_bytes());
+            }
+        }
         let envelope = Envelope {
             from: self
                 .bounce_to
@@ -225,7 +236,7 @@ impl Letter {
         Ok(headers)
     }
 
-    /// lettre parses the boundary and panics over one that is no good.
+    /// A boundary stands in a header and on lines of its own.
     fn checked_boundary(&self) -> Result<&str, ComposeError> {
         let good = (1..=BOUNDARY_LIMIT).contains(&self.boundary.len())
             && self
@@ -267,29 +278,69 @@ impl Composed {
 }
 
 /// One part in quoted-printable, whatever is in it: no long lines, no 8-bit bytes, and the boundary can't occur.
-fn part(kind: ContentType, content: &str) -> SinglePart {
-    let content = crlf(content);
-    let body = Body::new_with_encoding(content, ContentTransferEncoding::QuotedPrintable)
-        // lettre gives the bytes back where an encoding can't hold them; quoted-printable holds everything.
-        .unwrap_or_else(|bytes| Body::new(String::from_utf8_lossy(&bytes).into_owned()));
-    SinglePart::builder().content_type(kind).body(body)
+fn part(out: &mut Vec<u8>, kind: &str, content: &str) {
+    let head = [
+        "Content-Type: ",
+        kind,
+        "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n",
+    ];
+    out.extend_from_slice(head.concat().as_bytes());
+    quoted_printable(out, content);
+    out.extend_from_slice(b"\r\n");
 }
 
-/// Line ends as quoted-printable wants them; a lone CR would be encoded and shown as a blot.
-fn crlf(content: &str) -> String {
-    let mut out = String::with_capacity(content.len() + content.len() / 32);
+/// Writes text in quoted-printable. `\n`, `\r` and `\r\n` each end a line; no character is torn apart by a soft line
+/// break, and no line ends in a space. Runs of plain letters, which is nearly everything, are copied whole.
+fn quoted_printable(out: &mut Vec<u8>, content: &str) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'<' | b'>'..=b'~');
+    let ends_line = |rest: &str| rest.is_empty() || rest.starts_with(['\r', '\n']);
     let mut rest = content;
-    while let Some(at) = rest.find(['\r', '\n']) {
-        let (line, tail) = rest.split_at(at);
-        out.push_str(line);
-        out.push_str("\r\n");
-        rest = tail
-            .strip_prefix("\r\n")
-            .or_else(|| tail.get(1..))
-            .unwrap_or_default();
+    let mut column = 0;
+    while let Some(first) = rest.chars().next() {
+        if matches!(first, '\r' | '\n') {
+            out.extend_from_slice(b"\r\n");
+            column = 0;
+            rest = rest
+                .strip_prefix("\r\n")
+                .unwrap_or_else(|| rest.get(1..).unwrap_or_default());
+            continue;
+        }
+        // One column is kept for the soft line break.
+        let room = (QUOTED_WIDTH - 1).saturating_sub(column);
+        let mut run = rest.bytes().take(room).take_while(is_plain).count();
+        if rest[..run].ends_with(' ') && ends_line(&rest[run..]) {
+            run -= 1;
+        }
+        if run > 0 {
+            let (plain, after) = rest.split_at(run);
+            out.extend_from_slice(plain.as_bytes());
+            column += run;
+            rest = after;
+            continue;
+        }
+        let (one, after) = rest.split_at(first.len_utf8());
+        let as_is = is_plain(&one.as_bytes()[0]) && !(first == ' ' && ends_line(after));
+        let width = if as_is { 1 } else { 3 * one.len() };
+        let room = QUOTED_WIDTH - usize::from(!ends_line(after));
+        if column + width > room {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+        }
+        if as_is {
+            out.extend_from_slice(one.as_bytes());
+        } else {
+            for byte in one.bytes() {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                out.extend_from_slice(&[
+                    b'=',
+                    HEX[usize::from(byte >> 4)],
+                    HEX[usize::from(byte & 15)],
+                ]);
+            }
+        }
+        column += width;
+        rest = after;
     }
-    out.push_str(rest);
-    out
 }
 
 /// A header whose value is known to be ASCII in one piece, written as it is and never folded.
@@ -492,6 +543,53 @@ Content-Transfer-Encoding: quoted-printable
     }
 
     #[test]
+    fn quotes_what_is_not_plain_and_breaks_lines_between_characters() {
+        let quoted = |text: &str| {
+            let mut out = Vec::new();
+            quoted_printable(&mut out, text);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            quoted("1+1=2 \nTüte\t\r\rend "),
+            "1+1=3D2=20\r\nT=C3=BCte=09\r\n\r\nend=20"
+        );
+        let full = "x".repeat(QUOTED_WIDTH);
+        assert_eq!(quoted(&full), full);
+        assert_eq!(
+            quoted(&format!("{full}y")),
+            format!("{}=\r\nxy", &full[1..])
+        );
+        // The camera needs twelve columns and goes to the next line whole.
+        let near = "x".repeat(QUOTED_WIDTH - 12);
+        assert_eq!(
+            quoted(&format!("{near}📷.")),
+            format!("{near}=\r\n=F0=9F=93=B7.")
+        );
+        assert_eq!(quoted(&format!("{near}📷")), format!("{near}=F0=9F=93=B7"));
+        let parsed = |text: &str| {
+            let mail = format!(
+                "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}",
+                quoted(text)
+            );
+            MessageParser::default()
+                .parse(mail.as_bytes())
+                .unwrap()
+                .body_text(0)
+                .unwrap()
+                .into_owned()
+        };
+        for length in 60..90 {
+            let text = format!("{}= ü 📷 {} .", "y".repeat(length), " z".repeat(length));
+            assert!(
+                quoted(&text)
+                    .lines()
+                    .all(|line| line.len() <= QUOTED_WIDTH && !line.ends_with(' '))
+            );
+            assert_eq!(parsed(&text), text);
+        }
+    }
+
+    #[test]
     fn is_the_same_every_time_and_stuffed_on_the_wire() {
         let letter = letter("ann@example.com");
         let composed = letter.compose().unwrap();
@@ -663,7 +761,7 @@ Content-Transfer-Encoding: quoted-printable
             let to = parsed.to().unwrap().first().unwrap();
             prop_assert_eq!(to.address(), Some("ann@example.com"));
             prop_assert_eq!(to.name().unwrap_or_default(), expected.as_str());
-            let unwrapped = crlf(&body);
+            let unwrapped = body.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
             let found = parsed.body_text(0).unwrap().into_owned();
             prop_assert_eq!(found.trim_end(), unwrapped.trim_end());
             prop_assert!(matches!(parsed.header("Date"), Some(Parsed::DateTime(_))));
