@@ -64,14 +64,14 @@ async fn batch(
     now: aftercare::model::time::Timestamp,
 ) -> Result<usize> {
     let claims = store.claim_sends(now, BATCH).await?;
-    let prepared = Prepared {
+    let prepared = Arc::new(Prepared {
         hash: "0".repeat(64),
         version: model.rule.version.clone(),
         date: now,
         to: "customer@example.org".into(),
         locale: "en".into(),
         values: serde_json::Value::Null,
-    };
+    });
     // All copies of the model are at its version.
     let version = match store
         .histories(&[claims.first().context("a claim")?.customer])
@@ -88,7 +88,7 @@ async fn batch(
             customer: claim.customer,
             version,
             fence: claim.fence,
-            prepared: prepared.clone(),
+            prepared: Arc::clone(&prepared),
             now,
         })
         .collect();

@@ -274,7 +274,7 @@ fn print(
             doubts: send.doubts.max(1),
             ..send.clone()
         };
-        if let Ok(made) = make(&press, live, &kept, &ready, *at) {
+        if let Ok(made) = make(&press, live, &kept, ready.clone(), *at) {
             return Ok(Ok(made));
         }
     }
@@ -282,7 +282,7 @@ fn print(
         doubts: 0,
         ..send.clone()
     };
-    Ok(make(&press, live, &fresh, &ready, *at))
+    Ok(make(&press, live, &fresh, ready, *at))
 }
 
 fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {

@@ -193,12 +193,13 @@ fn prepare(
         }
     };
     let press = preview::Press::new(&engine.links, &engine.config);
-    match preview::make(&press, live, &send, &ready, date) {
+    let until = ready.until;
+    match preview::make(&press, live, &send, *ready, date) {
         Ok(made) => Prepared::Mail(Box::new(Job {
             claim,
             send,
             version: history.version,
-            until: ready.until,
+            until,
             made,
         })),
         Err(because) => {
@@ -355,7 +356,7 @@ impl Worker {
                 customer: job.claim.customer,
                 version: job.version,
                 fence: job.claim.fence,
-                prepared: job.made.prepared.clone(),
+                prepared: Arc::clone(&job.made.prepared),
                 now,
             };
             let passed = match self.engine.store.barrier(vec![barrier]).await {

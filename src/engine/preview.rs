@@ -15,13 +15,14 @@ use crate::plan::Ready;
 use crate::render::{Campaign, Context};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A mail, made.
 #[derive(Debug, Clone)]
 pub struct Made {
     pub composed: Composed,
-    pub prepared: Prepared,
+    pub prepared: Arc<Prepared>,
     pub to: String,
     pub subject: String,
     pub preheader: String,
@@ -72,36 +73,29 @@ pub fn make(
     press: &Press<'_>,
     live: &Live,
     send: &Send,
-    ready: &Ready,
+    mut ready: Ready,
     now: Timestamp,
 ) -> Result<Made, Reason> {
     // In doubt, only the very bytes of the first try may go again.
     if send.doubts > 0 {
         return remake(press, live, send, ready);
     }
-    let locale = ready.locales.first().cloned().unwrap_or_default();
-    build(
-        press,
-        live,
-        send,
-        ready,
-        values(press, live, send, ready, &locale),
-        now,
-    )
+    let values = values(press, live, send, &mut ready);
+    build(press, live, send, ready, values, now)
 }
 
 /// Makes the very bytes of an earlier try again: from those that were kept, else from the
 /// values that were.
-fn remake(press: &Press<'_>, live: &Live, send: &Send, ready: &Ready) -> Result<Made, Reason> {
+fn remake(press: &Press<'_>, live: &Live, send: &Send, ready: Ready) -> Result<Made, Reason> {
     let Some(prepared) = &send.prepared else {
         return Err(Reason::BytesChanged);
     };
     let ready = Ready {
         to: crate::model::email::Address::parse(&prepared.to).map_err(|_| Reason::BytesChanged)?,
-        ..ready.clone()
+        ..ready
     };
     let made = match &prepared.values {
-        Value::Object(values) => build(press, live, send, &ready, values.clone(), prepared.date)?,
+        Value::Object(values) => build(press, live, send, ready, values.clone(), prepared.date)?,
         Value::String(eml) => kept(press, send, &ready, prepared, eml)?,
         _ => return Err(Reason::BytesChanged),
     };
@@ -129,10 +123,10 @@ fn kept(
     };
     let composed = Composed::from_message(envelope, eml.as_bytes());
     Ok(Made {
-        prepared: Prepared {
+        prepared: Arc::new(Prepared {
             hash: hash(&composed),
             ..prepared.clone()
-        },
+        }),
         composed,
         to: prepared.to.clone(),
         subject: String::new(),
@@ -146,14 +140,19 @@ fn kept(
 /// SHA-256 of a mail's bytes, hex.
 fn hash(of: &Composed) -> String {
     let digest = Sha256::digest(of.eml());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * digest.len());
+    for byte in digest {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn build(
     press: &Press<'_>,
     live: &Live,
     send: &Send,
-    ready: &Ready,
+    ready: Ready,
     values: Map<String, Value>,
     date: Timestamp,
 ) -> Result<Made, Reason> {
@@ -163,18 +162,13 @@ fn build(
         .sequence(&send.sequence)
         .and_then(|sequence| sequence.step(&send.step))
         .is_some_and(|step| step.on_uncertain == OnUncertain::Resend);
-    let kept = if keeps_values {
-        Value::Object(values.clone())
-    } else {
-        Value::Null
-    };
     let context = Context::new(
         values,
         ready.locales.first().cloned().unwrap_or_default(),
-        ready.names.zone.clone(),
+        ready.names.zone,
         Arc::clone(&live.catalog.products),
-        ready.names.owned.clone(),
-        ready.currency.clone(),
+        ready.names.owned,
+        ready.currency,
         Campaign {
             sequence: send.sequence.clone(),
             step: send.step.clone(),
@@ -184,6 +178,11 @@ fn build(
         .templates
         .render(&send.mail, &ready.locales, &context)
         .map_err(|error| failed(error.to_string()))?;
+    let kept = if keeps_values {
+        context.into_values()
+    } else {
+        Value::Null
+    };
     let from = Mailbox::new(Some(&ready.sender.name), &ready.sender.email)
         .map_err(|error| failed(error.to_string()))?;
     let reply_to = ready
@@ -205,9 +204,9 @@ fn build(
         bounce_to: press.bounce_to.clone(),
         reply_to: Some(reply_to),
         to,
-        subject: rendered.subject.clone(),
-        text: rendered.text.clone(),
-        html: Some(rendered.html.clone()),
+        subject: rendered.subject,
+        text: rendered.text,
+        html: Some(rendered.html),
         message_id: message_id.clone(),
         date,
         boundary: press.links.boundary(send.id),
@@ -229,34 +228,29 @@ fn build(
         kept
     };
     Ok(Made {
-        prepared: Prepared {
+        prepared: Arc::new(Prepared {
             hash,
             version: live.catalog.version.clone(),
             date,
             to: ready.to.as_typed().to_owned(),
-            locale: rendered.locale.clone(),
+            locale: rendered.locale,
             values: kept,
-        },
+        }),
         composed,
         to: ready.to.as_typed().to_owned(),
-        subject: rendered.subject,
+        subject: letter.subject,
         preheader: rendered.preheader,
-        html: rendered.html,
-        text: rendered.text,
+        html: letter.html.unwrap_or_default(),
+        text: letter.text,
         message_id,
     })
 }
 
-/// Everything that the templates of a mail may name.
-fn values(
-    press: &Press<'_>,
-    live: &Live,
-    send: &Send,
-    ready: &Ready,
-    locale: &str,
-) -> Map<String, Value> {
+/// Everything that the templates of a mail may name; taken out of `ready`.
+fn values(press: &Press<'_>, live: &Live, send: &Send, ready: &mut Ready) -> Map<String, Value> {
     let policy = &live.catalog.policy;
-    let mut values = ready.names.values.clone();
+    let mut values = std::mem::take(&mut ready.names.values);
+    let locale = ready.locales.first().map_or("", String::as_str);
     values.insert(
         "shop".into(),
         json!({"name": policy.name, "url": policy.url, "address": policy.address}),
@@ -269,9 +263,7 @@ fn values(
             "reply_to": ready.sender.reply_to.as_deref().unwrap_or(&ready.sender.email),
         }),
     );
-    let status = ready
-        .names
-        .values
+    let status = values
         .get("order")
         .and_then(|order| order.get("status_url"))
         .cloned()

@@ -52,4 +52,9 @@ impl Context {
             campaign,
         }
     }
+
+    /// The values again, once everything is rendered.
+    pub fn into_values(self) -> Value {
+        self.root
+    }
 }

@@ -13,6 +13,7 @@ use crate::model::ids::{CustomerId, SendId};
 use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{Timestamp, to_ms};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Lease from the barrier on: ten minutes for the reply to the dot, one for the commit,
 /// one for clocks.
@@ -28,7 +29,7 @@ pub struct Barrier {
     /// Of the claim.
     pub fence: i64,
     /// What makes its bytes again.
-    pub prepared: Prepared,
+    pub prepared: Arc<Prepared>,
     pub now: Timestamp,
 }
 
@@ -179,7 +180,7 @@ pub(super) async fn barrier(
             prepared.push((
                 one.send.to_string(),
                 one.prepared.to.as_str(),
-                json(&one.prepared)?,
+                json(&*one.prepared)?,
             ));
             answers.push(Passed::Yes);
         } else {

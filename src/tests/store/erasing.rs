@@ -18,7 +18,7 @@ on_both! {
             customer,
             version,
             fence: claim.fence,
-            prepared: prepared("canary@example.com"),
+            prepared: prepared("canary@example.com").into(),
             now: at(31),
         };
         assert_eq!(store.barrier(vec![barrier]).await.unwrap(), [Passed::Yes]);

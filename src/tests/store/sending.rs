@@ -12,7 +12,7 @@ pub async fn pass(store: &Store, claim: Claim, version: i64) -> Passed {
         customer: claim.customer,
         version,
         fence: claim.fence,
-        prepared: prepared("Ann@example.com"),
+        prepared: prepared("Ann@example.com").into(),
         now: at(31),
     };
     store.barrier(vec![barrier]).await.unwrap()[0]
