@@ -1,4 +1,24 @@
-//! aftercare
+//! aftercare: e-mail for the time after the sale.
+//!
+//! What to mail, to whom, when and why is decided by one pure function,
+//! [`plan::plan`]`(&Catalog, &History, now) -> Plan`. The service, the dry run, the
+//! simulator and the tests call it and nothing else decides.
+//!
+//! ```text
+//!   COMMANDS  cli
+//!   DOORS     web
+//!   ENGINE    engine      accept · plan_due · deliver_due · reload
+//!   HANDS     store       mail       files      clock      telemetry
+//!  ~~~~~~~~~~ below: no I/O, no async, no clock, no chance ~~~~~~~~~~
+//!   CORE      plan
+//!   TRADES    sequence    state      ingest     render     links      config
+//!   WORDS     model
+//! ```
+//!
+//! Arrows go down only; `src/tests/house.rs` holds them to it. Read in this order:
+//! [`model`] for the words, [`plan`] for the thoughts, [`engine`] for what becomes of
+//! them. `docs/architecture.md` is the long form.
+
 pub mod cli;
 pub mod clock;
 pub mod config;

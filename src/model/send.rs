@@ -268,7 +268,11 @@ mod tests {
             (2, "unknown", "resent_after_uncertain"),
         ] {
             let mut send = doubted(doubts);
-            send.end(SendState::Cancelled, Reason::Refunded, Timestamp::UNIX_EPOCH);
+            send.end(
+                SendState::Cancelled,
+                Reason::Refunded,
+                Timestamp::UNIX_EPOCH,
+            );
             let reason = send.reason.as_ref().map(Reason::code);
             assert_eq!((send.state.as_str(), reason), (state, Some(code)));
         }

@@ -5,6 +5,7 @@ mod acceptance;
 mod cli;
 mod guards;
 mod harness;
+mod house;
 mod last_moment;
 mod people;
 mod plan;
