@@ -21,7 +21,7 @@ const WORLD: [&str; 9] = [
     "sqlx::",
     "std::fs",
     "std::env",
-    "std::net",
+    "TcpStream",
     "getrandom",
     "Timestamp::now",
     "SystemTime",
