@@ -203,8 +203,11 @@ fn check(ledger: &[Row], relay: &Relay, acknowledged: &[Value], kills: usize) ->
     let received = relay.by_id();
     let rows: BTreeMap<&str, &Row> = ledger.iter().map(|row| (row.message_id(), row)).collect();
     assert_eq!(rows.len(), ledger.len(), "two sends share a Message-ID");
-    let keys: BTreeSet<String> = ledger.iter().map(Row::key).collect();
-    assert_eq!(keys.len(), ledger.len(), "the same mail is owed twice");
+    // Two products of one order have an ask each, told apart by their runs; of those, one
+    // mail goes at most.
+    let went: Vec<&Row> = ledger.iter().filter(|row| row.state != "skipped").collect();
+    let keys: BTreeSet<String> = went.iter().map(|row| row.key()).collect();
+    assert_eq!(keys.len(), went.len(), "the same mail is owed twice");
 
     let mut counts = Counts::default();
     for (id, mails) in &received {
