@@ -37,7 +37,13 @@ pub struct Read {
 /// Reads and checks a shop's folder: sequences, policy, catalogue, and every mail in
 /// every locale against the names of its step.
 pub fn read(shop: &Path) -> Read {
-    let (files, mut problems) = files::read(shop);
+    let (files, problems) = files::read(shop);
+    check(files, problems)
+}
+
+/// Checks files that were read, after the `problems` of reading them: everything but the
+/// disk, so that tests and tools can check files that are on none.
+pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
     let (catalog, found) = sequence::read(&files);
     problems.extend(found);
     let live = catalog.and_then(|catalog| {
