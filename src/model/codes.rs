@@ -14,6 +14,9 @@ const WRONG: &str = "Wrong";
 /// The heading under which a page shows the same files, repaired.
 const RIGHT: &str = "Right";
 
+/// What begins the line that names the command that finds it, where `check` does not.
+const FOUND_BY: &str = "Found by:";
+
 #[derive(RustEmbed)]
 #[folder = "docs/codes/"]
 struct Files;
@@ -74,6 +77,12 @@ pub fn may_be_allowed(code: &str) -> bool {
     page(code).is_some_and(|page| page.section(ALLOW).is_some())
 }
 
+/// Whether `check` by itself looks for a code: another command's page says whose it is
+/// in a line `Found by:`.
+pub fn is_of_check(code: &str) -> bool {
+    page(code).is_some_and(|page| page.found_by().is_none())
+}
+
 /// `E` or `W` and three digits.
 pub fn is_code(text: &str) -> bool {
     let mut letters = text.chars();
@@ -96,6 +105,15 @@ impl Page {
     pub fn why(&self) -> &str {
         let rest = self.text.split_once('\n').map_or("", |(_, rest)| rest);
         rest.split("\n## ").next().unwrap_or_default().trim()
+    }
+
+    /// The command that finds it, where `check` alone does not.
+    pub fn found_by(&self) -> Option<&str> {
+        let line = self
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix(FOUND_BY))?;
+        Some(line.trim().trim_matches('`'))
     }
 
     /// What stands under a heading.
@@ -174,7 +192,10 @@ mod tests {
     fn codes_come_in_the_order_of_their_numbers() {
         let codes: Vec<String> = all().into_iter().map(|page| page.code).collect();
         assert!(codes.len() > 5);
-        assert!(codes.windows(2).all(|two| two[0][1..] <= two[1][1..]), "{codes:?}");
+        assert!(
+            codes.windows(2).all(|two| two[0][1..] <= two[1][1..]),
+            "{codes:?}"
+        );
     }
 
     #[test]
@@ -182,7 +203,10 @@ mod tests {
         let text = "a\n```toml config/a.toml\nx = 1\n```\nb\n````md mail.md\n```\ny\n```\n````\n```sh\nno\n```\n";
         let found = examples(text);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].path.as_str(), found[0].text.as_str()), ("config/a.toml", "x = 1\n"));
+        assert_eq!(
+            (found[0].path.as_str(), found[0].text.as_str()),
+            ("config/a.toml", "x = 1\n")
+        );
         assert_eq!(found[1].text, "```\ny\n```\n");
         assert_eq!(found[1].language, "md");
     }

@@ -101,7 +101,10 @@ fn told(problems: &[Diagnostic]) -> String {
 fn check_page(page: &Page, wrong: &mut Vec<String>) {
     let mut fail = |what: String| wrong.push(format!("{}: {what}", page.code));
     if page.title.is_empty() || page.title.starts_with(char::is_uppercase) {
-        fail(format!("the first line is not `# {}: a title in lower case`", page.code));
+        fail(format!(
+            "the first line is not `# {}: a title in lower case`",
+            page.code
+        ));
     }
     if page.why().len() < 40 {
         fail("nothing says why it matters".into());
@@ -113,10 +116,20 @@ fn check_page(page: &Page, wrong: &mut Vec<String>) {
     }
     let found = problems(&bad);
     if !found.iter().any(|one| one.code == page.code) {
-        fail(format!("its wrong files do not give it, but {}", told(&found)));
+        fail(format!(
+            "its wrong files do not give it, but {}",
+            told(&found)
+        ));
     }
-    if let Some(other) = found.iter().filter(is_error).find(|one| one.code != page.code) {
-        fail(format!("its wrong files give another error: {}", told(std::slice::from_ref(other))));
+    if let Some(other) = found
+        .iter()
+        .filter(is_error)
+        .find(|one| one.code != page.code)
+    {
+        fail(format!(
+            "its wrong files give another error: {}",
+            told(std::slice::from_ref(other))
+        ));
     }
     for (heading, good) in [("Right", Some(page.right())), ("Allow", page.allowed())] {
         let Some(good) = good else { continue };
@@ -125,8 +138,14 @@ fn check_page(page: &Page, wrong: &mut Vec<String>) {
             continue;
         }
         let found = problems(&good);
-        if found.iter().any(|one| one.code == page.code || is_error(&one)) {
-            fail(format!("its files under ## {heading} give {}", told(&found)));
+        if found
+            .iter()
+            .any(|one| one.code == page.code || is_error(&one))
+        {
+            fail(format!(
+                "its files under ## {heading} give {}",
+                told(&found)
+            ));
         }
     }
 }
@@ -163,7 +182,11 @@ fn every_code_has_a_page_and_every_page_a_code() {
     all_files(&root().join("src"), &mut sources);
     let mut used = BTreeSet::new();
     for path in sources {
-        let place = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        let place = path
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let is_test = place.contains("tests") || place.ends_with("fixtures.rs");
         if place.ends_with(".rs") && !is_test {
             emitted(&fs::read_to_string(&path).unwrap(), &mut used);
@@ -177,9 +200,18 @@ fn every_code_has_a_page_and_every_page_a_code() {
         .filter(|name| name != "README")
         .collect();
     let built: BTreeSet<String> = codes::all().into_iter().map(|page| page.code).collect();
-    assert_eq!(written, built, "docs/codes changed: touch src/model/codes.rs and build again");
+    assert_eq!(
+        written, built,
+        "docs/codes changed: touch src/model/codes.rs and build again"
+    );
     let missing: Vec<&String> = used.difference(&written).collect();
-    assert!(missing.is_empty(), "codes without a page in {PAGES}: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "codes without a page in {PAGES}: {missing:?}"
+    );
     let unused: Vec<&String> = written.difference(&used).collect();
-    assert!(unused.is_empty(), "pages of codes that nothing emits: {unused:?}");
+    assert!(
+        unused.is_empty(),
+        "pages of codes that nothing emits: {unused:?}"
+    );
 }
