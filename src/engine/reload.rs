@@ -6,6 +6,7 @@ use crate::files;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
+use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{LoadPolicy, Templates};
 use crate::sequence::{self, catalog::Catalog};
 use crate::store::Store;
@@ -61,6 +62,7 @@ pub fn read(shop: &Path) -> Read {
                 policy.fallback.as_deref(),
             ));
         }
+        problems.extend(proofread(&files, &proof_policy(&catalog)));
         let good = problems
             .iter()
             .all(|problem| problem.severity() != Severity::Error);
@@ -72,6 +74,22 @@ pub fn read(shop: &Path) -> Read {
         live,
         problems,
         files,
+    }
+}
+
+/// What proofreading the mails needs to know of the shop.
+fn proof_policy(catalog: &Catalog) -> ProofPolicy {
+    ProofPolicy {
+        locales: catalog.policy.locales.clone(),
+        url: catalog.policy.url.clone(),
+        courses: catalog
+            .sequences
+            .iter()
+            .map(|sequence| {
+                let mails = sequence.steps.iter().map(|step| step.mail.clone());
+                (sequence.id.clone(), mails.collect())
+            })
+            .collect(),
     }
 }
 

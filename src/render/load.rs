@@ -5,10 +5,11 @@
 use super::check::nearest;
 use super::evaluate::Strings;
 use super::html::State;
+use super::markup::Masked;
 use super::program::{Building, Form, Place, Program};
 use super::tags::{MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
-use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, text};
+use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
 use crate::model::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -246,12 +247,13 @@ impl<'l> Loader<'l> {
                 .collect();
             problems.push(
                 Diagnostic::new(
-                    "E206",
+                    "E214",
                     file,
                     place.span(),
-                    "this partial prints itself, for ever",
+                    format!("these partials print each other for ever: {}", names.join(" → ")),
                 )
-                .help(names.join(" → ")),
+                .help("no mail that prints one of them could ever be finished")
+                .help("take one of these tags out, or put what both need into a third partial"),
             );
             return None;
         }
@@ -275,7 +277,7 @@ impl<'l> Loader<'l> {
                     html
                 }
             }
-            Form::Text => markdown::to_text(&source.text, &source.tags),
+            Form::Text => markdown::to_text(&source.text, &source.tags, locale),
         };
         let mut tags = source.tags.clone();
         let text = self.lay_open(&text, &mut tags, (locale, form), problems);
@@ -378,7 +380,7 @@ impl<'l> Loader<'l> {
         let made = self.source(number).and_then(|source| {
             let path = path_of(&self.files, number);
             let html = if path.ends_with(".mjml") {
-                self.mjml(number, &source.text)?
+                self.mjml(number, 0, &source.text)?
             } else {
                 source.text.clone()
             };
@@ -398,21 +400,21 @@ impl<'l> Loader<'l> {
         made
     }
 
-    fn mjml(&mut self, number: u16, source: &str) -> Option<String> {
+    /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
+    fn mjml(&mut self, number: u16, body: usize, source: &str) -> Option<String> {
+        let (path, text) = self.given.get(usize::from(number))?;
+        let masked = Masked::new(text, false);
+        let found = mjml_lint::check(path, &masked, body..text.len());
+        if !found.is_empty() {
+            self.problems.extend(found);
+            return None;
+        }
         match mjml::to_html(source) {
             Ok(html) => Some(html),
-            Err(refused) => {
-                let (path, text) = &self.given[usize::from(number)];
-                let span = refused
-                    .words
-                    .as_deref()
-                    .and_then(|words| text.find(words).map(|at| at..at + words.len()))
-                    .unwrap_or(0..0);
-                let mut problem = Diagnostic::new("E212", path, span, refused.message);
-                if let Some(help) = refused.help {
-                    problem = problem.help(help);
-                }
-                self.problems.push(problem);
+            Err(message) => {
+                let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
+                self.problems
+                    .push(Diagnostic::new("E212", path, place, message));
                 None
             }
         }
@@ -524,13 +526,13 @@ impl<'l> Loader<'l> {
                         .split(&token(content))
                         .nth(1)
                         .unwrap_or_default();
-                    let mut plain = markdown::to_text(&body, &tags);
+                    let mut plain = markdown::to_text(&body, &tags, locale);
                     plain.push_str("\n\n-- \n");
-                    plain.push_str(&text::footer(tail, &tags));
+                    plain.push_str(&text::footer(tail, &tags, locale));
                     let html = self.lay_open(&html, &mut tags, (locale, Form::Html), &mut problems);
                     (mjml::inline(html, &tags), Some(plain))
                 }
-                None if ending == "mjml" => (mjml::inline(self.mjml(number, &body)?, &tags), None),
+                None if ending == "mjml" => (mjml::inline(self.mjml(number, front.body, &body)?, &tags), None),
                 None => (body, None),
             };
             let html = self.build(
