@@ -62,6 +62,7 @@ pub fn read(shop: &Path) -> Read {
                 policy.fallback.as_deref(),
             ));
         }
+        problems.extend(templates.weigh());
         problems.extend(proofread(&files, &proof_policy(&catalog)));
         let good = problems
             .iter()

@@ -20,6 +20,7 @@ mod foreign;
 mod front;
 mod functions;
 mod html;
+mod laid;
 pub mod languages;
 mod load;
 mod markdown;

@@ -10,6 +10,7 @@ use super::foreign::{self, Refusal, refusal};
 use crate::render::MAX_DEPTH;
 use crate::render::program::{Call, Expr, Path, Place};
 use handlebars::Template;
+use std::collections::HashMap;
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
 
 /// How tokens begin; a source that holds this word is refused.
@@ -66,6 +67,52 @@ pub struct Tags {
     all: Vec<Tag>,
 }
 
+/// Tags that were read before, by their text: mails and their translations share most.
+#[derive(Debug, Default)]
+pub struct Known {
+    by: HashMap<String, Result<Tag, Refusal>>,
+}
+
+impl Known {
+    fn read(&mut self, text: &str, place: Place) -> Result<Tag, Refusal> {
+        let read = match self.by.get(text) {
+            Some(known) => known.clone(),
+            None => {
+                let fresh = read(text, Place::new(0, 0..text.len()));
+                self.by.insert(text.to_owned(), fresh.clone());
+                fresh
+            }
+        };
+        read.map(|mut tag| {
+            tag.place = place;
+            settle(&mut tag.call, place);
+            tag
+        })
+    }
+}
+
+/// Moves the places of a call, which count from its tag's first byte, into the file.
+fn settle(call: &mut Call, tag: Place) {
+    shift(&mut call.place, tag);
+    for value in call
+        .params
+        .iter_mut()
+        .chain(call.hash.iter_mut().map(|(_, value)| value))
+    {
+        match value {
+            Expr::Path(path) => shift(&mut path.place, tag),
+            Expr::Call(inner) => settle(inner, tag),
+            Expr::Literal(_) => {}
+        }
+    }
+}
+
+fn shift(place: &mut Place, tag: Place) {
+    place.file = tag.file;
+    place.start = place.start.saturating_add(tag.start);
+    place.end = place.end.saturating_add(tag.start);
+}
+
 /// A piece of a text with tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -87,6 +134,7 @@ impl Tags {
         source: &str,
         file: (u16, &str),
         base: usize,
+        known: &mut Known,
         problems: &mut Vec<Diagnostic>,
     ) -> String {
         let (number, path) = file;
@@ -167,7 +215,7 @@ impl Tags {
             }
             let text = &source[start..end];
             let place = Place::new(number, span_of(end));
-            match read(text, place) {
+            match known.read(text, place) {
                 Ok(tag) => {
                     match tag.sort {
                         Sort::Open => {
@@ -252,6 +300,16 @@ impl Tags {
         for (span, refusal) in foreign::between(words) {
             refuse(problems, path, base + span.start..base + span.end, refusal);
         }
+    }
+
+    /// Takes away those from a number on.
+    pub fn split_off(&mut self, from: usize) -> Vec<Tag> {
+        self.all.split_off(from.min(self.all.len()))
+    }
+
+    /// Adds more at the end.
+    pub fn extend(&mut self, more: &[Tag]) {
+        self.all.extend_from_slice(more);
     }
 
     /// How many there are.

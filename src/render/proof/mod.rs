@@ -37,22 +37,27 @@ pub fn proofread(files: &[(String, String)], policy: &ProofPolicy) -> Vec<Diagno
         .collect();
     let demo = addresses::is_nowhere(addresses::host(&policy.url).unwrap_or_default());
     for sheet in &sheets {
-        let seen = sheet.seen();
+        let seen = &sheet.seen;
         if sheet.sort != Sort::Text {
-            addresses::links(sheet, &seen, demo, &mut problems);
-            addresses::pictures(sheet, &seen, &mut problems);
-            clients::check(sheet, &seen, &mut problems);
+            addresses::links(sheet, seen, demo, &mut problems);
+            addresses::pictures(sheet, seen, &mut problems);
+            clients::check(sheet, seen, &mut problems);
             if sheet.page {
-                style::dark(sheet, &seen, &mut problems);
+                style::dark(sheet, seen, &mut problems);
             }
         }
     }
     let mails = by_name(&sheets);
+    let texts: BTreeMap<_, _> = sheets
+        .iter()
+        .filter(|sheet| sheet.sort == Sort::Text)
+        .map(|sheet| (sheet.mail, sheet))
+        .collect();
     for by_locale in mails.values() {
         for sheet in by_locale.values() {
             subjects::check(sheet, &mut problems);
         }
-        words::check(by_locale, &sheets, &mut problems);
+        words::check(by_locale, &texts, &mut problems);
         translations::check(by_locale, &policy.locales, &mut problems);
     }
     subjects::courses(&mails, &policy.courses, &mut problems);

@@ -30,6 +30,7 @@ pub struct Sheet<'s> {
     pub body: Range<usize>,
     /// Whether it is a whole page: a layout, or a mail with a page of its own.
     pub page: bool,
+    pub seen: Seen,
 }
 
 /// A link as written.
@@ -92,7 +93,7 @@ impl<'s> Sheet<'s> {
             _ => None,
         };
         let body = front.as_ref().map_or(0, |front| front.body)..source.len();
-        Some(Sheet {
+        let mut sheet = Sheet {
             path,
             source,
             sort,
@@ -101,7 +102,10 @@ impl<'s> Sheet<'s> {
             body,
             page: matches!(sort, Sort::Html | Sort::Mjml),
             front,
-        })
+            seen: Seen::default(),
+        };
+        sheet.seen = sheet.look();
+        Some(sheet)
     }
 
     /// Words of the file at a place.
@@ -110,7 +114,7 @@ impl<'s> Sheet<'s> {
     }
 
     /// What stands in the body.
-    pub fn seen(&self) -> Seen {
+    fn look(&self) -> Seen {
         let mut seen = Seen::default();
         match self.sort {
             Sort::Markdown => self.markdown(&mut seen),

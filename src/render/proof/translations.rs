@@ -32,8 +32,7 @@ pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, locales: &[String], problem
         let start = sheet.body.start.min(sheet.source.len());
         let line = sheet.source[start..].find('\n').map_or(sheet.source.len(), |end| start + end);
         let own = links(sheet, &tags);
-        for (key, (href, _)) in model_links.iter().filter(|(key, _)| !own.contains_key(*key)) {
-            let _ = key;
+        for (_, (href, _)) in model_links.iter().filter(|(key, _)| !own.contains_key(*key)) {
             problems.push(
                 Diagnostic::new("W255", sheet.path, start..line, format!("this translation does not lead to {href}, and {} does", model.path))
                     .help("readers of one language would miss what others get")
@@ -69,7 +68,7 @@ type Places = BTreeMap<String, (String, std::ops::Range<usize>)>;
 /// host and without the language in its path.
 fn links(sheet: &Sheet<'_>, tags: &[String]) -> Places {
     let mut found = Places::new();
-    for link in sheet.seen().links {
+    for link in &sheet.seen.links {
         let href = sheet.at(&link.href).trim();
         let path = href.split_once("//").map_or(href, |(_, rest)| {
             rest.split_once('/').map_or("", |(_, path)| path)
@@ -78,7 +77,7 @@ fn links(sheet: &Sheet<'_>, tags: &[String]) -> Places {
             .split(['/', '?', '&', '='])
             .filter(|part| !part.is_empty() && !tags.contains(&part.to_lowercase()))
             .collect();
-        found.entry(key.join("/")).or_insert((href.to_owned(), link.href));
+        found.entry(key.join("/")).or_insert((href.to_owned(), link.href.clone()));
     }
     found
 }
@@ -97,8 +96,8 @@ fn names(sheet: &Sheet<'_>) -> BTreeMap<String, std::ops::Range<usize>> {
             let at = from;
             from += word.len() + 1;
             let top = word.split('.').next().unwrap_or_default();
-            // How people are called differs by custom.
-            if top == "customer" || !word.contains('.') || !tops.contains(top) {
+            // How people are called, and how a shop names itself, differs by custom.
+            if matches!(top, "customer" | "shop" | "sender" | "mail") || !word.contains('.') || !tops.contains(top) {
                 continue;
             }
             found

@@ -2,7 +2,7 @@
 //! part written by hand holds no markup and leads to the same places.
 
 use super::super::markup::{Part, parts};
-use super::sheet::{Sheet, Sort};
+use super::sheet::Sheet;
 use crate::model::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,10 +10,12 @@ use std::ops::Range;
 /// Longest line of a mail, in bytes, without its end (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
 
-/// Looks at one mail in all its languages; `all` holds the text parts.
-pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, all: &[Sheet<'_>], problems: &mut Vec<Diagnostic>) {
+type Texts<'s, 't> = BTreeMap<Option<(&'t str, &'t str)>, &'s Sheet<'t>>;
+
+/// Looks at one mail in all its languages; `texts` holds the text parts.
+pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, texts: &Texts<'_, '_>, problems: &mut Vec<Diagnostic>) {
     for (locale, sheet) in by_locale {
-        let seen = sheet.seen();
+        let seen = &sheet.seen;
         if !seen.says {
             let place = sheet.body.start..sheet.body.start;
             problems.push(
@@ -23,10 +25,7 @@ pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, all: &[Sheet<'_>], problems
             );
             continue;
         }
-        let own = all
-            .iter()
-            .find(|one| one.sort == Sort::Text && one.mail == sheet.mail);
-        let Some(own) = own else {
+        let Some(own) = texts.get(&sheet.mail) else {
             continue;
         };
         if own.source.trim().is_empty() {
