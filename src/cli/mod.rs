@@ -23,7 +23,9 @@ mod sample;
 mod sends;
 mod serve;
 mod simulate;
+mod snapshot;
 mod suppress;
+mod test;
 mod upcoming;
 mod why;
 
@@ -74,6 +76,8 @@ pub enum Command {
     Serve(serve::Args),
     /// Check the shop's files: syntax, names and types, mails in every language
     Check,
+    /// Let scenarios happen and compare mails with their snapshots
+    Test(test::Args),
     /// Show the very bytes that would be sent
     Preview(preview::Args),
     /// The dry run: what will go out, when, and what may still stop it
@@ -117,6 +121,7 @@ impl Command {
             | Command::Release(_) => true,
             Command::Serve(_)
             | Command::Check
+            | Command::Test(_)
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
@@ -173,6 +178,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(&global, &args).await,
         Command::Serve(args) => serve::run(&global, &args, out).await,
         Command::Check => check::run(&global, out),
+        Command::Test(args) => test::run(&global, &args, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,
         Command::Upcoming(args) => upcoming::run(&global, &args, out).await,
         Command::Simulate(args) => simulate::run(&global, &args, out).await,
