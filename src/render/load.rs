@@ -12,7 +12,7 @@ use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
 use crate::model::diagnostic::Diagnostic;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A source without its tags.
@@ -40,6 +40,8 @@ pub struct Loader<'l> {
     known: tags::Known,
     /// Partials being built, outermost first.
     open: Vec<u16>,
+    /// Mails that have a file, by name, with its languages.
+    pub written: BTreeMap<String, BTreeSet<String>>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -68,6 +70,7 @@ impl<'l> Loader<'l> {
             printed: HashMap::new(),
             known: tags::Known::default(),
             open: Vec::new(),
+            written: BTreeMap::new(),
             problems: Vec::new(),
         };
         for (number, path, _) in loader.under("templates/partials/") {
@@ -512,6 +515,10 @@ impl<'l> Loader<'l> {
                 );
                 continue;
             };
+            self.written
+                .entry(name.to_owned())
+                .or_default()
+                .insert(locale.to_owned());
             let own_text = texts.get(stem).copied();
             let Some(mail) = self.mail(*number, (name, locale, ending), text, own_text) else {
                 continue;
