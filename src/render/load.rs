@@ -450,7 +450,7 @@ impl<'l> Loader<'l> {
         let made = self.source(number).and_then(|source| {
             let path = path_of(&self.files, number);
             let html = if path.ends_with(".mjml") {
-                self.mjml(number, 0, &source.text)?
+                self.mjml(number, 0, &source.text, &source.tags)?
             } else {
                 source.text.clone()
             };
@@ -471,7 +471,13 @@ impl<'l> Loader<'l> {
     }
 
     /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
-    fn mjml(&mut self, number: u16, body: usize, source: &str) -> Option<String> {
+    fn mjml(
+        &mut self,
+        number: u16,
+        body: usize,
+        source: &str,
+        tags: &Tags,
+    ) -> Option<String> {
         let (path, text) = self.given.get(usize::from(number))?;
         let masked = Masked::new(text, false);
         let found = mjml_lint::check(path, &masked, body..text.len());
@@ -479,7 +485,7 @@ impl<'l> Loader<'l> {
             self.problems.extend(found);
             return None;
         }
-        match mjml::to_html(source) {
+        match mjml::to_html(&without_comments(source, tags)) {
             Ok(html) => Some(html),
             Err(message) => {
                 let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
@@ -603,7 +609,11 @@ impl<'l> Loader<'l> {
                     )
                 }
                 None if ending == "mjml" => {
-                    (self.mjml(number, front.body, &body)?, None, State::default())
+                    (
+                        self.mjml(number, front.body, &body, &tags)?,
+                        None,
+                        State::default(),
+                    )
                 }
                 None => (body, None, State::default()),
             };
@@ -716,6 +726,22 @@ impl<'l> Loader<'l> {
         }
         pages
     }
+}
+
+/// A text without the tokens of comments, which may stand where MJML takes no words.
+fn without_comments(text: &str, tags: &Tags) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(words) => out.push_str(words),
+            Piece::Tag(number) => {
+                if tags.get(number).is_none_or(|tag| tag.sort != Sort::Comment) {
+                    out.push_str(&token(number));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// The tag in a layout that stands for the mail.

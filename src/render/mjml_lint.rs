@@ -143,17 +143,42 @@ impl Lint<'_> {
         let mut open: Vec<Open> = Vec::new();
         // Inside an element of words only its own end counts.
         let mut words: Option<String> = None;
-        for part in parts {
+        for (at, part) in parts.iter().enumerate() {
             match part {
                 Part::Tag(tag) => {
                     if let Some(element) = &words {
                         if tag.closing && tag.name == *element {
                             words = None;
                             open.pop();
-                        } else if tag.name.starts_with("mj") && self.all.by.contains_key(tag.name.as_str()) {
-                            self.inside_words(tag, element.clone(), &mut open, &mut words);
+                            continue;
                         }
-                        continue;
+                        if !self.all.by.contains_key(tag.name.as_str()) {
+                            continue;
+                        }
+                        let holder = open.iter().rev().nth(1).map(|one| one.name.as_str());
+                        if !tag.closing && closes_later(&parts[at..], element, holder) {
+                            self.report(
+                                "E222",
+                                tag.name_span.clone(),
+                                format!("<{}> cannot stand inside <{element}>", tag.name),
+                                format!("end the element before it with </{element}>; inside it there are words and HTML only"),
+                            );
+                            continue;
+                        }
+                        if tag.closing && holder != Some(tag.name.as_str()) {
+                            continue;
+                        }
+                        // The element was not closed before the next one, or before the end
+                        // of what holds it.
+                        words = None;
+                        if let Some(left) = open.pop() {
+                            self.report(
+                                "E224",
+                                left.span,
+                                format!("<{}> is never closed", left.name),
+                                format!("end it with </{}>", left.name),
+                            );
+                        }
                     }
                     if tag.closing {
                         self.closes(tag, &mut open);
@@ -186,37 +211,6 @@ impl Lint<'_> {
                 left.span,
                 format!("<{}> is never closed", left.name),
                 format!("end it with </{}>", left.name),
-            );
-        }
-    }
-
-    /// An element of MJML where only words may stand.
-    fn inside_words(
-        &mut self,
-        tag: &Element,
-        element: String,
-        open: &mut Vec<Open>,
-        words: &mut Option<String>,
-    ) {
-        let holder = open.iter().rev().nth(1).map(|one| one.name.clone());
-        if tag.closing && holder.as_deref() == Some(tag.name.as_str()) {
-            // What held the element ends: the element was not closed.
-            if let Some(left) = open.pop() {
-                self.report(
-                    "E224",
-                    left.span,
-                    format!("<{}> is never closed", left.name),
-                    format!("end it with </{}>", left.name),
-                );
-            }
-            open.pop();
-            *words = None;
-        } else if !tag.closing {
-            self.report(
-                "E222",
-                tag.name_span.clone(),
-                format!("<{}> cannot stand inside <{element}>", tag.name),
-                format!("end the element before it with </{element}>; inside it there are words and HTML only"),
             );
         }
     }
@@ -463,6 +457,29 @@ impl Lint<'_> {
     }
 }
 
+/// Whether an open element's end comes before that of what holds it.
+fn closes_later(parts: &[Part], element: &str, holder: Option<&str>) -> bool {
+    let mut depth = 1_usize;
+    for part in parts {
+        let Part::Tag(tag) = part else {
+            continue;
+        };
+        if tag.closing && Some(tag.name.as_str()) == holder {
+            return false;
+        }
+        if tag.name == element && !tag.closed {
+            if !tag.closing {
+                depth += 1;
+            } else if depth == 1 {
+                return true;
+            } else {
+                depth -= 1;
+            }
+        }
+    }
+    false
+}
+
 fn either(places: &[&str]) -> String {
     match places.split_last() {
         Some((last, [])) => (*last).to_owned(),
@@ -607,6 +624,8 @@ mod tests {
             (column("<mj-text>x</mj-tex></mj-text></mj-text>"), "E224", "mj-text", "closes nothing"),
             (column("<mj-text color=red>x</mj-text>"), "E224", "color", "in quotes"),
             (column("<mj-text color=\"red\" color=\"red\">x</mj-text>"), "E224", "color", "twice"),
+            (column("<mj-text>x<mj-text>y</mj-text>"), "E224", "mj-text", "never closed"),
+            (column("<mj-text>x<mj-divider />"), "E224", "mj-text", "never closed"),
             (page("<mj-include path=\"/etc/passwd\" />"), "E225", "mj-include", "partials"),
             ("<mj-text>x</mj-text>".into(), "E222", "mj-text", "outside <mjml>"),
             (page("<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>"), "E222", "mj-text", "inside <mj-text>"),
