@@ -5,6 +5,7 @@
 //! at [`event`] (what comes in), [`history`] (all facts about one customer) and
 //! [`send`] (what goes out).
 
+pub mod closed;
 pub mod diagnostic;
 pub mod email;
 pub mod enrolment;

@@ -26,6 +26,7 @@ mod mjml;
 pub mod page;
 mod program;
 mod show;
+pub mod survey;
 mod tags;
 mod templates;
 #[cfg(test)]

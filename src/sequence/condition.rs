@@ -3,12 +3,14 @@
 //! error that never lets a mail go.
 
 mod check;
+pub mod claim;
 mod scan;
 mod value;
 
 pub use scan::{MAX_MARKS, MAX_NESTING, MAX_TEXT};
 
 use crate::model::names::{self, Known, Names, Type};
+use claim::Claim;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, SourceInfo, operators};
 use cel::parser::Parser;
 use cel::{Context, Env, ExecutionError, Value};
@@ -31,6 +33,7 @@ pub struct Condition {
     warnings: Vec<Problem>,
     sent: Vec<(String, Range<usize>)>,
     products: Vec<(String, Range<usize>)>,
+    claim: Arc<Claim>,
 }
 
 impl fmt::Debug for Condition {
@@ -95,6 +98,7 @@ impl Condition {
             warnings: checked.warnings,
             sent: checked.sent,
             products: checked.products,
+            claim: Arc::new(checked.claim),
         })
     }
 
@@ -127,6 +131,11 @@ impl Condition {
     /// `in_stock()` about, with their places.
     pub fn products(&self) -> &[(String, Range<usize>)] {
         &self.products
+    }
+
+    /// What it says, for reasoning about it without a customer.
+    pub fn claim(&self) -> &Claim {
+        &self.claim
     }
 
     /// Evaluates it.
