@@ -15,19 +15,12 @@ struct Item {
     what: &'static str,
 }
 
-/// 特定電子メール法 4 and its regulation: the four things that advertising must show.
+/// 特定電子メール法 4 and its regulation: the things that advertising must show beside the
+/// opt-out and the postal address.
 const JAPAN: &[Item] = &[
     Item {
         any: &["shop.name", "sender.name"],
         what: "the sender's name",
-    },
-    Item {
-        any: &["links.unsubscribe"],
-        what: "where to opt out",
-    },
-    Item {
-        any: &["shop.address"],
-        what: "the postal address",
     },
     Item {
         any: &["sender.email", "sender.reply_to"],

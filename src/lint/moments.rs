@@ -4,7 +4,7 @@
 
 use super::possible::Premise;
 use crate::model::event::{DerivedKind, EventKind, FactKind};
-use crate::model::kind::{Class, Kind};
+use crate::model::kind::Kind;
 use crate::sequence::catalog::{Anchor, Catalog, Each, Per, Sequence, Step};
 use crate::sequence::condition::claim::{Claim, Is, Test};
 use std::borrow::Cow;
@@ -340,9 +340,4 @@ fn twins(musts: &[Must<'_>]) -> Vec<Must<'static>> {
             because: Because::Rule("the two names say the same"),
         })
         .collect()
-}
-
-/// Whether a step's mail sells or asks, in law.
-pub fn is_marketing(step: &Step) -> bool {
-    step.kind.class() == Class::Marketing
 }

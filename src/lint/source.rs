@@ -16,8 +16,6 @@ pub struct Source<'f> {
 /// One table of a sequence file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At<'a> {
-    /// The file itself.
-    Root,
     Start,
     /// A step, by its id.
     Step(&'a str),
@@ -54,7 +52,6 @@ impl<'f> Source<'f> {
         let root = document.as_table();
         let tables = |name: &str| root.get(name).and_then(Item::as_array_of_tables);
         let (table, header): (Option<&dyn TableLike>, _) = match at {
-            At::Root => (Some(root), None),
             At::Start => {
                 let start = root.get("start");
                 (
@@ -133,16 +130,6 @@ impl<'f> Source<'f> {
             }
         }
         span
-    }
-
-    /// The first place where a mail's file says some words; its beginning, where they
-    /// come from elsewhere, such as a partial.
-    pub fn words(&self, file: &str, words: &str) -> Range<usize> {
-        let text = self.text(file).unwrap_or_default();
-        if let Some(at) = text.find(words) {
-            return at..at + words.len();
-        }
-        0..0
     }
 
     fn document(&self, path: &str) -> Option<Document<&'f str>> {

@@ -327,6 +327,16 @@ impl<'s, 'd> Section<'s, 'd> {
         }
     }
 
+    /// A yes or no, written `true` or `false`.
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
+        let (item, span) = self.item(key)?;
+        let value = item.as_bool();
+        if value.is_none() {
+            self.wrong(key, item, span, "true or false, without quotes");
+        }
+        value
+    }
+
     /// An instant, as a TOML date with an offset or as a text.
     pub(crate) fn instant(&self, key: &str) -> Option<crate::model::time::Timestamp> {
         let (item, span) = self.item(key)?;
