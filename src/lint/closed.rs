@@ -85,7 +85,11 @@ fn in_condition(
 }
 
 fn message(of: &str, value: &str) -> String {
-    format!("`{}` is never \"{}\"", of.replace("[]", ""), value.escape_debug())
+    format!(
+        "`{}` is never \"{}\"",
+        of.replace("[]", ""),
+        value.escape_debug()
+    )
 }
 
 /// What to say of a value that a name never has; `None` where it may.
@@ -133,9 +137,11 @@ fn wrong(shop: &Shop<'_>, of: &str, value: &str) -> Option<Vec<String>> {
                 match other {
                     Some(other) => format!("write \"{other}\", its code in ISO 3166"),
                     None if length == 2 => {
-                        "countries are two capital letters by ISO 3166: \"DE\", \"US\", \"GB\"".to_owned()
+                        "countries are two capital letters by ISO 3166: \"DE\", \"US\", \"GB\""
+                            .to_owned()
                     }
-                    None => "currencies are three capital letters by ISO 4217: \"EUR\", \"USD\"".to_owned(),
+                    None => "currencies are three capital letters by ISO 4217: \"EUR\", \"USD\""
+                        .to_owned(),
                 },
             ])
         }

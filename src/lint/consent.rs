@@ -4,6 +4,7 @@
 use super::Shop;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::{Class, Kind};
+use crate::model::locale;
 use crate::model::policy::ConsentRule;
 
 const STORE: &str = "config/store.toml";
@@ -21,8 +22,8 @@ const ASKS_AND_OFFERS: &[Kind] = &[Kind::Survey, Kind::Review, Kind::Offer];
 /// ePrivacy 13 and its like reach the member states, the EEA, the United Kingdom and
 /// Switzerland.
 const EUROPE: &[&str] = &[
-    "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU",
-    "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+    "DE", "FR", "GB", "IT", "AT", "BE", "BG", "CH", "CY", "CZ", "DK", "EE", "ES", "FI", "GR", "HR",
+    "HU", "IE", "IS", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
 ];
 
 const LAWS: &[Law] = &[
@@ -72,6 +73,9 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
             let mut fallen: Vec<&str> = Vec::new();
             for country in law.countries {
                 let rule = table.rule(Some(country), *kind);
+                if !serves(shop, country) {
+                    continue;
+                }
                 if strength(rule) >= strength(law.least) {
                     continue;
                 }
@@ -94,6 +98,22 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     quiet_hours(shop, found);
 }
 
+/// Whether a shop shows that it sends to a country. Europe is what the default is for.
+fn serves(shop: &Shop<'_>, country: &str) -> bool {
+    let policy = &shop.catalog.policy;
+    EUROPE.contains(&country)
+        || policy.consent.by_country.contains_key(country)
+        || policy.assume.iter().any(|row| row.to == country)
+        || country == "JP"
+            && policy
+                .locales
+                .iter()
+                .any(|tag| locale::language(tag) == "ja")
+}
+
+/// Most countries that a message names.
+const NAMED: usize = 4;
+
 fn weak(
     shop: &Shop<'_>,
     row: &str,
@@ -103,13 +123,17 @@ fn weak(
     countries: &[&str],
 ) -> Diagnostic {
     let span = shop.source.path(STORE, &["consent", row, kind.as_str()]);
+    let mut named = countries[..countries.len().min(NAMED)].join(", ");
+    if countries.len() > NAMED {
+        named.push_str(&format!(" and {} more countries", countries.len() - NAMED));
+    }
     Diagnostic::new(
         "W540",
         STORE,
         span,
         format!(
             "mails of kind \"{kind}\" go to customers in {} under \"{}\", and the law asks for more",
-            countries.join(", "),
+            named,
             name(rule)
         ),
     )

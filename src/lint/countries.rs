@@ -48,7 +48,10 @@ const CANADA: &[Item] = &[
 pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     let policy = &shop.catalog.policy;
     let japan = policy.consent.by_country.contains_key("JP")
-        || policy.locales.iter().any(|tag| locale::language(tag) == "ja");
+        || policy
+            .locales
+            .iter()
+            .any(|tag| locale::language(tag) == "ja");
     let canada = policy.consent.by_country.contains_key("CA");
     if !japan && !canada {
         return;

@@ -189,7 +189,10 @@ fn name(day: Weekday) -> &'static str {
 }
 
 fn names(days: &[Weekday]) -> String {
-    days.iter().map(|day| name(*day)).collect::<Vec<_>>().join(", ")
+    days.iter()
+        .map(|day| name(*day))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn words(minutes: i64) -> String {

@@ -27,7 +27,13 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
 
 /// `asks = { at_most = 0 }` beside steps that ask.
 fn forbidden(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
-    let Some(asks) = shop.catalog.policy.limits.asks.filter(|asks| asks.at_most == 0) else {
+    let Some(asks) = shop
+        .catalog
+        .policy
+        .limits
+        .asks
+        .filter(|asks| asks.at_most == 0)
+    else {
         return;
     };
     let steps: Vec<String> = shop
@@ -40,10 +46,18 @@ fn forbidden(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
     let span = shop.source.path(STORE, &["limits", "asks", "at_most"]);
     found.push(
-        Diagnostic::new("E144", STORE, span, "this limit lets no survey and no review out")
-            .label(format!("at most {} within {} days", asks.at_most, asks.within_days))
-            .help(format!("no customer ever gets {}", steps.join(", ")))
-            .help("write at_most = 1 or more, or take the steps out"),
+        Diagnostic::new(
+            "E144",
+            STORE,
+            span,
+            "this limit lets no survey and no review out",
+        )
+        .label(format!(
+            "at most {} within {} days",
+            asks.at_most, asks.within_days
+        ))
+        .help(format!("no customer ever gets {}", steps.join(", ")))
+        .help("write at_most = 1 or more, or take the steps out"),
     );
 }
 
@@ -127,7 +141,13 @@ fn unearned(
     let Some(step) = sequence.steps.iter().find(|step| step.kind.is_ask()) else {
         return;
     };
-    let cost = shop.catalog.policy.earn.get(&step.kind).copied().unwrap_or(0);
+    let cost = shop
+        .catalog
+        .policy
+        .earn
+        .get(&step.kind)
+        .copied()
+        .unwrap_or(0);
     let span = || shop.source.step(sequence, step);
     let all = education.about(None);
     let endless = education.sequences.iter().any(|(_, _, _, again)| *again);
@@ -172,7 +192,10 @@ fn unearned(
                 mails(of_family)
             ))
             .help("only those who were helped with something else as well will ever be asked")
-            .help(format!("write more help{about}, or lower {} in [earn]", step.kind)),
+            .help(format!(
+                "write more help{about}, or lower {} in [earn]",
+                step.kind
+            )),
         );
     } else if cost == 0 && of_family == 0 {
         found.push(
@@ -185,7 +208,9 @@ fn unearned(
             .help(format!(
                 "there is no step of kind \"education\"{about}, and [earn] asks for none"
             ))
-            .help("a customer who first hears of you when you want something answers less, and worse")
+            .help(
+                "a customer who first hears of you when you want something answers less, and worse",
+            )
             .help(format!(
                 "write a sequence that helps, and [earn] {} = 1 in config/store.toml",
                 step.kind
@@ -230,7 +255,11 @@ fn crowded(shop: &Shop<'_>, sequence: &Sequence, found: &mut Vec<Diagnostic>) {
         let due = from + wait;
         let mut day = due;
         while taken.contains(&day)
-            || taken.iter().filter(|one| (day - 6..=day).contains(*one)).count() >= most
+            || taken
+                .iter()
+                .filter(|one| (day - 6..=day).contains(*one))
+                .count()
+                >= most
         {
             day += 1;
         }

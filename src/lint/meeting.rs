@@ -145,12 +145,10 @@ fn days_of(sequence: &Sequence, begin: Days) -> Vec<(&Step, Days)> {
     for step in &sequence.steps {
         let from = match &step.anchor {
             Anchor::Start => begin,
-            Anchor::Step(earlier) => {
-                match found.iter().find(|(one, _)| one.id == *earlier) {
-                    Some((_, days)) => *days,
-                    None => continue,
-                }
-            }
+            Anchor::Step(earlier) => match found.iter().find(|(one, _)| one.id == *earlier) {
+                Some((_, days)) => *days,
+                None => continue,
+            },
             Anchor::Fact(_) => continue,
         };
         let wait = match step.length {

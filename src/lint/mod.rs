@@ -20,11 +20,11 @@ mod reach;
 mod reviews;
 mod selling;
 mod source;
+#[cfg(test)]
+mod tests;
 mod twice;
 mod unused;
 mod wording;
-#[cfg(test)]
-mod tests;
 
 use crate::model::diagnostic::Diagnostic;
 use crate::render::Templates;

@@ -179,7 +179,10 @@ fn exempt(sequence: &Sequence) -> Vec<Must<'static>> {
     });
     if sequence.kind == Kind::Education || sequence.kind.is_ask() {
         musts.push(Must {
-            claim: Cow::Owned(test("order.subscription.sequence", Is::Between(2, i64::MAX))),
+            claim: Cow::Owned(test(
+                "order.subscription.sequence",
+                Is::Between(2, i64::MAX),
+            )),
             holds: false,
             because: Because::Rule("later deliveries of a subscription start no such sequence"),
         });

@@ -88,7 +88,12 @@ impl Search {
                 Claim::All(parts) | Claim::Any(parts) => {
                     let together = matches!(claim, Claim::All(_)) == holds;
                     if together {
-                        open.extend(parts.iter().rev().map(|claim| Premise { claim, holds, from }));
+                        open.extend(
+                            parts
+                                .iter()
+                                .rev()
+                                .map(|claim| Premise { claim, holds, from }),
+                        );
                         continue;
                     }
                     // Simple tests first: a branch costs more than a look.
@@ -187,7 +192,8 @@ fn clash<'c>(had: &[Must<'c>], new: &Must<'c>) -> Option<Must<'c>> {
     let optional = new.test.of.ends_with("delivery_basis") || new.test.of.starts_with("review.");
     if let (Some(Closed::OneOf(values)), false) = (closed::of(&new.test.of), optional) {
         let ruled_out = |value: &str| {
-            all().any(|must| !must.holds && matches!(&must.test.is, Is::Text(text) if text == value))
+            all()
+                .any(|must| !must.holds && matches!(&must.test.is, Is::Text(text) if text == value))
         };
         if values.iter().all(|value| ruled_out(value)) {
             return Some(had.last().unwrap_or(new).clone());
@@ -270,15 +276,42 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_found() {
-        check(&[("item.kind == 'digital' && item.kind == 'service'", true)], false);
-        check(&[("order.gift", true), ("order.gift || order.gift", false)], false);
-        check(&[("order.gift && order.paid", true), ("order.paid == true", false)], false);
+        check(
+            &[("item.kind == 'digital' && item.kind == 'service'", true)],
+            false,
+        );
+        check(
+            &[("order.gift", true), ("order.gift || order.gift", false)],
+            false,
+        );
+        check(
+            &[
+                ("order.gift && order.paid", true),
+                ("order.paid == true", false),
+            ],
+            false,
+        );
         check(&[("item.quantity > 3 && item.quantity < 4", true)], false);
-        check(&[("item.quantity >= 3", true), ("item.quantity > 2", false)], false);
-        check(&[("order.channel == null && order.channel == 'web'", true)], false);
-        check(&[("has(order.channel)", false), ("order.channel in ['web', 'shop']", true)], false);
+        check(
+            &[("item.quantity >= 3", true), ("item.quantity > 2", false)],
+            false,
+        );
+        check(
+            &[("order.channel == null && order.channel == 'web'", true)],
+            false,
+        );
+        check(
+            &[
+                ("has(order.channel)", false),
+                ("order.channel in ['web', 'shop']", true),
+            ],
+            false,
+        );
         check(&[("owns('tripod') && !owns('tripod')", true)], false);
-        check(&[("order.items.size() == 0 && size(order.items) < 0", true)], false);
+        check(
+            &[("order.items.size() == 0 && size(order.items) < 0", true)],
+            false,
+        );
         check(
             &[
                 ("item.family in ['a', 'b']", true),
@@ -288,10 +321,19 @@ mod tests {
             false,
         );
         check(
-            &[("shipment.direction == 'outbound' || shipment.direction == 'return'", false)],
+            &[(
+                "shipment.direction == 'outbound' || shipment.direction == 'return'",
+                false,
+            )],
             false,
         );
-        check(&[("order.items.exists(i, i.kept) && !order.items.exists(i, i.kept)", true)], false);
+        check(
+            &[(
+                "order.items.exists(i, i.kept) && !order.items.exists(i, i.kept)",
+                true,
+            )],
+            false,
+        );
         check(&[("false && order.gift", true)], false);
         check(&[("item.kind in []", true)], false);
         check(&[("order.gift ? false : order.gift", true)], false);
@@ -299,16 +341,37 @@ mod tests {
 
     #[test]
     fn what_may_be_is_left_alone() {
-        check(&[("item.kind == 'digital' || item.kind == 'service'", true)], true);
+        check(
+            &[("item.kind == 'digital' || item.kind == 'service'", true)],
+            true,
+        );
         check(&[("order.gift", true), ("order.paid", false)], true);
         check(&[("item.quantity > 3 && item.quantity < 5", true)], true);
         check(&[("item.quantity != 3 && item.quantity >= 3", true)], true);
         check(&[("owns('tripod') && !owns('lens')", true)], true);
-        check(&[("order.items.exists(i, i.kept) && order.items.exists(i, !i.kept)", true)], true);
-        check(&[("order.channel == 'web'", false), ("order.channel == 'shop'", false)], true);
-        check(&[("order.total.amount > 100 && item.total.amount < 50", true)], true);
         check(
-            &[("item.delivery_basis in ['carrier','storefront','merchant','digital','inferred']", false)],
+            &[(
+                "order.items.exists(i, i.kept) && order.items.exists(i, !i.kept)",
+                true,
+            )],
+            true,
+        );
+        check(
+            &[
+                ("order.channel == 'web'", false),
+                ("order.channel == 'shop'", false),
+            ],
+            true,
+        );
+        check(
+            &[("order.total.amount > 100 && item.total.amount < 50", true)],
+            true,
+        );
+        check(
+            &[(
+                "item.delivery_basis in ['carrier','storefront','merchant','digital','inferred']",
+                false,
+            )],
             true,
         );
         // More branches than are looked through: everything is possible.

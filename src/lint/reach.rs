@@ -1,10 +1,10 @@
 //! Steps that nobody can receive: conditions that contradict each other, anchors that
 //! never come, sequences that wait for one another.
 
+use super::Shop;
 use super::moments::{self, Because, Must};
 use super::possible::{self, Conflict};
 use super::source::{At, in_sequence};
-use super::Shop;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::event::{DerivedKind, EventKind, FactKind};
 use crate::model::kind::Kind;
@@ -28,7 +28,9 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         }
         for step in &sequence.steps {
-            found.extend(never_comes(shop, sequence, step).or_else(|| never_goes(shop, sequence, step)));
+            found.extend(
+                never_comes(shop, sequence, step).or_else(|| never_goes(shop, sequence, step)),
+            );
         }
     }
 }
@@ -62,7 +64,10 @@ fn cycles<'s>(shop: &Shop<'s>, found: &mut Vec<Diagnostic>) -> BTreeSet<&'s str>
                             "these sequences start each other, so none of them ever starts",
                         )
                         .label("waits for a mail that waits for this sequence")
-                        .help(format!("each waits for the one after it: {}", way.join(" → ")))
+                        .help(format!(
+                            "each waits for the one after it: {}",
+                            way.join(" → ")
+                        ))
                         .help("no customer ever gets a mail of any of them")
                         .help("let one of them start on a fact, such as \"item.delivered\""),
                     );
@@ -157,7 +162,9 @@ fn explain(
                 let Some(condition) = &sequence.start.where_ else {
                     continue;
                 };
-                let span = shop.source.inside(sequence, At::Start, "where", condition, part);
+                let span = shop
+                    .source
+                    .inside(sequence, At::Start, "where", condition, part);
                 (span, format!("needs `{words}`"))
             }
             Because::When => {
@@ -204,8 +211,12 @@ fn explain(
     }
     lines.sort_unstable();
     match lines.as_slice() {
-        [a, b] => problem.help(format!("the contradicting conditions are on lines {a} and {b}")),
-        [a] => problem.help(format!("see line {a}: leave one of them out, or turn it round")),
+        [a, b] => problem.help(format!(
+            "the contradicting conditions are on lines {a} and {b}"
+        )),
+        [a] => problem.help(format!(
+            "see line {a}: leave one of them out, or turn it round"
+        )),
         _ => problem,
     }
 }
@@ -360,7 +371,10 @@ fn rules(shop: &Shop<'_>, sequence: &Sequence, found: &mut Vec<Diagnostic>) {
         }])
         .is_some()
     };
-    let bound = sequence.steps.iter().any(|step| step.kind != Kind::Fulfilment);
+    let bound = sequence
+        .steps
+        .iter()
+        .any(|step| step.kind != Kind::Fulfilment);
     for (nth, pause) in sequence.pauses.iter().enumerate() {
         let claim = pause.while_.claim();
         if bound && asked(claim, false) {
@@ -385,7 +399,9 @@ fn rules(shop: &Shop<'_>, sequence: &Sequence, found: &mut Vec<Diagnostic>) {
         }
     }
     for step in &sequence.steps {
-        for (key, condition, always) in [("when", &step.when, true), ("unless", &step.unless, false)] {
+        for (key, condition, always) in
+            [("when", &step.when, true), ("unless", &step.unless, false)]
+        {
             // `when` that is always true and `unless` that is never true say nothing.
             if let Some(condition) = condition
                 && asked(condition.claim(), !always)

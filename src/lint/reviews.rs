@@ -1,10 +1,10 @@
 //! Reviews: everybody is asked alike, and nobody is paid for an answer unseen. Rules of
 //! the FTC (16 CFR 465), of platforms, and of stealth-marketing law in Japan.
 
+use super::Shop;
 use super::selling::written;
 use super::source::{At, in_sequence};
 use super::wording;
-use super::Shop;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::render::survey::{Link, Survey, To};
@@ -68,10 +68,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     // By mail: the steps that send it.
     let mut steps: BTreeMap<&str, Vec<(&Sequence, &Step)>> = BTreeMap::new();
     for (sequence, step) in shop.steps() {
-        steps
-            .entry(&step.mail)
-            .or_default()
-            .push((sequence, step));
+        steps.entry(&step.mail).or_default().push((sequence, step));
     }
     let mut seen = BTreeSet::new();
     let mut paid = BTreeSet::new();

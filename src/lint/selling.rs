@@ -1,7 +1,7 @@
 //! Selling where it must not be: in mail about an order, and in surveys.
 
-use super::wording;
 use super::Shop;
+use super::wording;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::render::survey::{Spot, Survey, To};
@@ -88,30 +88,35 @@ fn in_fulfilment(
         .prints
         .iter()
         .filter(|printed| !sells(&printed.of))
-        .filter(|printed| ORDER_FACTS.iter().any(|start| printed.of.starts_with(start)))
+        .filter(|printed| {
+            ORDER_FACTS
+                .iter()
+                .any(|start| printed.of.starts_with(start))
+        })
         .map(|printed| printed.order)
         .min();
-    let Some(sale) = sales.first() else { return };
+    // The address of what was ordered tells of the order itself.
+    let Some(sale) = sales.iter().find(|sale| !sale.told) else {
+        return;
+    };
     let before = sale
         .order
-        .is_some_and(|at| first_fact.is_none_or(|fact| at < fact));
+        .is_some_and(|at| first_fact.is_some_and(|fact| at < fact));
     if before {
         let message = format!("this mail {} before it says what it is about", sale.what);
-        found.extend(report(sale, "E312", message).map(|problem| {
+        found.extend(report(sale, "W531", message).map(|problem| {
             problem
                 .help("where selling comes first, a mail about an order counts as advertising (16 CFR 316.3), and this one carries no opt-out")
                 .help("begin with the order, or sell in a step of kind \"offer\"")
         }));
         return;
     }
-    if let Some(sale) = sales.iter().find(|sale| !sale.told) {
-        let message = format!("a fulfilment mail {}", sale.what);
-        found.extend(report(sale, "W530", message).map(|problem| {
-            problem
-                .help("mail about an order needs no consent only while it sells nothing; with this it may reach people who never agreed to any")
-                .help("leave it to a step of kind \"offer\"")
-        }));
-    }
+    let message = format!("a fulfilment mail {}", sale.what);
+    found.extend(report(sale, "W530", message).map(|problem| {
+        problem
+            .help("mail about an order needs no consent only while it sells nothing; with this it may reach people who never agreed to any")
+            .help("leave it to a step of kind \"offer\"")
+    }));
 }
 
 /// Everything in a mail that sells, in the order of the page.
@@ -134,7 +139,7 @@ fn sales(
             },
             place: printed.place.clone(),
             order: Some(printed.order),
-            told: is_link,
+            told: is_link && !printed.of.starts_with("complement"),
         });
     }
     for link in &survey.links {

@@ -65,10 +65,17 @@ impl<'f> Source<'f> {
                         .iter()
                         .find(|step| step.get("id").and_then(Item::as_str) == Some(id))
                 });
-                (found.map(|step| step as _), found.and_then(|step| step.span()))
+                (
+                    found.map(|step| step as _),
+                    found.and_then(|step| step.span()),
+                )
             }
             At::Pause(nth) | At::Stop(nth) => {
-                let name = if matches!(at, At::Pause(_)) { "pause" } else { "stop" };
+                let name = if matches!(at, At::Pause(_)) {
+                    "pause"
+                } else {
+                    "stop"
+                };
                 let found = tables(name).and_then(|all| all.get(nth));
                 (found.map(|one| one as _), found.and_then(|one| one.span()))
             }

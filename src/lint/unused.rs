@@ -18,9 +18,16 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
             .find(|path| path.starts_with(&folder))
             .unwrap_or("templates/mail");
         found.push(
-            Diagnostic::new("W503", file, 0..0, format!("no step sends the mail \"{mail}\""))
-                .help("no customer ever reads it; a step may name another by mistake")
-                .help(format!("write mail = \"{mail}\" in a step, or delete its files")),
+            Diagnostic::new(
+                "W503",
+                file,
+                0..0,
+                format!("no step sends the mail \"{mail}\""),
+            )
+            .help("no customer ever reads it; a step may name another by mistake")
+            .help(format!(
+                "write mail = \"{mail}\" in a step, or delete its files"
+            )),
         );
     }
     let sign: BTreeSet<&str> = shop
@@ -33,9 +40,16 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         if !sign.contains(id.as_str()) && !stands_in(shop, id) {
             let span = shop.source.path(PEOPLE, &[id]);
             found.push(
-                Diagnostic::new("W504", PEOPLE, span, format!("nothing goes out in the name of \"{id}\""))
-                    .help("answers of customers reach only those who sign")
-                    .help(format!("write from = \"{id}\" in a sequence, or take the person out")),
+                Diagnostic::new(
+                    "W504",
+                    PEOPLE,
+                    span,
+                    format!("nothing goes out in the name of \"{id}\""),
+                )
+                .help("answers of customers reach only those who sign")
+                .help(format!(
+                    "write from = \"{id}\" in a sequence, or take the person out"
+                )),
             );
         }
     }

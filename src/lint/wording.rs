@@ -3,6 +3,8 @@
 
 /// How many words before a reward may deny it.
 const REACH: usize = 4;
+/// How many words after it, of the same clause: `eine Belohnung gibt es für keine Antwort`.
+const REACH_AFTER: usize = 6;
 
 /// Rewards, in lower case. A star stands for any ending. Words that have another meaning
 /// in a shop (`points`, `gift`, `réduction du bruit`) stand in phrases only.
@@ -106,10 +108,46 @@ const REWARDS_JA: &[&str] = &[
 
 /// Words that deny what follows.
 const DENIALS: &[&str] = &[
-    "no", "not", "never", "without", "nor", "nothing", "don't", "don’t", "doesn't", "doesn’t",
-    "isn't", "isn’t", "aren't", "aren’t", "kein", "keine", "keinen", "keinem", "keiner", "keines",
-    "nicht", "ohne", "nie", "niemals", "pas", "aucun", "aucune", "sans", "jamais", "ni", "sin",
-    "ningún", "ninguna", "nunca", "non", "nessun", "nessuna", "nessuno", "senza", "mai",
+    "no",
+    "not",
+    "never",
+    "without",
+    "nor",
+    "nothing",
+    "don't",
+    "don’t",
+    "doesn't",
+    "doesn’t",
+    "isn't",
+    "isn’t",
+    "aren't",
+    "aren’t",
+    "kein",
+    "keine",
+    "keinen",
+    "keinem",
+    "keiner",
+    "keines",
+    "nicht",
+    "ohne",
+    "nie",
+    "niemals",
+    "pas",
+    "aucun",
+    "aucune",
+    "sans",
+    "jamais",
+    "ni",
+    "sin",
+    "ningún",
+    "ninguna",
+    "nunca",
+    "non",
+    "nessun",
+    "nessuna",
+    "nessuno",
+    "senza",
+    "mai",
 ];
 
 /// Endings that deny what stands before them, in Japanese.
@@ -143,7 +181,7 @@ fn in_sentence(sentence: &str) -> Option<&str> {
             let whole = word.starts_with('%')
                 || !before.is_some_and(char::is_alphanumeric)
                     && (open || !after.is_some_and(char::is_alphanumeric));
-            if whole && !denied(&lower[..at]) {
+            if whole && !denied(&lower[..at]) && !denied_after(&lower[at + word.len()..]) {
                 return sentence.get(at..at + word.len()).or(Some(sentence.trim()));
             }
         }
@@ -153,16 +191,28 @@ fn in_sentence(sentence: &str) -> Option<&str> {
 
 /// Whether the last few words deny what comes next.
 fn denied(before: &str) -> bool {
-    before
-        .split_whitespace()
-        .rev()
-        .take(REACH)
-        .any(|word| {
-            let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’');
-            // `n’offrons pas de`, `d’aucune`: what follows the apostrophe counts too.
-            let last = word.rsplit(['’', '\'']).next().unwrap_or(word);
-            DENIALS.contains(&word) || DENIALS.contains(&last)
-        })
+    before.split_whitespace().rev().take(REACH).any(is_denial)
+}
+
+/// Whether the next few words of the same clause deny what came before.
+fn denied_after(after: &str) -> bool {
+    let clause = after
+        .split([',', ';', ':', '–', '—', '('])
+        .next()
+        .unwrap_or(after);
+    let words: Vec<&str> = clause.split_whitespace().take(REACH_AFTER).collect();
+    words.iter().enumerate().any(|(at, word)| {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        // \"no matter what you write\" and \"nicht nur\" deny nothing.
+        is_denial(word) && !next.starts_with("matter") && !matches!(next, "nur" | "only" | "just")
+    })
+}
+
+fn is_denial(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’');
+    // `n’offrons pas de`, `d’aucune`: what follows the apostrophe counts too.
+    let last = word.rsplit(['’', '\'']).next().unwrap_or(word);
+    DENIALS.contains(&word) || DENIALS.contains(&last)
 }
 
 #[cfg(test)]
@@ -175,6 +225,8 @@ mod tests {
             ("Write a review and get 10% off your next order.", "% off"),
             ("As a thank-you we send you a voucher.", "voucher"),
             ("Every review takes part in our prize draw!", "prize"),
+            ("You get a voucher no matter what you write.", "voucher"),
+            ("Take your voucher, no strings attached.", "voucher"),
             ("Sie erhalten einen 5-Euro-Gutschein.", "Gutschein"),
             ("Gutscheincode: DANKE", "Gutschein"),
             ("Nous vous offrons un bon d’achat de 5 €.", "bon d’achat"),
@@ -193,6 +245,7 @@ mod tests {
             "We ask everybody who bought it, and there is no reward for any answer.",
             "A rewarding hobby. Three points to remember.",
             "Dafür gibt es keine Belohnung.",
+            "Eine Belohnung gibt es für keine Antwort.",
             "Nous ne donnons aucune récompense.",
             "La réduction du bruit, et la remise à zéro.",
             "投稿に対する謝礼はありません。",

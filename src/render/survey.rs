@@ -5,10 +5,10 @@
 //!
 //! For those who judge mails as a whole ([`crate::lint`]); never a judge itself.
 
+use super::Templates;
 use super::functions::Function;
 use super::program::{Call, Expr, From, Node, Path, Place, Program};
 use super::templates::Mail;
-use super::Templates;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -52,7 +52,7 @@ pub struct Printed {
     /// `complement` helper found is `complement.title`.
     pub of: String,
     pub place: Spot,
-    /// Grows along the page.
+    /// Grows along the page; the largest for subject and preheader.
     pub order: usize,
 }
 
@@ -95,7 +95,8 @@ impl Templates {
                 page: String::new(),
                 values: Vec::new(),
                 asks: Vec::new(),
-                under: Rc::new(Vec::new()),
+                under: Asked::default(),
+                head: true,
                 walked: 0,
                 found: Survey {
                     mail: name,
@@ -112,6 +113,9 @@ impl Templates {
         })
     }
 }
+
+/// Names that are asked for around some part of a page, with where they are.
+type Asked = Rc<Vec<(String, Spot)>>;
 
 /// What a name means where it stands.
 struct Scope<'s> {
@@ -136,8 +140,10 @@ struct Walk<'t> {
     page: String,
     values: Vec<Valued>,
     /// From which byte of the page on which names were asked for.
-    asks: Vec<(usize, Rc<Vec<(String, Spot)>>)>,
-    under: Rc<Vec<(String, Spot)>>,
+    asks: Vec<(usize, Asked)>,
+    under: Asked,
+    /// Whether subject or preheader is walked, which stand nowhere on the page.
+    head: bool,
     walked: usize,
     found: Survey<'t>,
 }
@@ -155,6 +161,7 @@ impl Walk<'_> {
         if let Some(preheader) = &mail.preheader {
             head(self, preheader);
         }
+        self.head = false;
         self.program(&mail.html);
         self.links();
         let text = match &mail.text {
@@ -282,7 +289,7 @@ impl Walk<'_> {
         }
     }
 
-    fn now_under(&mut self, under: Rc<Vec<(String, Spot)>>) {
+    fn now_under(&mut self, under: Asked) {
         self.asks.push((self.page.len(), Rc::clone(&under)));
         self.under = under;
     }
@@ -309,7 +316,11 @@ impl Walk<'_> {
             let printed = Printed {
                 of,
                 place: self.spot(place),
-                order: self.page.len(),
+                order: if self.head {
+                    usize::MAX
+                } else {
+                    self.page.len()
+                },
             };
             self.found.prints.push(printed);
         }
@@ -352,7 +363,11 @@ impl Walk<'_> {
                 }
             }
         }
-        for param in call.params.iter().chain(call.hash.iter().map(|(_, value)| value)) {
+        for param in call
+            .params
+            .iter()
+            .chain(call.hash.iter().map(|(_, value)| value))
+        {
             self.compare(param, scope);
         }
     }
@@ -368,7 +383,9 @@ impl Walk<'_> {
                 continue;
             };
             // Style sheets and icons are no links that a reader follows.
-            let tag = page[..start].rfind('<').map_or("", |open| &page[open..start]);
+            let tag = page[..start]
+                .rfind('<')
+                .map_or("", |open| &page[open..start]);
             let inner = start + 1;
             let Some(length) = page[inner..].find(quote) else {
                 break;
@@ -436,9 +453,8 @@ fn name(expr: &Expr, scope: &Scope<'_>) -> Option<String> {
 
 /// A call without arguments may be a name.
 fn bare(call: &Call) -> Option<Path> {
-    let is_name = Function::named(&call.name).is_none()
-        && call.params.is_empty()
-        && call.hash.is_empty();
+    let is_name =
+        Function::named(&call.name).is_none() && call.params.is_empty() && call.hash.is_empty();
     is_name.then(|| Path::parse(&call.name, call.place))
 }
 
@@ -457,12 +473,16 @@ fn full(path: &Path, scope: &Scope<'_>) -> Option<String> {
         From::Root => (String::new(), path.segments.as_slice()),
         From::Up(up) => {
             let mut scopes = std::iter::successors(Some(scope), |scope| scope.parent);
-            let named = path.segments.first().filter(|_| !path.explicit).and_then(|first| {
-                scopes
-                    .clone()
-                    .flat_map(|scope| &scope.names)
-                    .find(|(name, _)| name == first)
-            });
+            let named = path
+                .segments
+                .first()
+                .filter(|_| !path.explicit)
+                .and_then(|first| {
+                    scopes
+                        .clone()
+                        .flat_map(|scope| &scope.names)
+                        .find(|(name, _)| name == first)
+                });
             match named {
                 Some((_, found)) => (found.clone()?, path.segments.get(1..)?),
                 None => {

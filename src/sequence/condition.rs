@@ -10,10 +10,10 @@ mod value;
 pub use scan::{MAX_MARKS, MAX_NESTING, MAX_TEXT};
 
 use crate::model::names::{self, Known, Names, Type};
-use claim::Claim;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, SourceInfo, operators};
 use cel::parser::Parser;
 use cel::{Context, Env, ExecutionError, Value};
+use claim::Claim;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;

@@ -7,8 +7,8 @@ mod facts;
 mod functions;
 mod operation;
 
-use super::value::MONEY;
 use super::claim::Claim;
+use super::value::MONEY;
 use super::{Problem, scan, words};
 use crate::model::names::{self, Field, Known, Type, field};
 use advice::{no_such_field, unknown};
