@@ -30,7 +30,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    for mail in shop.templates.surveys() {
+    for mail in &shop.surveys {
         for Compared { of, value, place } in &mail.compared {
             let Some(help) = wrong(shop, of, value) else {
                 continue;

@@ -62,7 +62,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
     // A layout that lacks something is one mistake, shown at the first mail.
     let mut lacking: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for survey in shop.templates.surveys() {
+    for survey in &shop.surveys {
         let Some(kinds) = kinds.get(survey.mail) else {
             continue;
         };
@@ -75,7 +75,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
             if !wanted {
                 continue;
             }
-            for item in items.iter().filter(|item| !shows(&survey, item)) {
+            for item in items.iter().filter(|item| !shows(survey, item)) {
                 lacking
                     .entry((code, item.what))
                     .or_default()

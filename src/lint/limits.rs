@@ -8,7 +8,6 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::time::Length;
 use crate::sequence::catalog::{Anchor, Per, Sequence, Step};
-use crate::sequence::condition::claim::{Claim, Is};
 use std::collections::{BTreeMap, BTreeSet};
 
 const STORE: &str = "config/store.toml";
@@ -86,7 +85,14 @@ impl<'s> Education<'s> {
                         .start
                         .again
                         .is_none_or(|again| again.roughly().as_hours() >= 24 * EARNING_DAYS);
-                (count > 0).then(|| (sequence, families(shop, sequence), count, repeats || !once))
+                (count > 0).then(|| {
+                    (
+                        sequence,
+                        moments::families(shop.catalog, sequence),
+                        count,
+                        repeats || !once,
+                    )
+                })
             })
             .collect();
         Education { sequences }
@@ -104,31 +110,6 @@ impl<'s> Education<'s> {
             .map(|(_, _, count, _)| *count)
             .fold(0, u32::saturating_add)
     }
-}
-
-/// The families that a sequence is about, where its start names them.
-fn families(shop: &Shop<'_>, sequence: &Sequence) -> Option<BTreeSet<String>> {
-    fn family(claim: &Claim) -> Option<BTreeSet<String>> {
-        match claim {
-            Claim::Test(test) if test.of == "item.family" => match &test.is {
-                Is::Text(family) => Some([family.clone()].into()),
-                _ => None,
-            },
-            Claim::All(parts) => parts.iter().find_map(family),
-            Claim::Any(parts) => {
-                let mut all = BTreeSet::new();
-                for part in parts {
-                    all.extend(family(part)?);
-                }
-                Some(all)
-            }
-            Claim::Test(_) | Claim::Not(_) | Claim::Always(_) => None,
-        }
-    }
-    moments::entering(shop.catalog, sequence)
-        .iter()
-        .filter(|must| must.holds)
-        .find_map(|must| family(&must.claim))
 }
 
 /// Asks whose price nobody can pay.
@@ -151,7 +132,7 @@ fn unearned(
     let span = || shop.source.step(sequence, step);
     let all = education.about(None);
     let endless = education.sequences.iter().any(|(_, _, _, again)| *again);
-    let families = families(shop, sequence);
+    let families = moments::families(shop.catalog, sequence);
     let of_family = education.about(families.as_ref());
     let about = families.as_ref().map_or_else(String::new, |families| {
         let names: Vec<&str> = families.iter().map(String::as_str).collect();

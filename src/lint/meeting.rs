@@ -2,14 +2,14 @@
 
 use super::Shop;
 use super::hours;
-use super::moments;
+use super::moments::{self, Must};
 use super::possible;
 use super::source::{At, in_sequence};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::FactKind;
 use crate::model::time::Length;
 use crate::sequence::catalog::{Anchor, Sequence, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most pairs of sequences that are compared: all of a shop of 200 sequences that start
 /// on one fact.
@@ -23,6 +23,11 @@ struct Timetable<'s> {
     /// The sequence whose start began it all: itself, or the one whose mail opened it.
     root: &'s str,
     steps: Vec<(&'s Step, Days)>,
+    /// What must be so when somebody enters.
+    entering: Vec<Must<'s>>,
+    /// The families that it is about, where its start names them: most pairs are told
+    /// apart by them alone.
+    families: Option<BTreeSet<String>>,
 }
 
 pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
@@ -30,6 +35,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     for sequence in shop.catalog.sequences.iter() {
         if let Some((fact, timetable)) = timetable(shop, sequence)
             && !timetable.steps.is_empty()
+            && !moments::is_of_time(fact)
         {
             by_fact.entry(fact).or_default().push(timetable);
         }
@@ -49,6 +55,11 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 fn meeting(shop: &Shop<'_>, one: &Timetable<'_>, other: &Timetable<'_>) -> Option<Diagnostic> {
+    if let (Some(one), Some(other)) = (&one.families, &other.families)
+        && one.is_disjoint(other)
+    {
+        return None;
+    }
     let (first, second, day) = one.steps.iter().find_map(|(first, (from, to))| {
         other.steps.iter().find_map(|(second, (begin, end))| {
             let meets = from <= end && begin <= to;
@@ -56,9 +67,9 @@ fn meeting(shop: &Shop<'_>, one: &Timetable<'_>, other: &Timetable<'_>) -> Optio
         })
     })?;
     // Different starts concern the same thing only where both let it in.
-    let mut both = moments::entering(shop.catalog, one.sequence);
-    both.extend(moments::entering(shop.catalog, other.sequence));
-    if possible::conflict(&moments::premises(&both)).is_some() {
+    let mut both = moments::premises(&one.entering);
+    both.extend(moments::premises(&other.entering));
+    if possible::conflict(&both).is_some() {
         return None;
     }
     let mut steps = moments::going(shop.catalog, one.sequence, first);
@@ -136,6 +147,8 @@ fn timetable<'s>(shop: &Shop<'s>, sequence: &'s Sequence) -> Option<(FactKind, T
             sequence,
             root: &root.id,
             steps,
+            entering: moments::entering(shop.catalog, sequence),
+            families: moments::families(shop.catalog, sequence),
         },
     ))
 }

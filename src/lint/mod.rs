@@ -28,6 +28,7 @@ mod wording;
 
 use crate::model::diagnostic::Diagnostic;
 use crate::render::Templates;
+use crate::render::survey::Survey;
 use crate::sequence::catalog::{Catalog, Sequence, Step};
 use source::Source;
 
@@ -40,6 +41,8 @@ struct Shop<'s> {
     catalog: &'s Catalog,
     templates: &'s Templates,
     source: Source<'s>,
+    /// Every mail in every language, looked through once.
+    surveys: Vec<Survey<'s>>,
 }
 
 impl<'s> Shop<'s> {
@@ -63,6 +66,7 @@ pub fn look(
         catalog,
         templates,
         source: Source::new(files),
+        surveys: templates.surveys().collect(),
     };
     let mut found = Vec::new();
     reach::look(&shop, &mut found);

@@ -8,6 +8,7 @@ use crate::model::kind::Kind;
 use crate::sequence::catalog::{Anchor, Catalog, Each, Per, Sequence, Step};
 use crate::sequence::condition::claim::{Claim, Is, Test};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Why something must be so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +124,11 @@ fn said_by(fact: FactKind) -> Option<&'static str> {
         FactKind::Derived(DerivedKind::ItemReturned) => "item.returned",
         FactKind::Event(_) | FactKind::Derived(_) => return None,
     })
+}
+
+/// Whether it is time that brings a start: two of them have nothing in common but that.
+pub fn is_of_time(fact: FactKind) -> bool {
+    matches!(fact.as_str(), "absence" | "schedule" | "replenish")
 }
 
 /// Whether a sequence is about orders at all: only then do rules about goods hold.
@@ -302,7 +308,7 @@ fn carried(musts: Vec<Must<'_>>, each: Option<Each>) -> Vec<Must<'_>> {
 
 /// What ties names together, where both are spoken of.
 fn twins(musts: &[Must<'_>]) -> Vec<Must<'static>> {
-    let mut named = std::collections::BTreeSet::new();
+    let mut named = BTreeSet::new();
     for must in musts {
         must.claim.tests(&mut |test| {
             named.insert(test.of.clone());
@@ -343,4 +349,29 @@ fn twins(musts: &[Must<'_>]) -> Vec<Must<'static>> {
             because: Because::Rule("the two names say the same"),
         })
         .collect()
+}
+
+/// The families that a sequence is about, where its start names them.
+pub fn families(catalog: &Catalog, sequence: &Sequence) -> Option<BTreeSet<String>> {
+    fn family(claim: &Claim) -> Option<BTreeSet<String>> {
+        match claim {
+            Claim::Test(test) if test.of == "item.family" => match &test.is {
+                Is::Text(family) => Some([family.clone()].into()),
+                _ => None,
+            },
+            Claim::All(parts) => parts.iter().find_map(family),
+            Claim::Any(parts) => {
+                let mut all = BTreeSet::new();
+                for part in parts {
+                    all.extend(family(part)?);
+                }
+                Some(all)
+            }
+            Claim::Test(_) | Claim::Not(_) | Claim::Always(_) => None,
+        }
+    }
+    entering(catalog, sequence)
+        .iter()
+        .filter(|must| must.holds)
+        .find_map(|must| family(&must.claim))
 }

@@ -55,8 +55,8 @@ const MOOD_TAGS: [&str; 12] = [
 ];
 
 pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
-    let surveys: Vec<Survey<'_>> = shop.templates.surveys().collect();
-    let public: BTreeSet<&str> = surveys
+    let public: BTreeSet<&str> = shop
+        .surveys
         .iter()
         .filter(|survey| survey.links.iter().any(is_public))
         .map(|survey| survey.mail)
@@ -72,7 +72,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
     let mut seen = BTreeSet::new();
     let mut paid = BTreeSet::new();
-    for survey in &surveys {
+    for survey in &shop.surveys {
         let Some(steps) = steps.get(survey.mail) else {
             continue;
         };

@@ -41,7 +41,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         .filter_map(|product| product.product_url.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
-    for survey in shop.templates.surveys() {
+    for survey in &shop.surveys {
         let Some(kinds) = kinds.get(survey.mail) else {
             continue;
         };
@@ -52,7 +52,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         if !order && !asks {
             continue;
         }
-        let sales = sales(shop, &survey, &addresses, asks);
+        let sales = sales(shop, survey, &addresses, asks);
         let mut report = |sale: &Sale, code: &'static str, message: String| {
             let once = seen.insert((code, sale.place.file.clone(), sale.place.span.start));
             once.then(|| {
@@ -73,7 +73,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
             }));
         }
         if order {
-            in_fulfilment(&survey, &sales, &mut report, found);
+            in_fulfilment(survey, &sales, &mut report, found);
         }
     }
 }

@@ -20,7 +20,8 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     for (mail, steps) in by_mail {
         for (at, (sequence, step)) in steps.iter().enumerate() {
             let first = steps[..at].iter().find(|(other, before)| {
-                other.start.on == sequence.start.on
+                (other.id == sequence.id || !moments::is_of_time(sequence.start.on))
+                    && other.start.on == sequence.start.on
                     && other.start.of == sequence.start.of
                     && may_both_go(shop, (other, before), (sequence, step))
             });

@@ -1,6 +1,8 @@
 //! Words that sell or reward, in the languages that shops here write in. A sentence that
 //! says there is no reward offers none.
 
+use std::sync::LazyLock;
+
 /// How many words before a reward may deny it.
 const REACH: usize = 4;
 /// How many words after it, of the same clause: `eine Belohnung gibt es für keine Antwort`.
@@ -153,35 +155,62 @@ const DENIALS: &[&str] = &[
 /// Endings that deny what stands before them, in Japanese.
 const DENIALS_JA: &[&str] = &["ません", "ない", "なし", "ございませ"];
 
+/// Rewards by their first byte, so that a text is gone through once.
+static BY_BYTE: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
+    let mut by = vec![Vec::new(); 256];
+    for pattern in REWARDS {
+        if let Some(first) = pattern.bytes().next() {
+            by[usize::from(first)].push(*pattern);
+        }
+    }
+    by
+});
+
 /// The first words of a text that offer a reward, as they are written.
 pub fn reward(text: &str) -> Option<&str> {
+    // Kana stand in every Japanese sentence, and in no other.
+    let kana = text.chars().any(|c| ('\u{3040}'..='\u{30ff}').contains(&c));
     text.split_inclusive(['.', '!', '?', '。', '！', '？', '\n'])
-        .find_map(in_sentence)
+        .find_map(|sentence| {
+            kana.then(|| in_japanese(sentence))
+                .flatten()
+                .or_else(|| in_sentence(sentence))
+        })
+}
+
+fn in_japanese(sentence: &str) -> Option<&str> {
+    REWARDS_JA.iter().find_map(|word| {
+        let at = sentence.find(word)?;
+        let after = &sentence[at + word.len()..];
+        let denied = DENIALS_JA.iter().any(|denial| after.contains(denial));
+        (!denied).then(|| &sentence[at..at + word.len()])
+    })
 }
 
 fn in_sentence(sentence: &str) -> Option<&str> {
-    for word in REWARDS_JA {
-        if let Some(at) = sentence.find(word) {
-            let after = &sentence[at + word.len()..];
-            if !DENIALS_JA.iter().any(|denial| after.contains(denial)) {
-                return sentence.get(at..at + word.len());
-            }
-        }
-    }
     // Small and large letters may differ in length; then the place is only near.
     let lower = sentence.to_lowercase();
-    for pattern in REWARDS {
-        let (word, open) = match pattern.strip_suffix('*') {
-            Some(word) => (word, true),
-            None => (*pattern, false),
+    let mut before: Option<char> = None;
+    for (at, c) in lower.char_indices() {
+        let begins = c == '%' || !before.is_some_and(char::is_alphanumeric);
+        before = Some(c);
+        if !begins {
+            continue;
+        }
+        let rest = &lower[at..];
+        let Some(first) = rest.bytes().next() else {
+            continue;
         };
-        for (at, _) in lower.match_indices(word) {
-            let before = lower[..at].chars().next_back();
-            let after = lower[at + word.len()..].chars().next();
-            let whole = word.starts_with('%')
-                || !before.is_some_and(char::is_alphanumeric)
-                    && (open || !after.is_some_and(char::is_alphanumeric));
-            if whole && !denied(&lower[..at]) && !denied_after(&lower[at + word.len()..]) {
+        for pattern in &BY_BYTE[usize::from(first)] {
+            let (word, open) = match pattern.strip_suffix('*') {
+                Some(word) => (word, true),
+                None => (*pattern, false),
+            };
+            let Some(after) = rest.strip_prefix(word) else {
+                continue;
+            };
+            let whole = open || !after.chars().next().is_some_and(char::is_alphanumeric);
+            if whole && !denied(&lower[..at]) && !denied_after(after) {
                 return sentence.get(at..at + word.len()).or(Some(sentence.trim()));
             }
         }
