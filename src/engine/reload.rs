@@ -51,7 +51,7 @@ pub fn read(shop: &Path) -> Read {
         for step in catalog
             .sequences
             .iter()
-            .flat_map(|sequence| &sequence.steps)
+            .flat_map(|sequence| sequence.all_forms())
         {
             problems.extend(templates.check(
                 &step.mail,
@@ -105,7 +105,9 @@ impl Live {
         let first = seen.is_empty();
         let mut sequences = (*self.catalog.sequences).clone();
         for sequence in &mut sequences {
-            for step in &mut sequence.steps {
+            let arms = sequence.experiment.iter_mut().flat_map(|one| &mut one.arms);
+            let forms = arms.flat_map(|arm| &mut arm.steps);
+            for step in sequence.steps.iter_mut().chain(forms) {
                 let name = format!("{}/{}", sequence.id, step.id);
                 let since =
                     *seen

@@ -86,6 +86,10 @@ fn queues(plan: &Plan) -> bool {
         Decision::Decide(send) | Decision::Revise(send) => {
             matches!(send.state, SendState::Queued { .. })
         }
-        Decision::Enrol(_) | Decision::Update(_) => false,
+        Decision::Assign(_)
+        | Decision::Await(_)
+        | Decision::Settle(_)
+        | Decision::Enrol(_)
+        | Decision::Update(_) => false,
     })
 }

@@ -5,6 +5,7 @@
 //! at [`event`] (what comes in), [`history`] (all facts about one customer) and
 //! [`send`] (what goes out).
 
+pub mod assignment;
 pub mod diagnostic;
 pub mod email;
 pub mod enrolment;
@@ -20,3 +21,4 @@ pub mod product;
 pub mod reason;
 pub mod send;
 pub mod time;
+pub mod waiting;

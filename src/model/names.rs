@@ -258,6 +258,8 @@ pub const SHARED: &[Field] = &[
     must("ticket", Type::Object(TICKET)),
     must("failure", Type::Object(FAILURE)),
     must("pickup", Type::Object(PICKUP)),
+    // The arm of the sequence's experiment.
+    must("variant", Type::Text),
 ];
 
 const SHOP: &[Field] = &[

@@ -1,7 +1,7 @@
 //! Who enters. An event may open enrolments once: what an earlier plan has considered
 //! opens nothing any more, so a newly deployed sequence does not reach back.
 
-use super::{Decision, Mind, lets, subject, timing};
+use super::{Decision, Mind, assign, lets, subject, timing};
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState, Start};
 use crate::model::event::{DerivedKind, EventKind, FactKind, LineKind};
 use crate::model::ids::EnrolmentId;
@@ -9,7 +9,7 @@ use crate::model::kind::Kind;
 use crate::model::names::Names;
 use crate::model::policy::Policy;
 use crate::model::send::SendState;
-use crate::model::time::{self, Length, TimeZone, Timestamp};
+use crate::model::time::{self, Length, Timestamp};
 use crate::sequence::catalog::{Anchor, Per, Sequence};
 use crate::state::{Fact, Line, Order, Subject};
 
@@ -121,6 +121,7 @@ fn candidates(mind: &Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sent>
         line: fact.line.clone(),
         shipment: fact.shipment.clone(),
         event: fact.evidence.first().copied(),
+        variant: None,
         items: Vec::new(),
     };
     if let Some(sent) = sent {
@@ -210,13 +211,14 @@ fn consider_subject(
                 && lost_its_goods(&last)
                 && is_there(mind, &about) =>
         {
-            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            let anchor = anchor(mind, sequence, fact);
             join(mind, last, start, Some(anchor));
         }
         Some(last) if !may_open_again(sequence, &last, fact) => {}
         last if opens => {
             let n = last.map_or(1, |last| last.n + 1);
-            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            assign::at_enrolment(mind, sequence);
+            let anchor = anchor(mind, sequence, fact);
             let enrolment = Enrolment {
                 id: EnrolmentId::derive(
                     &sequence.id,
@@ -362,14 +364,14 @@ fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option<String> {
 }
 
 /// What `start` means for an enrolment opened by `fact`.
-fn anchor(sequence: &Sequence, fact: &Fact, zone: &TimeZone) -> Timestamp {
+fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
+    let zone = &mind.state.person.zone;
     let prompt = jiff::SignedDuration::from_hours(PROMPT_HOURS);
     if fact.learnt <= time::saturating_add(fact.time, prompt) {
         return fact.time;
     }
     let first = |anchor: Timestamp| {
-        sequence
-            .steps
+        assign::course(&mind.history, sequence)
             .iter()
             .filter(|step| step.anchor == Anchor::Start)
             .map(|step| timing::due(step, anchor, zone))

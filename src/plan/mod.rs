@@ -7,6 +7,7 @@
 //! thoughts, then `enrol`, `exit`, `step`, `timing` and `permit`; [`clear`] is the last
 //! look before a mail goes, [`walk`] the same planner in virtual time.
 
+pub mod assign;
 mod clear;
 pub mod decision;
 mod enrol;

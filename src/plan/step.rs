@@ -1,6 +1,6 @@
 //! What is next: each step of each run, decided once, at its moment.
 
-use super::{Decision, Mind, Outlook, exit, permit, subject, timing};
+use super::{Decision, Mind, Outlook, assign, exit, permit, subject, timing};
 use crate::model::enrolment::{Enrolment, EnrolmentState};
 use crate::model::event::{EventKind, FactKind};
 use crate::model::ids::{EventSeq, SendId};
@@ -68,7 +68,8 @@ fn settle_doubt(mind: &mut Mind, mut send: Send, since: Timestamp) {
 }
 
 fn step_of<'m>(mind: &Mind<'m>, send: &Send) -> Option<&'m Step> {
-    mind.catalog.sequence(&send.sequence)?.step(&send.step)
+    let found = assign::find(mind.catalog, &mind.history, &send.sequence, &send.step);
+    found.map(|(_, step)| step)
 }
 
 fn try_again(mind: &mut Mind, mut send: Send, since: Timestamp) {
@@ -236,8 +237,12 @@ pub fn decide(mind: &mut Mind) {
             }
             Verdict::Wait { until, because } => {
                 mind.wake(until);
-                let outlook = outlook(mind, candidate, until, because);
-                mind.outlook.push(outlook);
+                // Who is held out is decided like everybody, and foreseen to get nothing.
+                let kind = candidate.step.kind;
+                if assign::held_out(mind.catalog, &mind.history, kind).is_none() {
+                    let outlook = outlook(mind, candidate, until, because);
+                    mind.outlook.push(outlook);
+                }
             }
         }
     }
@@ -251,7 +256,7 @@ fn candidates<'a>(mind: &Mind<'a>) -> Vec<Candidate<'a>> {
             continue;
         };
         let about = subject::of_enrolment(&mind.state, &mind.history, sequence, enrolment);
-        for step in &sequence.steps {
+        for step in assign::course(&mind.history, sequence) {
             let mut of_step: Vec<Candidate> = subject::occurrences(&mind.state, &about, step.each)
                 .into_iter()
                 .filter(|(occurrence, about)| !is_decided(mind, enrolment, step, occurrence, about))
@@ -628,6 +633,9 @@ fn refusal(mind: &Mind, candidate: &Candidate) -> Option<Reason> {
         about.order.as_deref(),
         enrolment.test,
     ) {
+        return Some(reason);
+    }
+    if let Some(reason) = assign::held_out(mind.catalog, &mind.history, step.kind) {
         return Some(reason);
     }
     condition(mind, step, about)

@@ -1,6 +1,7 @@
 //! What an enrolment, a fact or a step is about: which order, item and parcel its
 //! names mean, and which items support it.
 
+use super::assign;
 use crate::model::enrolment::{Enrolment, Start};
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::history::History;
@@ -106,6 +107,7 @@ pub fn of_enrolment(
         line: item.filter(|_| by_item).map(|(_, line)| line),
         shipment: first.and_then(|start| start.shipment.clone()),
         event: first.and_then(|start| payload(history, start)),
+        variant: assign::variant(history, sequence).map(str::to_owned),
         items: kept,
     }
 }

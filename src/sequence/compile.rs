@@ -1,6 +1,7 @@
 //! Sequence files as meant: one file a sequence, every problem of every file in one run.
 //! Nothing is guessed: what a file does not say is the documented default.
 
+mod experiment;
 mod rule;
 mod start;
 mod step;
@@ -8,6 +9,7 @@ mod step;
 use super::catalog::{Per, Sequence};
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
+use experiment::Arms;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{EventKind, FactKind};
 use crate::model::kind::Kind;
@@ -85,14 +87,16 @@ pub(crate) fn sequences(
     let mut found = Vec::new();
     for (sheet, document) in sheets.iter().zip(&documents) {
         let Some(document) = document else { continue };
-        let reader = Reader {
+        let mut reader = Reader {
             sheet,
             around,
             heads: &heads,
+            arms: Arms::default(),
         };
         found.extend(reader.sequence(&Section::root(sheet, document)));
     }
     found.sort_by(|a, b| a.id.cmp(&b.id));
+    experiment::agree(&found, &sheets);
     (found, sheets.into_iter().flat_map(Sheet::found).collect())
 }
 
@@ -128,16 +132,27 @@ struct Reader<'s> {
     sheet: &'s Sheet<'s>,
     around: Around<'s>,
     heads: &'s BTreeMap<String, Head>,
+    /// What the file's experiment says of its arms.
+    arms: Arms,
 }
 
 impl<'s> Reader<'s> {
     /// One file. `None` where something that the rest hangs on is missing.
-    fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
+    fn sequence(&mut self, root: &Section<'s, '_>) -> Option<Sequence> {
         root.only(
             &[
-                "format", "id", "kind", "title", "from", "start", "step", "pause", "stop",
+                "format",
+                "id",
+                "kind",
+                "title",
+                "from",
+                "start",
+                "step",
+                "pause",
+                "stop",
+                "experiment",
             ],
-            &[("experiment", "experiments")],
+            &[],
         );
         match root.has("format") {
             None => root.missing("format", "1"),
@@ -192,8 +207,24 @@ impl<'s> Reader<'s> {
                 None
             }
         };
-        let known = start.as_ref().map(|start| self.known(start));
-        let steps = self.steps(root, kind, start.as_ref());
+        let section = root.table("experiment");
+        let experiment = section
+            .as_ref()
+            .and_then(|section| self.experiment(section));
+        self.arms = Arms {
+            there: root.has("experiment").is_some(),
+            names: experiment
+                .iter()
+                .flat_map(|one| &one.arms)
+                .map(|arm| arm.name.clone())
+                .collect(),
+            holdout: experiment.as_ref().map_or(0, |one| one.holdout),
+        };
+        let known = start
+            .as_ref()
+            .map(|start| self.with_variant(self.known(start)));
+        let forms = self.steps(root, kind, start.as_ref());
+        let (steps, experiment) = self.arranged(experiment, forms);
         let known = known.unwrap_or_else(everything);
         let pauses = root
             .tables("pause")
@@ -216,6 +247,7 @@ impl<'s> Reader<'s> {
             steps,
             pauses,
             stops,
+            experiment,
         })
     }
 

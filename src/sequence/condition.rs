@@ -31,6 +31,7 @@ pub struct Condition {
     warnings: Vec<Problem>,
     sent: Vec<(String, Range<usize>)>,
     products: Vec<(String, Range<usize>)>,
+    variants: Vec<(String, Range<usize>)>,
 }
 
 impl fmt::Debug for Condition {
@@ -95,6 +96,7 @@ impl Condition {
             warnings: checked.warnings,
             sent: checked.sent,
             products: checked.products,
+            variants: checked.variants,
         })
     }
 
@@ -127,6 +129,11 @@ impl Condition {
     /// `in_stock()` about, with their places.
     pub fn products(&self) -> &[(String, Range<usize>)] {
         &self.products
+    }
+
+    /// The arms it compares `variant` with, with their places.
+    pub fn variants(&self) -> &[(String, Range<usize>)] {
+        &self.variants
     }
 
     /// Evaluates it.

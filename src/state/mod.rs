@@ -191,6 +191,8 @@ pub struct Subject {
     pub shipment: Option<String>,
     /// The event whose parts (`refund`, `cancel`, `ticket` …) are named.
     pub event: Option<EventSeq>,
+    /// The arm of the sequence's experiment.
+    pub variant: Option<String>,
     /// (order key, line id) of the items that support the enrolment.
     pub items: Vec<(String, String)>,
 }

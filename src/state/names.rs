@@ -124,6 +124,9 @@ impl State {
         if let Some(event) = subject.event.and_then(|seq| super::event(history, seq)) {
             parts(event, &mut values);
         }
+        if let Some(variant) = &subject.variant {
+            values.insert("variant".to_owned(), text(Some(variant)));
+        }
         let items: Vec<Value> = subject
             .items
             .iter()

@@ -1,7 +1,8 @@
 //! The guards on the core, over random timelines: planning twice changes nothing; nothing
 //! happens before a wake-up; the order of arrival does not matter; no invariant is broken.
 
-use crate::plan::series::{EDUCATION, REVIEW};
+use crate::plan::experiments::compared;
+use crate::plan::series::REVIEW;
 use crate::story::{POLICY, catalog};
 use crate::timeline::{Chance, timeline};
 use aftercare::model::event::Event;
@@ -10,7 +11,7 @@ use aftercare::model::ids::{CustomerId, EventSeq};
 use aftercare::model::kind::Kind;
 use aftercare::model::send::Send;
 use aftercare::model::time::{self, Timestamp};
-use aftercare::plan::simulate::simulate;
+use aftercare::plan::simulate::{Simulated, simulate};
 use aftercare::plan::{self, walk};
 use aftercare::sequence::catalog::Catalog;
 use jiff::SignedDuration;
@@ -74,9 +75,13 @@ mail = "a/b"
 when = 'sent("order/placed")'
 "#;
 
+/// Per cent of the people of the strict shop who are held out.
+const HELD_OUT: u32 = 20;
+
 pub fn strict_shop() -> Catalog {
+    let education = compared(HELD_OUT);
     let pausing =
-        format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
+        format!("{education}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
     catalog(&format!("{POLICY}{STRICT}"), &[ORDER, &pausing, REVIEW])
 }
 
@@ -106,8 +111,12 @@ pub fn essences<'s>(sends: impl IntoIterator<Item = &'s Send>) -> BTreeSet<Strin
 #[test]
 fn invariants_hold_on_every_timeline() {
     let shop = strict_shop();
+    let (mut held_out, mut extra) = (0, 0);
     for seed in 0..timelines() * 4 {
         let sends = simulate(&shop, timeline(seed), None, Some(end()));
+        let code = |one: &Simulated| one.send.reason.as_ref().map_or("", |reason| reason.code());
+        held_out += sends.iter().filter(|one| code(one) == "held_out").count();
+        extra += sends.iter().filter(|one| one.send.step == "extra").count();
         check_invariants(
             &shop,
             &sends
@@ -117,11 +126,21 @@ fn invariants_hold_on_every_timeline() {
             seed,
         );
     }
+    assert!(
+        held_out > 20 && extra > 20,
+        "the experiment drew nobody: {held_out} held out, {extra} of one arm"
+    );
 }
 
 fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
     let mut seen = BTreeSet::new();
     let mut days: BTreeMap<(CustomerId, time::Date), u32> = BTreeMap::new();
+    let mut held_out: BTreeMap<CustomerId, Timestamp> = BTreeMap::new();
+    for (customer, send) in sends {
+        if send.reason.as_ref().map(|reason| reason.code()) == Some("held_out") {
+            held_out.entry(*customer).or_insert(send.at);
+        }
+    }
     for (customer, send) in sends {
         assert!(
             seen.insert((send.enrolment, send.step.clone(), send.occurrence.clone())),
@@ -141,6 +160,11 @@ fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
         if send.kind == Kind::Fulfilment {
             continue;
         }
+        assert!(
+            held_out.get(customer).is_none_or(|since| send.at < *since),
+            "seed {seed}: {} went to {customer}, who is held out",
+            send.name()
+        );
         let zone = time::TimeZone::get(&send.zone).expect("a zone");
         let local = zone.to_datetime(send.at);
         let hours = shop.policy.hours.as_ref().expect("hours");

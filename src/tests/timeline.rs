@@ -46,6 +46,8 @@ impl Chance {
 }
 
 const WHO: [&str; 3] = ["ann", "bob", "eve"];
+/// How many different three there are.
+const CROWDS: u64 = 16;
 const BASKETS: [&[Line]; 5] = [
     &[CAMERA],
     &[CAMERA, TRIPOD],
@@ -68,10 +70,13 @@ pub fn timeline(seed: u64) -> Vec<Event> {
     let mut chance = Chance::new(seed);
     let start: Timestamp = "2026-03-01T00:00:00Z".parse().expect("an instant");
     let mut story = Story::new();
+    // Others for each of some seeds, so that experiments draw all arms.
+    let names = WHO.map(|name| format!("{name}{}", seed % CROWDS));
+    let [ann, bob, _] = &names;
     for order in 1..=1 + chance.below(4) {
-        story = buy(story, &mut chance, start, &order.to_string());
+        story = buy(story, &mut chance, start, &order.to_string(), &names);
     }
-    for who in WHO {
+    for who in &names {
         if chance.percent(25) {
             let when = at(start, chance.below(60 * 1440));
             let scope = *chance.pick(&SCOPES);
@@ -96,8 +101,8 @@ pub fn timeline(seed: u64) -> Vec<Event> {
             "customer/merged",
             &when,
             &when,
-            json!({"survivor": {"customer_id": null, "email": "ann@example.com"},
-                   "absorbed": [{"customer_id": null, "email": "bob@example.com"}]}),
+            json!({"survivor": {"customer_id": null, "email": format!("{ann}@example.com")},
+                   "absorbed": [{"customer_id": null, "email": format!("{bob}@example.com")}]}),
         );
     }
     let mut events = story.events;
@@ -126,8 +131,14 @@ pub fn timeline(seed: u64) -> Vec<Event> {
     events
 }
 
-fn buy(mut story: Story, chance: &mut Chance, start: Timestamp, id: &str) -> Story {
-    let who = *chance.pick(&WHO);
+fn buy(
+    mut story: Story,
+    chance: &mut Chance,
+    start: Timestamp,
+    id: &str,
+    names: &[String],
+) -> Story {
+    let who = chance.pick(names).as_str();
     let lines = *chance.pick(&BASKETS);
     let placed = chance.below(30 * 1440);
     let state = *chance.pick(&STATES);

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::start::WithPayload;
+use crate::model::assignment::HOLDOUT;
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::names::Known;
 use crate::sequence::catalog::{Pause, Stop};
@@ -38,6 +39,11 @@ impl<'s> Reader<'s> {
         }
         for (name, at) in condition.products() {
             self.is_product(name, self.sheet.inside(&text.span, &text.value, at));
+        }
+        for (arm, at) in condition.variants() {
+            if arm != HOLDOUT {
+                self.is_arm(arm, self.sheet.inside(&text.span, &text.value, at));
+            }
         }
         Some(condition)
     }

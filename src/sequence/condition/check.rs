@@ -26,6 +26,8 @@ pub(super) struct Checked {
     pub(super) uses: BTreeSet<String>,
     pub(super) sent: Vec<(String, Range<usize>)>,
     pub(super) products: Vec<(String, Range<usize>)>,
+    /// What `variant` is compared with.
+    pub(super) variants: Vec<(String, Range<usize>)>,
 }
 
 pub(super) fn check(text: &str, known: &Known, tree: &IdedExpr, source: &SourceInfo) -> Checked {
