@@ -142,6 +142,7 @@ impl Engine {
         let events = self.store.product_events().await?;
         let live = (*self.live()).clone().with_products(events);
         self.live.store(Arc::new(live));
+        self.store.wake_waiting(self.now()).await?;
         Ok(())
     }
 }

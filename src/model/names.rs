@@ -118,6 +118,8 @@ pub const ITEM: &[Field] = &[
     must("catalog_resolved", Type::Bool),
     may("bundle", Type::Object(BUNDLE)),
     may("family", Type::Text),
+    must("families", TEXTS),
+    must("complements", TEXTS),
     must("kept", Type::Bool),
     must("kept_quantity", Type::Int),
     may("dispatched_at", Type::Instant),

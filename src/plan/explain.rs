@@ -2,7 +2,7 @@
 //! of, and why there is none. For `why`, `preview` and listings; nothing is decided
 //! here, and nothing here is read by [`super::plan`].
 
-use super::{Mind, assign, clear, enrol, names, subject, timing};
+use super::{Mind, assign, awaiting, clear, enrol, names, subject, timing};
 use crate::model::email::Address;
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
 use crate::model::event::{DerivedKind, FactKind};
@@ -157,7 +157,7 @@ pub fn imagined(
 #[derive(Debug, Clone, PartialEq)]
 pub struct Absence {
     /// Stable: `not_enrolled`, `history_only`, `too_old`, `condition`, `ended`, `waiting`,
-    /// `other_variant`.
+    /// `other_variant`, `unknown_product`.
     pub code: &'static str,
     pub because: String,
     /// What would have had to be different.
@@ -281,6 +281,23 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         evidence: evidence.to_vec(),
     };
     let on = sequence.start.on;
+    let waits = mind
+        .history
+        .waiting
+        .iter()
+        .find(|one| one.kind == on && order.is_none_or(|order| one.order == order))
+        .filter(|_| awaiting::is_by_family(sequence));
+    if let Some(waits) = waits {
+        return say(
+            "unknown_product",
+            format!(
+                "the catalogue does not know `{}` yet, so nobody knows which family it belongs to; it waits until {}",
+                waits.product, waits.until
+            ),
+            "the feed or a `product.updated` event has to bring the product, or config/catalog.toml has to match it".to_owned(),
+            &[],
+        );
+    }
     if on == FactKind::Derived(DerivedKind::StepSent) {
         let of = sequence.start.of.as_deref().unwrap_or_default();
         let sent = mind

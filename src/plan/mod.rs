@@ -8,6 +8,7 @@
 //! look before a mail goes, [`walk`] the same planner in virtual time.
 
 pub mod assign;
+mod awaiting;
 mod clear;
 pub mod decision;
 mod enrol;
@@ -42,6 +43,7 @@ pub fn plan(catalog: &Catalog, history: &History, now: Timestamp) -> Plan {
         return mind.into_plan();
     }
     enrol::open(&mut mind);
+    awaiting::settle(&mut mind);
     exit::merge(&mut mind);
     exit::end(&mut mind);
     exit::pause(&mut mind);

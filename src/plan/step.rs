@@ -170,12 +170,26 @@ enum Verdict {
 }
 
 /// Decides every step whose moment has come, the oldest claim of the first kind first.
+/// What follows a skipped step counts from now, so it is looked at again after a skip.
 pub fn decide(mind: &mut Mind) {
+    loop {
+        mind.outlook.clear();
+        if !decide_once(mind) {
+            return;
+        }
+    }
+}
+
+/// One look at every candidate; whether any was skipped.
+fn decide_once(mind: &mut Mind) -> bool {
+    let mut skipped = false;
     let mut candidates = candidates(mind);
     candidates.sort_by(|a, b| {
         (
             a.step.kind,
             a.ready,
+            &a.sequence.id,
+            &a.enrolment.key,
             a.enrolment.id,
             &a.step.id,
             &a.occurrence,
@@ -183,6 +197,8 @@ pub fn decide(mind: &mut Mind) {
             .cmp(&(
                 b.step.kind,
                 b.ready,
+                &b.sequence.id,
+                &b.enrolment.key,
                 b.enrolment.id,
                 &b.step.id,
                 &b.occurrence,
@@ -196,6 +212,7 @@ pub fn decide(mind: &mut Mind) {
         }
         match judge(mind, candidate, &candidates) {
             Verdict::Skip(because) => {
+                skipped = true;
                 let send = send(
                     mind,
                     candidate,
@@ -207,6 +224,7 @@ pub fn decide(mind: &mut Mind) {
             }
             Verdict::Go { due } => {
                 let others = gathered_asks(mind, candidate, &candidates);
+                skipped |= !others.is_empty() || !candidate.gathered.is_empty();
                 let queued = SendState::Queued {
                     not_before: mind.now,
                 };
@@ -246,6 +264,7 @@ pub fn decide(mind: &mut Mind) {
             }
         }
     }
+    skipped
 }
 
 fn candidates<'a>(mind: &Mind<'a>) -> Vec<Candidate<'a>> {

@@ -211,15 +211,7 @@ impl<'s> Reader<'s> {
         let experiment = section
             .as_ref()
             .and_then(|section| self.experiment(section));
-        self.arms = Arms {
-            there: root.has("experiment").is_some(),
-            names: experiment
-                .iter()
-                .flat_map(|one| &one.arms)
-                .map(|arm| arm.name.clone())
-                .collect(),
-            holdout: experiment.as_ref().map_or(0, |one| one.holdout),
-        };
+        self.arms = Arms::of(root.has("experiment").is_some(), experiment.as_ref());
         let known = start
             .as_ref()
             .map(|start| self.with_variant(self.known(start)));

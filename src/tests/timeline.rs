@@ -1,7 +1,7 @@
 //! Random timelines: what may happen to a few customers of a small shop, in any order,
 //! late, twice. One seed, one timeline.
 
-use crate::story::{CAMERA, LENS, Line, Story, TRIPOD};
+use crate::story::{CAMERA, KIT, LENS, Line, NEW, Story, TRIPOD};
 use aftercare::model::event::Event;
 use aftercare::model::time::Timestamp;
 use jiff::SignedDuration;
@@ -48,12 +48,15 @@ impl Chance {
 const WHO: [&str; 3] = ["ann", "bob", "eve"];
 /// How many different three there are.
 const CROWDS: u64 = 16;
-const BASKETS: [&[Line]; 5] = [
+const BASKETS: [&[Line]; 8] = [
     &[CAMERA],
     &[CAMERA, TRIPOD],
     &[LENS],
     &[CAMERA, CAMERA],
     &[TRIPOD, LENS],
+    &[KIT],
+    &[NEW],
+    &[KIT, NEW],
 ];
 const SCOPES: [&str; 4] = ["all", "all_marketing", "education", "review"];
 const STATES: [&str; 3] = ["subscribed", "unknown", "not_subscribed"];
@@ -104,6 +107,12 @@ pub fn timeline(seed: u64) -> Vec<Event> {
             json!({"survivor": {"customer_id": null, "email": format!("{ann}@example.com")},
                    "absorbed": [{"customer_id": null, "email": format!("{bob}@example.com")}]}),
         );
+    }
+    // Sometimes the catalogue hears of what is new, and sometimes in time.
+    if chance.percent(60) {
+        let when = at(start, chance.below(45 * 1440));
+        let tag = *chance.pick(&["dslr", "memory"]);
+        story = story.product("P-NEW-1", "NEW-1", &when, &[tag]);
     }
     let mut events = story.events;
     // Some are learnt later than they happened, some twice.

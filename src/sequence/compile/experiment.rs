@@ -8,6 +8,7 @@ use crate::model::kind::Kind;
 use crate::model::names::Known;
 use crate::sequence::catalog::{Arm, Decide, Experiment, Guard, Judge, Sequence, Step};
 use crate::sequence::syntax::{Section, Sheet, Spanned, length};
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Most arms of an experiment: more would each hold too few people to tell apart.
@@ -26,6 +27,20 @@ pub(super) struct Arms {
     /// In the order of the file; none where it could not be read.
     pub(super) names: Vec<String>,
     pub(super) holdout: u32,
+    /// Whether it was said that there is none; once is enough.
+    told: Cell<bool>,
+}
+
+impl Arms {
+    pub(super) fn of(there: bool, experiment: Option<&Experiment>) -> Arms {
+        let arms = experiment.iter().flat_map(|one| &one.arms);
+        Arms {
+            there,
+            names: arms.map(|arm| arm.name.clone()).collect(),
+            holdout: experiment.map_or(0, |one| one.holdout),
+            told: Cell::new(false),
+        }
+    }
 }
 
 /// One step in every form that it takes.
@@ -265,6 +280,9 @@ impl<'s> Reader<'s> {
     }
 
     fn no_experiment(&self, key: &str, span: Range<usize>) {
+        if self.arms.told.replace(true) {
+            return;
+        }
         self.sheet.report(
             self.sheet
                 .problem(

@@ -54,13 +54,11 @@ impl<'s> Reader<'s> {
         let Some(products) = self.around.products else {
             return;
         };
-        if products.family(name).is_some()
-            || products.product(name).is_some()
-            || products.variant(name).is_some()
-        {
+        if products.has(name) {
             return;
         }
         let families = products.families().iter().map(|family| family.id.as_str());
+        let kits = products.kits().iter().map(|kit| kit.id.as_str());
         let ids = products.iter().map(|product| product.product_id.as_str());
         let mut problem = self
             .sheet
@@ -70,7 +68,7 @@ impl<'s> Reader<'s> {
                 format!("the catalogue has no \"{}\"", name.escape_debug()),
             )
             .help("nobody owns what is not there, and it counts as in stock");
-        if let Some(near) = nearest(name, families.chain(ids)) {
+        if let Some(near) = nearest(name, families.chain(kits).chain(ids)) {
             problem = problem.help(format!("did you mean \"{near}\"?"));
         }
         self.sheet.report(problem);

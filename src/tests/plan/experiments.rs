@@ -93,8 +93,8 @@ fn who_is_held_out_gets_fulfilment_only_from_every_sequence() {
         [
             // Before the draw nobody is held out.
             "2026-03-02T09:00 offer/early accepted",
-            "2026-03-06T09:00 offer/late skipped held_out",
             "2026-03-06T09:00 education/basics skipped held_out",
+            "2026-03-06T09:00 offer/late skipped held_out",
             "2026-03-07T15:00 order/arrived accepted",
             "2026-03-13T09:00 education/manual skipped held_out",
             "2026-03-14T10:00 education/extra skipped held_out",

@@ -5,3 +5,4 @@ mod limits;
 mod parcels;
 mod people;
 pub mod series;
+mod shelves;
