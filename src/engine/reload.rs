@@ -1,17 +1,20 @@
 //! The files in force: read whole, checked whole, swapped whole. A set with an error
 //! never replaces a good one.
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, experiments};
 use crate::files;
+use crate::model::allow::{self, Allowance};
+use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
-use crate::render::{LoadPolicy, Templates};
+use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{self, catalog::Catalog};
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Under which key the database remembers when each step was first in the files.
 const STEPS_SEEN: &str = "steps_seen";
@@ -32,46 +35,58 @@ pub struct Read {
     pub problems: Vec<Diagnostic>,
     /// The texts, for showing problems in their place.
     pub files: Vec<(String, String)>,
+    /// What the files turn off, for those who find problems in other ways.
+    pub allowances: Vec<Allowance>,
 }
 
 /// Reads and checks a shop's folder: sequences, policy, catalogue, and every mail in
 /// every locale against the names of its step.
 pub fn read(shop: &Path) -> Read {
-    let (files, mut problems) = files::read(shop);
-    let (catalog, found) = sequence::read(&files);
+    let (files, problems) = files::read(shop);
+    check(files, problems)
+}
+
+/// Checks files that were read, after the `problems` of reading them: everything but the
+/// disk, so that tests and tools can check files that are on none.
+pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
+    let unreadable: Vec<String> = problems.iter().map(|one| one.file.clone()).collect();
+    let (draft, found) = sequence::draft(&files);
+    // A file that cannot be read is not missing.
+    let found = found
+        .into_iter()
+        .filter(|one| one.span != (0..0) || !unreadable.contains(&one.file));
     problems.extend(found);
-    let live = catalog.and_then(|catalog| {
-        let policy = &catalog.policy;
-        let load = LoadPolicy {
-            locales: policy.locales.clone(),
-            fallback: policy.fallback.clone(),
-        };
+    let templates = draft.languages.map(|(locales, fallback)| {
+        let load = LoadPolicy { locales, fallback };
         let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
-        for step in catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| sequence.all_forms())
-        {
+        for step in draft.sequences.iter().flat_map(|one| one.all_forms()) {
             problems.extend(templates.check(
                 &step.mail,
                 &step.known,
                 step.kind,
-                &policy.locales,
-                policy.fallback.as_deref(),
+                &load.locales,
+                load.fallback.as_deref(),
             ));
         }
-        let good = problems
-            .iter()
-            .all(|problem| problem.severity() != Severity::Error);
-        good.then(|| Live::new(catalog, templates))
+        templates
     });
-    problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
-    problems.dedup();
+    let (mut allowances, found) = sequence::allowances(&files);
+    problems.extend(found);
+    allowances.extend(render::allowances(&files));
+    allow::settle(&mut problems, &allowances, codes::is_of_check);
+    let good = problems
+        .iter()
+        .all(|problem| problem.severity() != Severity::Error);
+    let live = (draft.catalog.zip(templates))
+        .filter(|_| good)
+        .map(|(catalog, templates)| Live::new(catalog, templates));
+    Diagnostic::order(&mut problems);
     Read {
         live,
         problems,
         files,
+        allowances,
     }
 }
 
@@ -137,12 +152,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes in what product events say now.
+    /// Takes in what another process was told about products.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn look_for_products(&self) -> Result<(), EngineError> {
+        let seen = self.store.product_events_seen().await?;
+        if seen > self.products_seen.load(Ordering::Relaxed) {
+            self.refresh_products().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what product events say now, and wakes those who waited for it.
     pub(super) async fn refresh_products(&self) -> Result<(), EngineError> {
+        let seen = self.store.product_events_seen().await?;
         let events = self.store.product_events().await?;
         let live = (*self.live()).clone().with_products(events);
         self.live.store(Arc::new(live));
+        self.products_seen.store(seen, Ordering::Relaxed);
         self.store.wake_waiting(self.now()).await?;
+        self.to_plan.notify_one();
         Ok(())
     }
 }
@@ -170,6 +200,11 @@ pub async fn dress(
     if remember && seen.len() != before {
         let text = serde_json::to_string(&seen).unwrap_or_default();
         store.set_meta(STEPS_SEEN, &text).await?;
+    }
+    if remember {
+        for fault in experiments::look(store, &live.catalog, true).await? {
+            tracing::warn!(experiment = fault.experiment, "{}", fault.message);
+        }
     }
     Ok(live)
 }

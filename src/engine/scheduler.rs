@@ -53,12 +53,17 @@ impl Engine {
                 plan,
             });
         }
+        let waits = saving.iter().any(|one| waits(&one.plan));
         let queued = saving.iter().any(|one| queues(&one.plan));
         let saved = self.store.save(saving).await?;
         for (customer, saved) in due.iter().zip(&saved) {
             if matches!(saved, Saved::Stale) {
                 tracing::debug!(customer = %customer, "news came while planning; planned again");
             }
+        }
+        if waits && !Arc::ptr_eq(&live.catalog.products, &self.live().catalog.products) {
+            // What they wait for may have come between planning and saving.
+            self.store.wake_waiting(now).await?;
         }
         for customer in erased {
             self.store.erase(customer, now).await?;
@@ -79,6 +84,12 @@ fn is_erasure(history: &History) -> bool {
             .events
             .iter()
             .any(|event| event.kind == EventKind::ErasureRequested)
+}
+
+/// Whether something begins to wait for the catalogue.
+fn waits(plan: &Plan) -> bool {
+    let mut decisions = plan.decisions.iter();
+    decisions.any(|decision| matches!(decision, Decision::Await(_)))
 }
 
 fn queues(plan: &Plan) -> bool {

@@ -132,6 +132,14 @@ pub fn depends_on(catalog: &Catalog, history: &History, send: &Send) -> Vec<Stri
             "it counts from the sending of `{earlier}`, and moves with it"
         ));
     }
+    if let (Some(experiment), Some(arm)) =
+        (&sequence.experiment, assign::variant(history, sequence))
+    {
+        all.push(format!(
+            "the customer is in the arm `{arm}` of the experiment {}",
+            experiment.id
+        ));
+    }
     if let Some(when) = &step.when {
         all.push(format!("when: {}", when.text()));
     }

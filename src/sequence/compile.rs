@@ -6,6 +6,7 @@ mod rule;
 mod start;
 mod step;
 
+use super::allow::KEY as ALLOW;
 use super::catalog::{Per, Sequence};
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
@@ -151,6 +152,7 @@ impl<'s> Reader<'s> {
                 "pause",
                 "stop",
                 "experiment",
+                ALLOW,
             ],
             &[],
         );

@@ -1,6 +1,7 @@
 //! `catalog.toml`, as meant: families, kits, what stands in where nothing matches, and
 //! how long an unknown product is waited for.
 
+use super::allow::KEY as ALLOW;
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned};
 use crate::model::product::{Component, Family, Kit, KitTrack};
@@ -48,7 +49,7 @@ impl Default for Shelves {
 pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
     let root = Section::root(sheet, document);
     root.only(
-        &["feed", "default", "unresolved", "family", "kit"],
+        &["feed", "default", "unresolved", "family", "kit", ALLOW],
         &[("guide", "guides")],
     );
     let mut shelves = Shelves {

@@ -3,10 +3,12 @@
 
 mod acceptance;
 mod cli;
+mod codes;
 mod guards;
 mod harness;
 mod house;
 mod last_moment;
+mod live_experiments;
 mod people;
 mod plan;
 mod shop;
