@@ -377,13 +377,18 @@ async fn experiments(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
             arms.join(", ")
         };
         let (how, day) = match experiment.decide {
-            Some(decide) if decide.on <= today => {
-                (How::Note, format!("; it was to be decided on {}", decide.on))
-            }
+            Some(decide) if decide.on <= today => (
+                How::Note,
+                format!("; it was to be decided on {}", decide.on),
+            ),
             Some(decide) => (How::Fine, format!("; decided on {}", decide.on)),
             None => (How::Note, "; it has no day of decision".to_owned()),
         };
-        to.tell(how, "experiments", &format!("{}: {people}{day}", experiment.id))?;
+        to.tell(
+            how,
+            "experiments",
+            &format!("{}: {people}{day}", experiment.id),
+        )?;
     }
     Ok(())
 }

@@ -104,8 +104,18 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
 
 /// A sequence's mails in the order of its steps.
 fn course(sequence: &Sequence) -> (String, Vec<String>) {
-    let mails = sequence.steps.iter().map(|step| step.mail.clone());
-    (sequence.id.clone(), mails.collect())
+    let mut mails: Vec<String> = sequence
+        .steps
+        .iter()
+        .map(|step| step.mail.clone())
+        .collect();
+    // Arms of an experiment may have mails of their own.
+    for step in sequence.all_forms() {
+        if !mails.contains(&step.mail) {
+            mails.push(step.mail.clone());
+        }
+    }
+    (sequence.id.clone(), mails)
 }
 
 impl Live {

@@ -7,6 +7,7 @@ use crate::model::ids::CustomerId;
 use crate::model::send::SendState;
 use crate::plan::{self, Decision, Plan};
 use crate::store::{Saved, Saving};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// People planned in one batch.

@@ -158,7 +158,8 @@ impl Products {
     /// How long what starts by family waits for an unknown product; `None` where the shop
     /// has no families to wait for.
     pub fn wait(&self) -> Option<Length> {
-        self.wait.filter(|_| !self.families.is_empty() || !self.kits.is_empty())
+        self.wait
+            .filter(|_| !self.families.is_empty() || !self.kits.is_empty())
     }
 
     fn take_stock(&mut self) {

@@ -147,7 +147,6 @@ pub fn held_out(catalog: &Catalog, history: &History, kind: Kind) -> Option<Reas
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::sequence::catalog::{Arm, Place};
@@ -219,7 +218,11 @@ mod tests {
             let who = format!("{n}@example.com");
             let arm = draw(&one, &who);
             assert_eq!(arm, draw(&one, &who));
-            assert_eq!(arm, draw(&turned, &who), "the order of the file is no part of it");
+            assert_eq!(
+                arm,
+                draw(&turned, &who),
+                "the order of the file is no part of it"
+            );
             let in_wider = draw(&wider, &who);
             assert!(in_wider == arm || in_wider == HOLDOUT, "{who} changed arms");
             moved += usize::from(arm != draw(&other, &who));

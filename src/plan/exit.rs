@@ -78,8 +78,7 @@ fn remove_steps(mind: &mut Mind) {
         .cloned()
         .collect();
     for send in gone {
-        let because =
-            assign::missing(mind.catalog, &mind.history, &send.sequence, &send.step);
+        let because = assign::missing(mind.catalog, &mind.history, &send.sequence, &send.step);
         cancel(mind, send, because);
     }
 }

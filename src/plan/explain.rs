@@ -223,7 +223,10 @@ fn of_run(mind: &Mind, sequence: &Sequence, step: &Step, run: &Enrolment) -> Abs
         let arm = assign::variant(&mind.history, sequence).unwrap_or_default();
         return say(
             "other_variant",
-            Reason::OtherVariant { variant: arm.to_owned() }.sentence(),
+            Reason::OtherVariant {
+                variant: arm.to_owned(),
+            }
+            .sentence(),
             "the customer would have had to be drawn into an arm that has it".to_owned(),
         );
     };

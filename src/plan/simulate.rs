@@ -132,7 +132,10 @@ impl<'w, 'm> World<'w, 'm> {
             products.update(&product);
             self.catalog.products = Arc::new(products);
             // As the service does: those of whom something waits for the catalogue.
-            let waiting = self.people.iter_mut().filter(|(_, person)| !person.history.waiting.is_empty());
+            let waiting = self
+                .people
+                .iter_mut()
+                .filter(|(_, person)| !person.history.waiting.is_empty());
             for (_, person) in waiting {
                 person.history.version += 1;
                 person.wake_at = Some(person.wake_at.map_or(now, |at| at.min(now)));

@@ -92,7 +92,10 @@ pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
             sheet.report(
                 problem
                     .help("whatever matches no family would get no help at all")
-                    .help(format!("write [family.{}], which needs no `match`", default.value)),
+                    .help(format!(
+                        "write [family.{}], which needs no `match`",
+                        default.value
+                    )),
             );
         }
     }
@@ -212,7 +215,11 @@ fn kit(mut section: Section<'_, '_>, id: &Spanned<String>, shelves: &mut Shelves
         if kit.skus.is_empty() && kit.products.is_empty() {
             sheet.report(
                 sheet
-                    .problem("W136", matching.span.clone(), format!("no product can be kit \"{shown}\""))
+                    .problem(
+                        "W136",
+                        matching.span.clone(),
+                        format!("no product can be kit \"{shown}\""),
+                    )
                     .help("write match = { skus = [\"KIT-1\"] }, or products"),
             );
         }

@@ -386,7 +386,11 @@ impl<'s, 'd> Section<'s, 'd> {
         if day.is_none() {
             self.sheet.report(
                 self.sheet
-                    .problem("E113", span, format!("\"{}\" is not a day", text.escape_debug()))
+                    .problem(
+                        "E113",
+                        span,
+                        format!("\"{}\" is not a day", text.escape_debug()),
+                    )
                     .help("write year, month and day: 2027-01-15"),
             );
         }

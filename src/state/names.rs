@@ -110,10 +110,7 @@ impl State {
             if let Some(line) = line {
                 let family = subject.family.as_deref();
                 values.insert("item".to_owned(), show.item_in(line, None, family));
-                values.insert(
-                    "product".to_owned(),
-                    show.product_in(order, line, family),
-                );
+                values.insert("product".to_owned(), show.product_in(order, line, family));
             }
             let shipment = subject.shipment.as_deref().and_then(|id| {
                 order
@@ -378,7 +375,10 @@ impl Show<'_> {
                         .collect(),
                 ),
             ),
-            ("complements", texts(&self.products.complements(item, &line.tracks))),
+            (
+                "complements",
+                texts(&self.products.complements(item, &line.tracks)),
+            ),
             ("kept", Value::Bool(line.kept())),
             ("kept_quantity", Value::from(line.kept_quantity)),
             ("dispatched_at", instant(line.dispatched_at)),

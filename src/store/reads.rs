@@ -128,7 +128,7 @@ impl Store {
             history.sends.sort_unstable_by_key(|send| send.id);
             history
                 .assignments
-                .sort_unstable_by(|a, b| (a.at, a.customer).cmp(&(b.at, b.customer)));
+                .sort_unstable_by_key(|one| (one.at, one.customer));
             history.waiting.sort_unstable_by_key(Waiting::id);
         }
         // Only who is asked for twice is copied.

@@ -5,8 +5,8 @@
 //! An answer means durable. Nobody is answered before the commit, and an unknown outcome
 //! of COMMIT on PostgreSQL is looked up, never assumed.
 
-use super::assignments;
 use super::accept::{self, Accepted, Incoming, Poison};
+use super::assignments;
 use super::claims::{self, Claim, Recovered};
 use super::db::{Db, Row, Statement, Tx, rows, statements};
 use super::erase;

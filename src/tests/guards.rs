@@ -94,7 +94,13 @@ pub fn strict_shop() -> Catalog {
         format!("{education}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
     catalog(
         &format!("{POLICY}{STRICT}"),
-        &[ORDER, &pausing, REVIEW, &course("memory"), &course("general")],
+        &[
+            ORDER,
+            &pausing,
+            REVIEW,
+            &course("memory"),
+            &course("general"),
+        ],
     )
 }
 
@@ -208,7 +214,9 @@ fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
             let within = |days: i64| {
                 let first = time::add_days(today, 1 - days);
                 let before = sends.iter().filter(|send| send.at <= last.at);
-                before.filter(|send| time::day(send.at, &zone) >= first).count()
+                before
+                    .filter(|send| time::day(send.at, &zone) >= first)
+                    .count()
             };
             let all = || essences(sends.iter().copied());
             assert!(

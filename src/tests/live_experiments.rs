@@ -23,14 +23,24 @@ fn a_split_that_changes_under_people_is_told_once_somebody_is_in() {
     let shop = catalog(POLICY, &[&compared(20)]);
     let other = catalog(
         POLICY,
-        &[&compared(20).replace("weekly = 50, fortnightly = 50", "weekly = 50, fortnightly = 30, monthly = 20")
-            .replace("fortnightly = \"basics + 2w\"", "fortnightly = \"basics + 2w\", monthly = \"basics + 4w\"")],
+        &[&compared(20)
+            .replace(
+                "weekly = 50, fortnightly = 50",
+                "weekly = 50, fortnightly = 30, monthly = 20",
+            )
+            .replace(
+                "fortnightly = \"basics + 2w\"",
+                "fortnightly = \"basics + 2w\", monthly = \"basics + 4w\"",
+            )],
     );
     let smaller = catalog(
         POLICY,
         &[&compared(20)
             .replace("weekly = 50, fortnightly = 50", "other = 50, another = 50")
-            .replace("{ weekly = \"basics + 1w\", fortnightly = \"basics + 2w\" }", "\"basics + 1w\"")
+            .replace(
+                "{ weekly = \"basics + 1w\", fortnightly = \"basics + 2w\" }",
+                "\"basics + 1w\"",
+            )
             .replace("variant = \"weekly\"", "variant = \"other\"")],
     );
     let live = crate::shop::with_mail(&shop, MAILS);
@@ -60,15 +70,26 @@ fn a_split_that_changes_under_people_is_told_once_somebody_is_in() {
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].message.contains("12 people"), "{faults:?}");
         let faults = look(store, &smaller, false).await.expect("a look");
-        assert_eq!(faults.len(), 3, "the split, and two arms that are gone: {faults:?}");
+        assert_eq!(
+            faults.len(),
+            3,
+            "the split, and two arms that are gone: {faults:?}"
+        );
         // Putting it in force all the same moves nobody between arms.
-        harness.engine.apply(crate::shop::with_mail(&other, MAILS)).await.expect("applied");
+        harness
+            .engine
+            .apply(crate::shop::with_mail(&other, MAILS))
+            .await
+            .expect("applied");
         harness.run_to(instant("2026-05-01T00:00:00Z")).await;
         let extra = |sends: &[Send]| {
             let accepted = |send: &&Send| send.step == "extra" && send.state.as_str() == "accepted";
             sends.iter().filter(accepted).count() as i64
         };
-        let weekly = drawn.iter().find(|one| one.arm == "weekly").map(|one| one.people);
+        let weekly = drawn
+            .iter()
+            .find(|one| one.arm == "weekly")
+            .map(|one| one.people);
         assert_eq!(Some(extra(&harness.ledger().await)), weekly);
     });
 }

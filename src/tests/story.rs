@@ -218,7 +218,13 @@ impl Story {
         let data = json!({
             "product": {"product_id": id, "title": id, "tags": tags, "variants": [{"sku": sku}]},
         });
-        self.event("product.updated", &format!("product/{id}@{time}"), time, time, data)
+        self.event(
+            "product.updated",
+            &format!("product/{id}@{time}"),
+            time,
+            time,
+            data,
+        )
     }
 
     pub fn ticket(self, who: &str, id: &str, status: &str, time: &str) -> Self {

@@ -163,11 +163,19 @@ impl Products {
 
     /// Whether the catalogue knows the product of an item, or its source said that it did.
     pub fn knows(&self, item: &LineItem) -> bool {
-        let by_id = item.product_id.as_deref().is_some_and(|id| self.product(id).is_some());
+        let by_id = item
+            .product_id
+            .as_deref()
+            .is_some_and(|id| self.product(id).is_some());
         item.catalog_resolved
             || by_id
-            || item.sku.as_deref().is_some_and(|sku| self.variant(sku).is_some())
-            || self.kit(item.product_id.as_deref(), item.sku.as_deref()).is_some()
+            || item
+                .sku
+                .as_deref()
+                .is_some_and(|sku| self.variant(sku).is_some())
+            || self
+                .kit(item.product_id.as_deref(), item.sku.as_deref())
+                .is_some()
     }
 
     /// Whether something is called so: a family, a kit, a SKU or a product id.
@@ -182,7 +190,10 @@ impl Products {
     /// families, then what the feed says of its product. Families, kits and product ids.
     pub fn complements(&self, item: &LineItem, tracks: &[Track]) -> Vec<String> {
         let (product, sku) = (item.product_id.as_deref(), item.sku.as_deref());
-        let of_kit = self.kit(product, sku).into_iter().flat_map(|kit| &kit.complements);
+        let of_kit = self
+            .kit(product, sku)
+            .into_iter()
+            .flat_map(|kit| &kit.complements);
         let of_families = tracks
             .iter()
             .filter_map(|track| self.family(&track.family))
@@ -204,7 +215,12 @@ impl Products {
     /// Whether a kit can be sold: some variant of it, where the catalogue has one; and none
     /// of its parts is known to be out of stock.
     pub(super) fn kit_in_stock(&self, kit: &Kit) -> bool {
-        let own: Vec<&str> = kit.skus.iter().chain(&kit.products).map(String::as_str).collect();
+        let own: Vec<&str> = kit
+            .skus
+            .iter()
+            .chain(&kit.products)
+            .map(String::as_str)
+            .collect();
         let known = |name: &&str| self.product(name).is_some() || self.variant(name).is_some();
         let mut known = own.iter().copied().filter(known).peekable();
         let sellable = known.peek().is_none() || known.any(|name| self.in_stock(name));
@@ -249,8 +265,17 @@ mod tests {
 
     fn shop(kits: Vec<Kit>, families: &[(&str, &[&str])]) -> Products {
         let mut all = vec![
-            Family { id: "dslr".into(), tags: vec!["dslr".into()], complements: vec!["tripod".into()], ..Family::default() },
-            Family { id: "lens".into(), tags: vec!["lens".into()], ..Family::default() },
+            Family {
+                id: "dslr".into(),
+                tags: vec!["dslr".into()],
+                complements: vec!["tripod".into()],
+                ..Family::default()
+            },
+            Family {
+                id: "lens".into(),
+                tags: vec!["lens".into()],
+                ..Family::default()
+            },
         ];
         all.extend(families.iter().map(|(id, products)| Family {
             id: (*id).to_owned(),
@@ -266,7 +291,10 @@ mod tests {
     }
 
     fn families(shop: &Products, item: &LineItem) -> Vec<String> {
-        shop.tracks(item).into_iter().map(|track| track.family).collect()
+        shop.tracks(item)
+            .into_iter()
+            .map(|track| track.family)
+            .collect()
     }
 
     fn starter(track: KitTrack) -> Kit {
@@ -284,12 +312,20 @@ mod tests {
         let one_line = item("KIT", "P-KIT", None);
         let exploded = item("LENS", "P-LENS", Some("KIT"));
         let plain = shop(vec![], &[]);
-        assert_eq!(families(&plain, &one_line), ["dslr", "lens"], "a tag names what is inside");
+        assert_eq!(
+            families(&plain, &one_line),
+            ["dslr", "lens"],
+            "a tag names what is inside"
+        );
         assert_eq!(families(&plain, &exploded), ["lens"]);
         assert_eq!(plain.tracks(&one_line)[1].part.as_deref(), Some("P-LENS"));
         let named = shop(vec![], &[("kits", &["P-KIT"])]);
         assert_eq!(families(&named, &one_line), ["kits"]);
-        assert_eq!(families(&named, &exploded), ["kits"], "also where it comes line by line");
+        assert_eq!(
+            families(&named, &exploded),
+            ["kits"],
+            "also where it comes line by line"
+        );
         let whole = shop(vec![starter(KitTrack::Kit)], &[("kits", &["P-KIT"])]);
         assert_eq!(families(&whole, &one_line), ["starter"]);
         assert_eq!(families(&whole, &exploded), ["starter"]);
@@ -321,7 +357,10 @@ mod tests {
     fn complements_come_from_the_kit_the_families_and_the_feed() {
         let shop = shop(vec![starter(KitTrack::Parts)], &[]);
         let kit = item("KIT", "P-KIT", None);
-        assert_eq!(shop.complements(&kit, &shop.tracks(&kit)), ["course", "tripod", "P-BAG"]);
+        assert_eq!(
+            shop.complements(&kit, &shop.tracks(&kit)),
+            ["course", "tripod", "P-BAG"]
+        );
         let lens = item("LENS", "P-LENS", None);
         assert_eq!(shop.complements(&lens, &shop.tracks(&lens)), ["P-BAG"]);
     }

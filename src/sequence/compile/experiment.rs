@@ -52,10 +52,7 @@ pub(super) struct Forms {
 impl<'s> Reader<'s> {
     /// Reads `[experiment]`. The steps of its arms are filled in by [`Reader::arranged`].
     pub(super) fn experiment(&self, section: &Section<'s, '_>) -> Option<Experiment> {
-        section.only(
-            &["id", "split", "holdout", "judge", "watch", "decide"],
-            &[],
-        );
+        section.only(&["id", "split", "holdout", "judge", "watch", "decide"], &[]);
         let id = section
             .need("id", "\"cadence-2026\"")
             .filter(|id| self.is_id(id));
@@ -71,7 +68,10 @@ impl<'s> Reader<'s> {
                     self.sheet.problem(
                         "E195",
                         text.span,
-                        format!("\"{}\" is nothing that can be watched", text.value.escape_debug()),
+                        format!(
+                            "\"{}\" is nothing that can be watched",
+                            text.value.escape_debug()
+                        ),
                     ),
                     &text.value,
                     Guard::ALL.map(Guard::as_str),
@@ -103,8 +103,11 @@ impl<'s> Reader<'s> {
         let (mut whole, mut unread) = (true, false);
         let mut wrong = |span: Range<usize>, message: String, help: &str| {
             whole = false;
-            self.sheet
-                .report(self.sheet.problem("E193", span, message).help(help.to_owned()));
+            self.sheet.report(
+                self.sheet
+                    .problem("E193", span, message)
+                    .help(help.to_owned()),
+            );
         };
         for key in split.keys() {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
@@ -188,7 +191,9 @@ impl<'s> Reader<'s> {
                     span,
                     format!("{share} per cent of the customers cannot be held out"),
                 )
-                .help("who is held out gets fulfilment mails only: no help, no questions, no offers")
+                .help(
+                    "who is held out gets fulfilment mails only: no help, no questions, no offers",
+                )
                 .help(format!(
                     "write a number from 0 to {MAX_HOLDOUT}; 5 is usual"
                 )),
@@ -269,7 +274,10 @@ impl<'s> Reader<'s> {
                 self.sheet.problem(
                     "E191",
                     span,
-                    format!("no arm of the experiment is called \"{}\"", name.escape_debug()),
+                    format!(
+                        "no arm of the experiment is called \"{}\"",
+                        name.escape_debug()
+                    ),
                 ),
                 name,
                 names.iter().map(String::as_str),
@@ -406,9 +414,14 @@ fn judge(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Judge, Box<Diagnos
             .problem(
                 "E195",
                 text.span.clone(),
-                format!("\"{}\" decides nothing that we can count", text.value.escape_debug()),
+                format!(
+                    "\"{}\" decides nothing that we can count",
+                    text.value.escape_debug()
+                ),
             )
-            .help("opens and clicks are no use to a customer; what counts is whether they come back")
+            .help(
+                "opens and clicks are no use to a customer; what counts is whether they come back",
+            )
             .help(format!("write judge = \"{BOUGHT_AGAIN} 180d\""))
             .into()),
     }

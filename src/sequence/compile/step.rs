@@ -1,7 +1,7 @@
 //! Steps: what each waits for, how long, at which time of day, and whether it can ever go.
 
-use super::start::{WithPayload, everything};
 use super::experiment::Forms;
+use super::start::{WithPayload, everything};
 use super::{MAX_STEPS, Reader, suggest};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{DerivedKind, FactKind};
@@ -195,8 +195,7 @@ impl<'s> Reader<'s> {
         if let (Some(id), Some(kind)) = (&id, kind) {
             self.fits_hours(&id.value, kind, at.as_ref(), slot.as_ref());
         }
-        let mut known =
-            start.map_or_else(everything, |start| self.with_variant(self.known(start)));
+        let mut known = start.map_or_else(everything, |start| self.with_variant(self.known(start)));
         if let Anchor::Fact(fact) = &anchor {
             known = known.with_payload(*fact);
         }
@@ -338,7 +337,9 @@ impl<'s> Reader<'s> {
                         ),
                     )
                     .help(format!("customers in \"{arm}\" would wait for ever"))
-                    .help(format!("write an `after` for each arm: after = {{ {arm} = \"start + 1w\", … }}")),
+                    .help(format!(
+                        "write an `after` for each arm: after = {{ {arm} = \"start + 1w\", … }}"
+                    )),
             );
             return None;
         }

@@ -43,15 +43,24 @@ fn found(changes: &[(&str, &str)]) -> Vec<(&'static str, String)> {
     for one in &found {
         let marked = text.get(one.span.clone()).unwrap();
         assert!(!marked.is_empty(), "{one:?} marks nothing");
-        assert!(!one.help.is_empty() || one.label.is_some(), "{one:?} says not what to type");
+        assert!(
+            !one.help.is_empty() || one.label.is_some(),
+            "{one:?} says not what to type"
+        );
     }
-    found.into_iter().map(|one| (one.code, one.message)).collect()
+    found
+        .into_iter()
+        .map(|one| (one.code, one.message))
+        .collect()
 }
 
 #[track_caller]
 fn once(changes: &[(&str, &str)], code: &str, message: &str) {
     let found = found(changes);
-    assert_eq!(found, [(code, message.to_owned())].map(|(c, m)| (leak(c), m)));
+    assert_eq!(
+        found,
+        [(code, message.to_owned())].map(|(c, m)| (leak(c), m))
+    );
 }
 
 fn leak(code: &str) -> &'static str {
@@ -64,12 +73,21 @@ fn the_reference_is_read_as_written() {
     let sequence = catalog.sequence("education-dslr").unwrap();
     let experiment = sequence.experiment.as_ref().unwrap();
     assert_eq!(experiment.id, "cadence-2026");
-    assert_eq!(experiment.split(), "fortnightly = 50, weekly = 50; holdout = 5");
+    assert_eq!(
+        experiment.split(),
+        "fortnightly = 50, weekly = 50; holdout = 5"
+    );
     let within = Length::Days(180);
     assert_eq!(experiment.judge, Some(Judge::BoughtAgain { within }));
-    assert_eq!(experiment.watch, [Guard::OptedOut, Guard::Complained, Guard::Refunded]);
+    assert_eq!(
+        experiment.watch,
+        [Guard::OptedOut, Guard::Complained, Guard::Refunded]
+    );
     let decide = experiment.decide.unwrap();
-    assert_eq!((decide.on.to_string(), decide.at_least), ("2027-01-15".into(), Some(400)));
+    assert_eq!(
+        (decide.on.to_string(), decide.at_least),
+        ("2027-01-15".into(), Some(400))
+    );
     let length = |variant, id| sequence.step_in(variant, id).unwrap().length;
     assert_eq!(length(Some("weekly"), "manual"), Length::Days(7));
     assert_eq!(length(Some("fortnightly"), "manual"), Length::Days(14));
@@ -79,7 +97,11 @@ fn the_reference_is_read_as_written() {
         assert_eq!(length(other, "light"), Length::Days(7));
     }
     assert!(sequence.steps[0].known.has("variant"));
-    assert!(!catalog.sequence("orders").unwrap().steps[0].known.has("variant"));
+    assert!(
+        !catalog.sequence("orders").unwrap().steps[0]
+            .known
+            .has("variant")
+    );
 }
 
 #[test]
@@ -92,7 +114,13 @@ fn steps_mails_and_times_differ_by_arm() {
     let catalog = catalog(&[(DSLR, &text)]);
     let sequence = catalog.sequence("education-dslr").unwrap();
     let manual = |variant| sequence.step_in(Some(variant), "manual").unwrap();
-    assert_eq!((manual("weekly").mail.as_str(), manual("fortnightly").mail.as_str()), ("dslr/a", "dslr/b"));
+    assert_eq!(
+        (
+            manual("weekly").mail.as_str(),
+            manual("fortnightly").mail.as_str()
+        ),
+        ("dslr/a", "dslr/b")
+    );
     assert_ne!(manual("weekly").at, manual("fortnightly").at);
     assert!(sequence.step_in(Some("fortnightly"), "light").is_none());
     assert_eq!(sequence.course(Some("fortnightly")).len(), 3);
@@ -107,12 +135,18 @@ fn e191_no_such_arm() {
         "no arm of the experiment is called \"weeky\"",
     );
     once(
-        &[("id    = \"light\"", "id    = \"light\"\nwhen = 'variant == \"fortnight\"'")],
+        &[(
+            "id    = \"light\"",
+            "id    = \"light\"\nwhen = 'variant == \"fortnight\"'",
+        )],
         "E191",
         "no arm of the experiment is called \"fortnight\"",
     );
     once(
-        &[("id    = \"basics\"", "id    = \"basics\"\nvariant = [\"weekly\", \"fortnightly\", \"daily\"]")],
+        &[(
+            "id    = \"basics\"",
+            "id    = \"basics\"\nvariant = [\"weekly\", \"fortnightly\", \"daily\"]",
+        )],
         "E191",
         "no arm of the experiment is called \"daily\"",
     );
@@ -131,11 +165,26 @@ fn e192_an_arm_is_forgotten() {
 fn e193_a_split_that_is_none() {
     let split = "{ weekly = 50, fortnightly = 50 }";
     for (to, message) in [
-        ("{ weekly = 50, fortnightly = 40 }", "the shares add up to 90, not to 100"),
-        ("{ weekly = 99 }", "an experiment compares two arms at least"),
-        ("{ weekly = 100, fortnightly = 0 }", "arm \"weekly\" gets 100 per cent of the customers"),
-        ("{ weekly = 50, holdout = 50 }", "no arm can be called \"holdout\""),
-        ("{ weekly = 50, \"Fort Nightly\" = 50 }", "\"Fort Nightly\" is no name of an arm"),
+        (
+            "{ weekly = 50, fortnightly = 40 }",
+            "the shares add up to 90, not to 100",
+        ),
+        (
+            "{ weekly = 99 }",
+            "an experiment compares two arms at least",
+        ),
+        (
+            "{ weekly = 100, fortnightly = 0 }",
+            "arm \"weekly\" gets 100 per cent of the customers",
+        ),
+        (
+            "{ weekly = 50, holdout = 50 }",
+            "no arm can be called \"holdout\"",
+        ),
+        (
+            "{ weekly = 50, \"Fort Nightly\" = 50 }",
+            "\"Fort Nightly\" is no name of an arm",
+        ),
     ] {
         let found = found(&[(split, to)]);
         assert_eq!((found[0].0, found[0].1.as_str()), ("E193", message));
@@ -146,7 +195,11 @@ fn e193_a_split_that_is_none() {
 
 #[test]
 fn e194_too_many_held_out() {
-    once(&[("holdout = 5", "holdout = 60")], "E194", "60 per cent of the customers cannot be held out");
+    once(
+        &[("holdout = 5", "holdout = 60")],
+        "E194",
+        "60 per cent of the customers cannot be held out",
+    );
     assert_eq!(found(&[("holdout = 5", "holdout = 50")]), []);
     assert_eq!(found(&[("holdout = 5\n", "")]), []);
 }
@@ -158,9 +211,21 @@ fn e195_what_cannot_be_counted() {
         "E195",
         "\"opened within 3d\" decides nothing that we can count",
     );
-    once(&[("\"complained\"", "\"complaind\"")], "E195", "\"complaind\" is nothing that can be watched");
-    once(&[("within 180d", "within 6 months")], "E112", "\"6 months\" is not a length we accept");
-    once(&[("on = 2027-01-15", "on = \"soon\"")], "E113", "\"soon\" is not a day");
+    once(
+        &[("\"complained\"", "\"complaind\"")],
+        "E195",
+        "\"complaind\" is nothing that can be watched",
+    );
+    once(
+        &[("within 180d", "within 6 months")],
+        "E112",
+        "\"6 months\" is not a length we accept",
+    );
+    once(
+        &[("on = 2027-01-15", "on = \"soon\"")],
+        "E113",
+        "\"soon\" is not a day",
+    );
 }
 
 #[test]
@@ -174,15 +239,28 @@ fn w191_no_day_of_decision() {
 
 #[test]
 fn e196_fulfilment_that_differs_by_arm() {
-    let by_arm = ("id    = \"light\"", "id    = \"light\"\nkind = \"fulfilment\"");
-    once(&[by_arm], "E196", "a fulfilment step differs by arm, and some customers are held out");
+    let by_arm = (
+        "id    = \"light\"",
+        "id    = \"light\"\nkind = \"fulfilment\"",
+    );
+    once(
+        &[by_arm],
+        "E196",
+        "a fulfilment step differs by arm, and some customers are held out",
+    );
     assert_eq!(found(&[by_arm, ("holdout = 5", "holdout = 0")]), []);
 }
 
 #[test]
 fn e197_a_step_that_the_arm_lacks() {
     once(
-        &[("id    = \"light\"", "id    = \"light\"\nvariant = \"weekly\""), (", fortnightly = \"manual + 2w\"", "")],
+        &[
+            (
+                "id    = \"light\"",
+                "id    = \"light\"\nvariant = \"weekly\"",
+            ),
+            (", fortnightly = \"manual + 2w\"", ""),
+        ],
         "E197",
         "step \"tripod\" waits for \"light\", which arm \"fortnightly\" does not have",
     );
@@ -202,10 +280,16 @@ fn e198_two_files_with_one_experiment() {
 
 #[test]
 fn e199_arms_without_an_experiment() {
-    let text = whole().replace(EXPERIMENT, "").replace("at    = \"10:00\"\nmail  = \"dslr/light\"", "mail = { a = \"x/y\" }");
+    let text = whole().replace(EXPERIMENT, "").replace(
+        "at    = \"10:00\"\nmail  = \"dslr/light\"",
+        "mail = { a = \"x/y\" }",
+    );
     let (_, found) = read(&shop(&[(DSLR, &text)]));
     assert_eq!((found.len(), found[0].code), (1, "E199"), "{found:?}");
-    let said = EDUCATION.replace("id    = \"light\"", "id    = \"light\"\nwhen = 'variant == \"weekly\"'");
+    let said = EDUCATION.replace(
+        "id    = \"light\"",
+        "id    = \"light\"\nwhen = 'variant == \"weekly\"'",
+    );
     let (_, found) = read(&shop(&[(DSLR, &said)]));
     assert_eq!((found.len(), found[0].code), (1, "E131"), "{found:?}");
     assert!(found[0].help[0].contains("[experiment]"), "{found:?}");

@@ -51,9 +51,14 @@ fn told(sends: &[Simulated]) -> Vec<String> {
         .map(|one| {
             let why = one.send.reason.as_ref().map_or("", |reason| reason.code());
             let at = one.send.at.to_string();
-            format!("{} {} {} {why}", &at[..16], one.send.name(), one.send.state.as_str())
-                .trim()
-                .to_owned()
+            format!(
+                "{} {} {} {why}",
+                &at[..16],
+                one.send.name(),
+                one.send.state.as_str()
+            )
+            .trim()
+            .to_owned()
         })
         .collect()
 }
@@ -104,12 +109,18 @@ fn who_is_held_out_gets_fulfilment_only_from_every_sequence() {
     // Without the experiment in the files nothing keeps mail back.
     let without = catalog(POLICY, &[EDUCATION, ORDER, OFFER, REVIEW]);
     let sends = told(&story.sends(&without, "2026-05-01T00:00:00Z"));
-    assert!(sends.iter().all(|send| send.ends_with("accepted")), "{sends:?}");
+    assert!(
+        sends.iter().all(|send| send.ends_with("accepted")),
+        "{sends:?}"
+    );
 }
 
 #[test]
 fn the_arm_stays_over_orders_and_merges() {
-    let shop = catalog(POLICY, &[&compared(0).replace("per = \"customer, item.family\"", "per = \"item\"")]);
+    let shop = catalog(
+        POLICY,
+        &[&compared(0).replace("per = \"customer, item.family\"", "per = \"item\"")],
+    );
     let (first, second) = (somebody(&shop, "weekly"), somebody(&shop, "fortnightly"));
     let customer = |id: &str| serde_json::json!({"customer_id": id});
     // The later of two draws gives way when one account turns out to have both addresses.
@@ -118,10 +129,32 @@ fn the_arm_stays_over_orders_and_merges() {
         .delivered("1", "A", "2026-03-02T09:00:00Z", &[1])
         .order("2", &second, "2026-03-03T09:00:00Z", &[CAMERA])
         .delivered("2", "B", "2026-03-04T09:00:00Z", &[1])
-        .order_with("3", &first, "2026-03-05T09:00:00Z", &[CAMERA], serde_json::json!({}), customer("7"))
-        .order_with("4", &second, "2026-03-05T10:00:00Z", &[CAMERA], serde_json::json!({}), customer("7"))
+        .order_with(
+            "3",
+            &first,
+            "2026-03-05T09:00:00Z",
+            &[CAMERA],
+            serde_json::json!({}),
+            customer("7"),
+        )
+        .order_with(
+            "4",
+            &second,
+            "2026-03-05T10:00:00Z",
+            &[CAMERA],
+            serde_json::json!({}),
+            customer("7"),
+        )
         .delivered("4", "D", "2026-03-20T09:00:00Z", &[1]);
     let sends = story.sends(&shop, "2026-06-01T00:00:00Z");
-    let extras: Vec<_> = sends.iter().filter(|one| one.send.step == "extra").collect();
-    assert_eq!(extras.len(), 3, "all three runs are weekly now: {:?}", told(&sends));
+    let extras: Vec<_> = sends
+        .iter()
+        .filter(|one| one.send.step == "extra")
+        .collect();
+    assert_eq!(
+        extras.len(),
+        3,
+        "all three runs are weekly now: {:?}",
+        told(&sends)
+    );
 }

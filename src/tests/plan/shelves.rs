@@ -26,7 +26,10 @@ const END: &str = "2026-05-01T00:00:00Z";
 
 #[test]
 fn a_kit_on_one_line_runs_the_courses_of_its_parts() {
-    let shop = catalog(POLICY, &[&course("dslr"), &course("memory"), &course("lens")]);
+    let shop = catalog(
+        POLICY,
+        &[&course("dslr"), &course("memory"), &course("lens")],
+    );
     let mut sends = kit().trace(&shop, END);
     sends.sort();
     assert_eq!(
@@ -47,13 +50,18 @@ fn a_kit_on_one_line_runs_the_courses_of_its_parts() {
         .order("2", "ann", "2026-03-05T09:00:00Z", &[CARD])
         .delivered("2", "B", "2026-03-07T09:00:00Z", &[1]);
     let sends = kept.trace(&shop, END);
-    assert_eq!(sends.last().map(String::as_str), Some("2026-03-12T11:00 ann memory/more accepted"));
+    assert_eq!(
+        sends.last().map(String::as_str),
+        Some("2026-03-12T11:00 ann memory/more accepted")
+    );
     assert_eq!(sends.len(), 3, "{sends:?}");
 }
 
 #[test]
 fn a_kit_that_is_one_thing_runs_its_own_course_only() {
-    let as_one = format!("{CATALOG}\n[kit.starter]\nmatch = {{ skus = [\"KIT-CAMERA\"] }}\ntrack = \"kit\"\n");
+    let as_one = format!(
+        "{CATALOG}\n[kit.starter]\nmatch = {{ skus = [\"KIT-CAMERA\"] }}\ntrack = \"kit\"\n"
+    );
     let courses = [course("dslr"), course("memory"), course("starter")];
     let courses: Vec<&str> = courses.iter().map(String::as_str).collect();
     let shop = catalog_of(POLICY, &as_one, &courses);
@@ -79,10 +87,14 @@ fn new(delivered: &str) -> Story {
 #[test]
 fn an_unknown_product_is_waited_for_and_its_course_starts_as_if_in_time() {
     let shop = catalog(POLICY, &[EDUCATION, &course("general")]);
-    let known = new("2026-03-02T15:00:00Z").product("P-NEW-1", "NEW-1", "2026-03-03T12:00:00Z", &["dslr"]);
+    let known =
+        new("2026-03-02T15:00:00Z").product("P-NEW-1", "NEW-1", "2026-03-03T12:00:00Z", &["dslr"]);
     let sends = known.trace(&shop, END);
     assert_eq!(sends[0], "2026-03-04T09:00 ann education/basics accepted");
-    assert!(sends.iter().all(|send| !send.contains("general")), "{sends:?}");
+    assert!(
+        sends.iter().all(|send| !send.contains("general")),
+        "{sends:?}"
+    );
 }
 
 #[test]
@@ -92,14 +104,26 @@ fn what_stays_unknown_gets_the_default_family() {
     let shop = catalog(POLICY, &courses);
     let story = new("2026-03-02T15:00:00Z");
     // Three days after the order was heard of.
-    assert_eq!(story.trace(&shop, END)[0], "2026-03-04T09:00 ann general/care accepted");
+    assert_eq!(
+        story.trace(&shop, END)[0],
+        "2026-03-04T09:00 ann general/care accepted"
+    );
     // Too late for the first day that was meant: the course moves as a whole.
     let long = format!("{CATALOG}\n[unresolved]\nwait = \"10d\"\n");
     let patient = catalog_of(POLICY, &long, &courses);
-    assert_eq!(story.trace(&patient, END)[0], "2026-03-11T11:00 ann general/care accepted");
+    assert_eq!(
+        story.trace(&patient, END)[0],
+        "2026-03-11T11:00 ann general/care accepted"
+    );
     // News that comes after is too late to start another course.
-    let late = story.clone().product("P-NEW-1", "NEW-1", "2026-03-20T12:00:00Z", &["dslr"]);
-    assert!(late.trace(&shop, END).iter().all(|send| !send.contains("dslr/")));
+    let late = story
+        .clone()
+        .product("P-NEW-1", "NEW-1", "2026-03-20T12:00:00Z", &["dslr"]);
+    assert!(
+        late.trace(&shop, END)
+            .iter()
+            .all(|send| !send.contains("dslr/"))
+    );
     // Without a default nothing starts, and nothing waits for ever.
     let none = CATALOG.replace("default = \"general\"\n[family.general]\n", "");
     let shop = catalog_of(POLICY, &none, &courses);
@@ -118,7 +142,10 @@ fn why_names_the_product_that_is_waited_for() {
     let first = plan(&shop, &history, now);
     first.apply(&mut history, now);
     assert_eq!(history.waiting.len(), 1);
-    assert_eq!(first.wake_at.map(|at| at.to_string()).as_deref(), Some("2026-03-04T09:00:00Z"));
+    assert_eq!(
+        first.wake_at.map(|at| at.to_string()).as_deref(),
+        Some("2026-03-04T09:00:00Z")
+    );
     let sequence = shop.sequence("education").expect("a sequence");
     let absence = explain::absence(&shop, &history, sequence, &sequence.steps[0], None, now);
     assert_eq!(absence.code, "unknown_product");
