@@ -7,6 +7,9 @@ use crate::story::{CAMERA, NEW, POLICY, Story, catalog};
 use aftercare::engine::experiments::look;
 use aftercare::model::send::Send;
 
+/// Enough that all arms and the hold-out are drawn.
+const PEOPLE: i64 = 40;
+
 const MAILS: &str = "a/b dslr/basics dslr/manual dslr/tripod";
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -45,7 +48,7 @@ fn a_split_that_changes_under_people_is_told_once_somebody_is_in() {
     );
     let live = crate::shop::with_mail(&shop, MAILS);
     let mut story = Story::new();
-    for n in 0..12 {
+    for n in 0..PEOPLE {
         let (order, parcel) = (n.to_string(), format!("P{n}"));
         story = story
             .order(&order, &format!("p{n}"), "2026-03-01T09:00:00Z", &[CAMERA])
@@ -63,12 +66,15 @@ fn a_split_that_changes_under_people_is_told_once_somebody_is_in() {
         }
         let drawn = store.drawn().await.expect("counts");
         let people: i64 = drawn.iter().map(|one| one.people).sum();
-        assert_eq!(people, 12);
+        assert_eq!(people, PEOPLE);
         assert!(drawn.len() == 3, "both arms and some held out: {drawn:?}");
         assert_eq!(look(store, &shop, true).await.expect("a look"), []);
         let faults = look(store, &other, true).await.expect("a look");
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].message.contains("12 people"), "{faults:?}");
+        assert!(
+            faults[0].message.contains(&format!("{PEOPLE} people")),
+            "{faults:?}"
+        );
         let faults = look(store, &smaller, false).await.expect("a look");
         assert_eq!(
             faults.len(),
