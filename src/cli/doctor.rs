@@ -118,6 +118,8 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             let open = shop.open_all(Access::Reader).await?;
             if all {
                 waiting(&open, &mut findings).await?;
+                awaited(&open, &mut findings).await?;
+                experiments(&open, &mut findings).await?;
             }
             if all || args.what == Some(What::Invariants) {
                 invariants(&open, &mut findings).await?;
@@ -326,6 +328,67 @@ async fn waiting(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
                 &format!("{count} × {cause} ({hint}): {}", ids.join(" ")),
             )?;
         }
+    }
+    Ok(())
+}
+
+/// Products that orders name and the catalogue does not know yet.
+async fn awaited(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let awaited = open.store.awaited().await?;
+    for one in awaited.iter().take(TOLD) {
+        to.tell(
+            How::Note,
+            "catalogue",
+            &format!(
+                "{} is not known yet: {} deliveries or orders wait for it, the first until {} (the feed or a product.updated event brings it)",
+                one.product, one.facts, one.until
+            ),
+        )?;
+    }
+    if awaited.len() > TOLD {
+        let more = awaited.len() - TOLD;
+        to.tell(How::Note, "catalogue", &format!("and {more} products more"))?;
+    }
+    Ok(())
+}
+
+/// Who is in which arm, and what was changed that must not be.
+async fn experiments(open: &Open, to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let catalog = &open.live.catalog;
+    for fault in crate::engine::experiments::look(&open.store, catalog, false).await? {
+        to.tell(How::Bad, "experiments", &fault.message)?;
+    }
+    let drawn = open.store.drawn().await?;
+    let today = time::day(open.clock.now(), &catalog.policy.zone);
+    let mut told: HashSet<&str> = HashSet::new();
+    let all = catalog.sequences.iter();
+    for experiment in all.filter_map(|sequence| sequence.experiment.as_ref()) {
+        if !told.insert(&experiment.id) {
+            continue;
+        }
+        let arms: Vec<String> = drawn
+            .iter()
+            .filter(|one| one.experiment == experiment.id)
+            .map(|one| format!("{} in {}", one.people, one.arm))
+            .collect();
+        let people = if arms.is_empty() {
+            "nobody is in it yet".to_owned()
+        } else {
+            arms.join(", ")
+        };
+        let (how, day) = match experiment.decide {
+            Some(decide) if decide.on <= today => (
+                How::Note,
+                format!("; it was to be decided on {}", decide.on),
+            ),
+            Some(decide) => (How::Fine, format!("; decided on {}", decide.on)),
+            None => (How::Note, "; it has no day of decision".to_owned()),
+        };
+        to.tell(
+            how,
+            "experiments",
+            &format!("{}: {people}{day}", experiment.id),
+        )?;
     }
     Ok(())
 }

@@ -138,7 +138,7 @@ fn explain(
             send: fields(&row)?,
             rule: send.rule.clone(),
             evidence: evidence(history, &send.evidence),
-            needed: needed(send, &walk::depends_on(catalog, send)),
+            needed: needed(send, &walk::depends_on(catalog, history, send)),
         });
     }
     let until = time::saturating_add(now, SignedDuration::from_hours(24 * AHEAD_DAYS));
@@ -292,6 +292,8 @@ fn asked_by(reason: &Reason) -> String {
         Reason::NoAddress { .. } => "an event with an address that mail can be tried on".into(),
         Reason::Test => "the address among `test_recipients` in config/store.toml".into(),
         Reason::Overtaken { by } => format!("{by} has to become known later than this mail goes"),
+        Reason::HeldOut { experiment } => format!("the customer would have had to be drawn into an arm of {experiment}; the draw stays as long as its file has the experiment"),
+        Reason::OtherVariant { .. } => "the customer would have had to be drawn into an arm that has the step".into(),
         Reason::Gathered { .. } => "nothing: its news stood in the other mail".into(),
         Reason::Refunded => "at least one of its items has to be kept and not refunded".into(),
         Reason::Returned => "at least one of its items has to be kept and not returned".into(),

@@ -7,6 +7,7 @@
 
 mod circuit;
 pub mod consent;
+pub mod experiments;
 pub mod health;
 pub mod intake;
 pub mod mailer;
@@ -29,7 +30,7 @@ use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
 use reload::Live;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::Notify;
 
 /// Everything that the loops and the doors share.
@@ -46,6 +47,8 @@ pub struct Engine {
     observing: AtomicBool,
     /// Set while outcomes cannot be written down: then nothing more is claimed.
     jammed: AtomicBool,
+    /// The newest event about products that is taken in.
+    products_seen: AtomicI64,
     /// Something may be due for planning.
     to_plan: Notify,
     /// Something may be due for sending.
@@ -95,6 +98,8 @@ impl Engine {
             links,
             live: ArcSwap::from_pointee(live),
             circuit: circuit::Circuit::default(),
+            // Before any: the first look wakes who waited while nothing ran.
+            products_seen: AtomicI64::new(-1),
             observing: AtomicBool::new(false),
             jammed: AtomicBool::new(false),
             to_plan: Notify::new(),

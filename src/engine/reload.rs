@@ -1,7 +1,7 @@
 //! The files in force: read whole, checked whole, swapped whole. A set with an error
 //! never replaces a good one.
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, experiments};
 use crate::files;
 use crate::lint;
 use crate::model::allow::{self, Allowance};
@@ -19,6 +19,7 @@ use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Under which key the database remembers when each step was first in the files.
 const STEPS_SEEN: &str = "steps_seen";
@@ -64,7 +65,7 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
         let load = LoadPolicy { locales, fallback };
         let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
-        for step in draft.sequences.iter().flat_map(|one| &one.steps) {
+        for step in draft.sequences.iter().flat_map(|one| one.all_forms()) {
             problems.extend(templates.check(
                 &step.mail,
                 &step.known,
@@ -107,8 +108,18 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
 
 /// A sequence's mails in the order of its steps.
 fn course(sequence: &Sequence) -> (String, Vec<String>) {
-    let mails = sequence.steps.iter().map(|step| step.mail.clone());
-    (sequence.id.clone(), mails.collect())
+    let mut mails: Vec<String> = sequence
+        .steps
+        .iter()
+        .map(|step| step.mail.clone())
+        .collect();
+    // Arms of an experiment may have mails of their own.
+    for step in sequence.all_forms() {
+        if !mails.contains(&step.mail) {
+            mails.push(step.mail.clone());
+        }
+    }
+    (sequence.id.clone(), mails)
 }
 
 impl Live {
@@ -141,7 +152,9 @@ impl Live {
         let first = seen.is_empty();
         let mut sequences = (*self.catalog.sequences).clone();
         for sequence in &mut sequences {
-            for step in &mut sequence.steps {
+            let arms = sequence.experiment.iter_mut().flat_map(|one| &mut one.arms);
+            let forms = arms.flat_map(|arm| &mut arm.steps);
+            for step in sequence.steps.iter_mut().chain(forms) {
                 let name = format!("{}/{}", sequence.id, step.id);
                 let since =
                     *seen
@@ -171,11 +184,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes in what product events say now.
+    /// Takes in what another process was told about products.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn look_for_products(&self) -> Result<(), EngineError> {
+        let seen = self.store.product_events_seen().await?;
+        if seen > self.products_seen.load(Ordering::Relaxed) {
+            self.refresh_products().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what product events say now, and wakes those who waited for it.
     pub(super) async fn refresh_products(&self) -> Result<(), EngineError> {
+        let seen = self.store.product_events_seen().await?;
         let events = self.store.product_events().await?;
         let live = (*self.live()).clone().with_products(events);
         self.live.store(Arc::new(live));
+        self.products_seen.store(seen, Ordering::Relaxed);
+        self.store.wake_waiting(self.now()).await?;
+        self.to_plan.notify_one();
         Ok(())
     }
 }
@@ -203,6 +232,11 @@ pub async fn dress(
     if remember && seen.len() != before {
         let text = serde_json::to_string(&seen).unwrap_or_default();
         store.set_meta(STEPS_SEEN, &text).await?;
+    }
+    if remember {
+        for fault in experiments::look(store, &live.catalog, true).await? {
+            tracing::warn!(experiment = fault.experiment, "{}", fault.message);
+        }
     }
     Ok(live)
 }

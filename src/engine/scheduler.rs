@@ -7,6 +7,7 @@ use crate::model::ids::CustomerId;
 use crate::model::send::SendState;
 use crate::plan::{self, Decision, Plan};
 use crate::store::{Saved, Saving};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// People planned in one batch.
@@ -53,12 +54,17 @@ impl Engine {
                 plan,
             });
         }
+        let waits = saving.iter().any(|one| waits(&one.plan));
         let queued = saving.iter().any(|one| queues(&one.plan));
         let saved = self.store.save(saving).await?;
         for (customer, saved) in due.iter().zip(&saved) {
             if matches!(saved, Saved::Stale) {
                 tracing::debug!(customer = %customer, "news came while planning; planned again");
             }
+        }
+        if waits && !Arc::ptr_eq(&live.catalog.products, &self.live().catalog.products) {
+            // What they wait for may have come between planning and saving.
+            self.store.wake_waiting(now).await?;
         }
         for customer in erased {
             self.store.erase(customer, now).await?;
@@ -81,11 +87,21 @@ fn is_erasure(history: &History) -> bool {
             .any(|event| event.kind == EventKind::ErasureRequested)
 }
 
+/// Whether something begins to wait for the catalogue.
+fn waits(plan: &Plan) -> bool {
+    let mut decisions = plan.decisions.iter();
+    decisions.any(|decision| matches!(decision, Decision::Await(_)))
+}
+
 fn queues(plan: &Plan) -> bool {
     plan.decisions.iter().any(|decision| match decision {
         Decision::Decide(send) | Decision::Revise(send) => {
             matches!(send.state, SendState::Queued { .. })
         }
-        Decision::Enrol(_) | Decision::Update(_) => false,
+        Decision::Assign(_)
+        | Decision::Await(_)
+        | Decision::Settle(_)
+        | Decision::Enrol(_)
+        | Decision::Update(_) => false,
     })
 }

@@ -191,6 +191,9 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
         if let Err(error) = engine.store.recover(engine.now()).await {
             tracing::warn!(%error, "claims of ended workers could not be looked for");
         }
+        if let Err(error) = engine.look_for_products().await {
+            tracing::warn!(%error, "news of products could not be looked for");
+        }
         if let Ok(next) = engine.store.next_due().await {
             let overdue = next.map_or(0, |due| engine.now().duration_since(due).as_millis().max(0));
             crate::telemetry::due_lag(Duration::from_millis(u64::try_from(overdue).unwrap_or(0)));

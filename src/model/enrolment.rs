@@ -48,6 +48,9 @@ pub struct Start {
     /// The parcel.
     #[serde(default)]
     pub shipment: Option<String>,
+    /// Which of a kit's families it started, where the item has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
     /// The send whose acceptance it is, for starts on `step.sent`.
     #[serde(default)]
     pub send: Option<SendId>,

@@ -1,10 +1,12 @@
 //! All facts about one customer, as read at one version. It never holds the future.
 
+use super::assignment::Assignment;
 use super::enrolment::Enrolment;
 use super::event::Event;
 use super::ids::{CustomerId, EnrolmentId, SendId};
 use super::send::Send;
 use super::time::Timestamp;
+use super::waiting::Waiting;
 
 /// What the planner reads about one person.
 #[derive(Debug, Clone)]
@@ -18,6 +20,10 @@ pub struct History {
     pub events: Vec<Event>,
     pub enrolments: Vec<Enrolment>,
     pub sends: Vec<Send>,
+    /// Arms of experiments; after a merge of people there may be two of one experiment.
+    pub assignments: Vec<Assignment>,
+    /// Facts about items that the catalogue does not know yet.
+    pub waiting: Vec<Waiting>,
     /// The instant of the last plan: inferred facts up to it have been considered.
     pub considered_at: Option<Timestamp>,
     /// The person was forgotten: nothing personal is left, and nothing may come back.
@@ -34,6 +40,8 @@ impl History {
             events: Vec::new(),
             enrolments: Vec::new(),
             sends: Vec::new(),
+            assignments: Vec::new(),
+            waiting: Vec::new(),
             considered_at: None,
             erased: false,
         }
@@ -53,8 +61,18 @@ impl History {
         self.events.sort_by_key(|event| event.seq);
         self.enrolments.extend(other.enrolments);
         self.sends.extend(other.sends);
+        self.assignments.extend(other.assignments);
+        self.waiting.extend(other.waiting);
         self.considered_at = self.considered_at.min(other.considered_at);
         self.erased |= other.erased;
+    }
+
+    /// The arm that somebody is in: of two, the earlier one stays.
+    pub fn assignment(&self, experiment: &str) -> Option<&Assignment> {
+        self.assignments
+            .iter()
+            .filter(|one| one.experiment == experiment)
+            .min_by_key(|one| (one.at, one.customer))
     }
 
     /// The enrolment with this id.

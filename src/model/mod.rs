@@ -7,6 +7,7 @@
 
 pub mod allow;
 pub mod closed;
+pub mod assignment;
 pub mod codes;
 pub mod diagnostic;
 pub mod email;
@@ -23,3 +24,4 @@ pub mod product;
 pub mod reason;
 pub mod send;
 pub mod time;
+pub mod waiting;

@@ -118,6 +118,8 @@ pub const ITEM: &[Field] = &[
     must("catalog_resolved", Type::Bool),
     may("bundle", Type::Object(BUNDLE)),
     may("family", Type::Text),
+    must("families", TEXTS),
+    must("complements", TEXTS),
     must("kept", Type::Bool),
     must("kept_quantity", Type::Int),
     may("dispatched_at", Type::Instant),
@@ -258,6 +260,8 @@ pub const SHARED: &[Field] = &[
     must("ticket", Type::Object(TICKET)),
     must("failure", Type::Object(FAILURE)),
     must("pickup", Type::Object(PICKUP)),
+    // The arm of the sequence's experiment.
+    must("variant", Type::Text),
 ];
 
 const SHOP: &[Field] = &[

@@ -1,7 +1,12 @@
 //! The catalogue: what the shop sells, from its feed and from `product.updated`
 //! events, which win over the feed.
 
+mod kits;
+
+pub use kits::{Kit, KitTrack, Track};
+
 use super::money::Money;
+use super::time::Length;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -104,7 +109,12 @@ pub struct Products {
     by_id: BTreeMap<String, Product>,
     sku_to_id: BTreeMap<String, String>,
     families: Vec<Family>,
-    /// Families, SKUs and product ids known to be out of stock; kept, because every
+    kits: Vec<Kit>,
+    /// The family of what matches none.
+    default: Option<String>,
+    /// How long what starts by family waits for an unknown product.
+    wait: Option<Length>,
+    /// Families, kits, SKUs and product ids known to be out of stock; kept, because every
     /// condition may ask.
     out_of_stock: Arc<BTreeSet<String>>,
 }
@@ -121,6 +131,35 @@ impl Products {
         }
         all.take_stock();
         all
+    }
+
+    /// With the kits of `catalog.toml`.
+    #[must_use]
+    pub fn with_kits(mut self, kits: Vec<Kit>) -> Self {
+        self.kits = kits;
+        self.take_stock();
+        self
+    }
+
+    /// With the family of what matches none, and how long an unknown product is waited
+    /// for before it counts as such.
+    #[must_use]
+    pub fn with_default(mut self, default: Option<String>, wait: Length) -> Self {
+        self.default = default;
+        self.wait = Some(wait);
+        self
+    }
+
+    /// The family of what matches none.
+    pub fn default_family(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
+    /// How long what starts by family waits for an unknown product; `None` where the shop
+    /// has no families to wait for.
+    pub fn wait(&self) -> Option<Length> {
+        self.wait
+            .filter(|_| !self.families.is_empty() || !self.kits.is_empty())
     }
 
     fn take_stock(&mut self) {
@@ -140,10 +179,12 @@ impl Products {
             .iter()
             .filter(|family| !self.in_stock(&family.id));
         out.extend(families.map(|family| family.id.clone()));
+        let kits = self.kits.iter().filter(|kit| !self.kit_in_stock(kit));
+        out.extend(kits.map(|kit| kit.id.clone()));
         self.out_of_stock = Arc::new(out);
     }
 
-    /// Families, SKUs and product ids that are known to be out of stock.
+    /// Families, kits, SKUs and product ids that are known to be out of stock.
     pub fn out_of_stock(&self) -> Arc<BTreeSet<String>> {
         Arc::clone(&self.out_of_stock)
     }
@@ -299,10 +340,14 @@ impl Products {
             .map(|family| family.id.as_str())
     }
 
-    /// Whether `x` (a family, a product id or a SKU) is not known to be out of stock.
+    /// Whether `x` (a family, a kit, a product id or a SKU) is not known to be out of stock.
     pub fn in_stock(&self, x: &str) -> bool {
         if let Some((product, variant)) = self.variant(x) {
-            return product.sellable() && variant.sellable();
+            let parts = self.components_of(Some(&product.product_id), Some(x));
+            return product.sellable() && variant.sellable() && self.parts_in_stock(parts);
+        }
+        if let Some(kit) = self.kits.iter().find(|kit| kit.id == x) {
+            return self.kit_in_stock(kit);
         }
         if let Some(product) = self.product(x) {
             return product.sellable() && product.any_variant_sellable();
@@ -311,9 +356,21 @@ impl Products {
         members.peek().is_none() || members.any(|p| p.sellable() && p.any_variant_sellable())
     }
 
-    /// The products of a family, by id.
+    /// The products of a family or kit by id; for a product id or a SKU, that product.
     pub fn members<'a>(&'a self, family: &'a str) -> impl Iterator<Item = &'a Product> {
+        let one = self.product(family).or_else(|| {
+            let (product, _) = self.variant(family)?;
+            Some(product)
+        });
         self.by_id.values().filter(move |product| {
+            if let Some(one) = one {
+                return one.product_id == product.product_id;
+            }
+            let skus = product.variants.iter().map(|v| v.sku.as_deref());
+            let mut kits = skus.map(|sku| self.kit(Some(&product.product_id), sku));
+            if kits.any(|kit| kit.is_some_and(|kit| kit.id == family)) {
+                return true;
+            }
             let sku = product.variants.first().and_then(|v| v.sku.as_deref());
             self.family_of(
                 Some(&product.product_id),

@@ -46,6 +46,11 @@ pub enum Reason {
     Test,
     /// What it would tell has been overtaken: delivered is known before shipped went out.
     Overtaken { by: String },
+    /// Held out by an experiment: fulfilment mails only, so that the others can be
+    /// measured by it.
+    HeldOut { experiment: String },
+    /// The step is for other arms of the experiment than the customer's.
+    OtherVariant { variant: String },
     /// Told together with another send.
     Gathered { into: String },
     /// Nothing of what it is about is still kept.
@@ -146,6 +151,8 @@ impl Reason {
             Reason::NoAddress { .. } => "no_address",
             Reason::Test => "test",
             Reason::Overtaken { .. } => "overtaken",
+            Reason::HeldOut { .. } => "held_out",
+            Reason::OtherVariant { .. } => "other_variant",
             Reason::Gathered { .. } => "gathered",
             Reason::Refunded => "refunded",
             Reason::Returned => "returned",
@@ -217,6 +224,12 @@ impl Reason {
                 "a test order, and the address is not one of the test recipients".into()
             }
             Reason::Overtaken { by } => format!("overtaken: {by} is known already"),
+            Reason::HeldOut { experiment } => format!(
+                "the customer is held out by the experiment {experiment} and gets fulfilment mails only"
+            ),
+            Reason::OtherVariant { variant } => format!(
+                "the customer is in the arm {variant} of the experiment, which does not have this step"
+            ),
             Reason::Gathered { into } => format!("told together with another mail ({into})"),
             Reason::Refunded => "everything that it is about was refunded".into(),
             Reason::Returned => "everything that it is about was returned".into(),

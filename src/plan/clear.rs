@@ -1,6 +1,6 @@
 //! The last look before a mail goes: the same rules, over the newest history.
 
-use super::{exit, lets, names, permit, step, subject, timing};
+use super::{assign, exit, lets, names, permit, step, subject, timing};
 use crate::model::email::Address;
 use crate::model::enrolment::EnrolmentState;
 use crate::model::history::History;
@@ -58,11 +58,9 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
     if !waiting {
         return Clearance::Gone;
     }
-    let Some((sequence, step)) = catalog
-        .sequence(&send.sequence)
-        .and_then(|sequence| Some((sequence, sequence.step(&send.step)?)))
-    else {
-        return Clearance::Skip(Reason::StepRemoved);
+    let Some((sequence, step)) = assign::find(catalog, history, &send.sequence, &send.step) else {
+        let because = assign::missing(catalog, history, &send.sequence, &send.step);
+        return Clearance::Skip(because);
     };
     let Some(enrolment) = history.enrolment(send.enrolment) else {
         return Clearance::Gone;
@@ -96,6 +94,9 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
         Ok(to) => to,
         Err(reason) => return Clearance::Skip(reason),
     };
+    if let Some(reason) = assign::held_out(catalog, history, step.kind) {
+        return Clearance::Skip(reason);
+    }
     if step.kind != Kind::Fulfilment {
         if let EnrolmentState::Paused { by, .. } = &enrolment.state {
             return Clearance::Hold(Reason::Paused { by: by.clone() });

@@ -1,5 +1,6 @@
 //! What a plan says: whole values, which the store writes as they are.
 
+use crate::model::assignment::Assignment;
 use crate::model::enrolment::Enrolment;
 use crate::model::history::History;
 use crate::model::ids::EnrolmentId;
@@ -7,6 +8,7 @@ use crate::model::kind::Kind;
 use crate::model::reason::Reason;
 use crate::model::send::Send;
 use crate::model::time::Timestamp;
+use crate::model::waiting::Waiting;
 use serde::{Deserialize, Serialize};
 
 /// What to do about one person now, and when to look again.
@@ -22,6 +24,12 @@ pub struct Plan {
 /// One decision. Applying or saving it twice changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
+    /// Puts the person into an arm of an experiment, once and for good.
+    Assign(Assignment),
+    /// Lets a fact about an item wait for the catalogue.
+    Await(Waiting),
+    /// What a fact waited for is known, or was waited for long enough.
+    Settle(Waiting),
     /// Opens an enrolment.
     Enrol(Enrolment),
     /// A new value of one that is open: joined, paused, resumed or ended.
@@ -75,6 +83,17 @@ impl Decision {
     /// Applies one decision to a history.
     pub fn apply(&self, history: &mut History) {
         match self {
+            Decision::Assign(assignment) => {
+                if history.assignment(&assignment.experiment).is_none() {
+                    history.assignments.push(assignment.clone());
+                }
+            }
+            Decision::Await(waiting) => {
+                if !history.waiting.iter().any(|had| had.is_same(waiting)) {
+                    history.waiting.push(waiting.clone());
+                }
+            }
+            Decision::Settle(waiting) => history.waiting.retain(|had| !had.is_same(waiting)),
             Decision::Enrol(enrolment) => {
                 if history.enrolment(enrolment.id).is_none() {
                     history.enrolments.push(enrolment.clone());

@@ -1,7 +1,7 @@
 //! Who enters. An event may open enrolments once: what an earlier plan has considered
 //! opens nothing any more, so a newly deployed sequence does not reach back.
 
-use super::{Decision, Mind, lets, subject, timing};
+use super::{Decision, Mind, assign, awaiting, lets, subject, timing};
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState, Start};
 use crate::model::event::{DerivedKind, EventKind, FactKind, LineKind};
 use crate::model::ids::EnrolmentId;
@@ -9,7 +9,7 @@ use crate::model::kind::Kind;
 use crate::model::names::Names;
 use crate::model::policy::Policy;
 use crate::model::send::SendState;
-use crate::model::time::{self, Length, TimeZone, Timestamp};
+use crate::model::time::{self, Length, Timestamp};
 use crate::sequence::catalog::{Anchor, Per, Sequence};
 use crate::state::{Fact, Line, Order, Subject};
 
@@ -34,10 +34,12 @@ pub fn open(mind: &mut Mind) {
 }
 
 /// What of a send matters to a start on its acceptance.
-struct Sent {
+pub(super) struct Sent {
     name: String,
     id: crate::model::ids::SendId,
     items: Vec<subject::Item>,
+    /// Which of a kit's families the mail was about.
+    family: Option<String>,
 }
 
 /// Facts that may open something, in the order in which they happened, with the send
@@ -81,6 +83,10 @@ fn fresh_facts(mind: &Mind) -> Vec<(Fact, Option<Sent>)> {
             name: send.name(),
             id: send.id,
             items: subject::kept_items(&mind.state, enrolment),
+            family: enrolment
+                .starts
+                .first()
+                .and_then(|start| start.family.clone()),
         };
         facts.push((fact, Some(sent)));
     }
@@ -110,7 +116,12 @@ fn consider(mind: &mut Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sen
         return;
     }
     for about in candidates(mind, sequence, fact, sent) {
-        consider_subject(mind, sequence, fact, sent, about);
+        if sent.is_none() && awaiting::begin(mind, sequence, fact, &about) {
+            continue;
+        }
+        for about in subject::views(&mind.state, about) {
+            consider_subject(mind, sequence, fact, sent, about);
+        }
     }
 }
 
@@ -121,12 +132,15 @@ fn candidates(mind: &Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sent>
         line: fact.line.clone(),
         shipment: fact.shipment.clone(),
         event: fact.evidence.first().copied(),
+        family: None,
+        variant: None,
         items: Vec::new(),
     };
     if let Some(sent) = sent {
         let one = |(order, line): &subject::Item| Subject {
             order: Some(order.clone()),
             line: Some(line.clone()),
+            family: sent.family.clone(),
             ..whole.clone()
         };
         return if subject::names_item(sequence) {
@@ -159,7 +173,8 @@ fn candidates(mind: &Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sent>
         .collect()
 }
 
-fn consider_subject(
+/// Opens or joins an enrolment for a fact about one subject.
+pub(super) fn consider_subject(
     mind: &mut Mind,
     sequence: &Sequence,
     fact: &Fact,
@@ -191,6 +206,7 @@ fn consider_subject(
         order: about.order.clone(),
         line: about.line.clone(),
         shipment: about.shipment.clone(),
+        family: about.family.clone(),
         send: sent.map(|sent| sent.id),
         evidence: fact.evidence.clone(),
     };
@@ -210,13 +226,14 @@ fn consider_subject(
                 && lost_its_goods(&last)
                 && is_there(mind, &about) =>
         {
-            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            let anchor = anchor(mind, sequence, fact);
             join(mind, last, start, Some(anchor));
         }
         Some(last) if !may_open_again(sequence, &last, fact) => {}
         last if opens => {
             let n = last.map_or(1, |last| last.n + 1);
-            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            assign::at_enrolment(mind, sequence);
+            let anchor = anchor(mind, sequence, fact);
             let enrolment = Enrolment {
                 id: EnrolmentId::derive(
                     &sequence.id,
@@ -362,14 +379,14 @@ fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option<String> {
 }
 
 /// What `start` means for an enrolment opened by `fact`.
-fn anchor(sequence: &Sequence, fact: &Fact, zone: &TimeZone) -> Timestamp {
+fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
+    let zone = &mind.state.person.zone;
     let prompt = jiff::SignedDuration::from_hours(PROMPT_HOURS);
     if fact.learnt <= time::saturating_add(fact.time, prompt) {
         return fact.time;
     }
     let first = |anchor: Timestamp| {
-        sequence
-            .steps
+        assign::course(&mind.history, sequence)
             .iter()
             .filter(|step| step.anchor == Anchor::Start)
             .map(|step| timing::due(step, anchor, zone))

@@ -1,7 +1,7 @@
 //! Who leaves and who waits: erasure, merges, stops, lost goods, opt-outs, pauses, and
 //! runs that are through.
 
-use super::{Decision, Mind, lets, permit, subject};
+use super::{Decision, Mind, assign, lets, permit, subject};
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
 use crate::model::ids::EnrolmentId;
 use crate::model::kind::Kind;
@@ -73,14 +73,13 @@ fn remove_steps(mind: &mut Mind) {
         .iter()
         .filter(|send| send.state.is_withdrawable())
         .filter(|send| {
-            mind.catalog
-                .sequence(&send.sequence)
-                .is_none_or(|sequence| sequence.step(&send.step).is_none())
+            assign::find(mind.catalog, &mind.history, &send.sequence, &send.step).is_none()
         })
         .cloned()
         .collect();
     for send in gone {
-        cancel(mind, send, Reason::StepRemoved);
+        let because = assign::missing(mind.catalog, &mind.history, &send.sequence, &send.step);
+        cancel(mind, send, because);
     }
 }
 
@@ -126,7 +125,7 @@ fn reason_to_end(mind: &Mind, sequence: &Sequence, enrolment: &Enrolment) -> Opt
 /// The opt-out that stops every step of a sequence, if one does.
 fn opted_out_of_all(mind: &Mind, sequence: &Sequence) -> Option<Reason> {
     let mut because = None;
-    for step in &sequence.steps {
+    for step in assign::course(&mind.history, sequence) {
         because = Some(permit::is_stopped(
             &mind.state.person,
             step.kind,
@@ -294,8 +293,7 @@ pub fn complete(mind: &mut Mind) {
         let Some(sequence) = mind.catalog.sequence(&enrolment.sequence) else {
             continue;
         };
-        if sequence
-            .steps
+        if assign::course(&mind.history, sequence)
             .iter()
             .all(|step| is_through(mind, sequence, &enrolment.id, step))
         {
@@ -330,7 +328,7 @@ fn is_through(
     // A step after one that was withdrawn can never come.
     match &step.anchor {
         Anchor::Step(earlier) => {
-            sequence.step(earlier).is_none()
+            assign::step(&mind.history, sequence, earlier).is_none()
                 || decided(earlier).is_some_and(|send| matches!(send.state, SendState::Cancelled))
         }
         Anchor::Start | Anchor::Fact(_) => false,

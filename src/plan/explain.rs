@@ -2,7 +2,7 @@
 //! of, and why there is none. For `why`, `preview` and listings; nothing is decided
 //! here, and nothing here is read by [`super::plan`].
 
-use super::{Mind, clear, enrol, names, subject, timing};
+use super::{Mind, assign, awaiting, clear, enrol, names, subject, timing};
 use crate::model::email::Address;
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
 use crate::model::event::{DerivedKind, FactKind};
@@ -70,9 +70,12 @@ pub fn draft(
     send: &Send,
     now: Timestamp,
 ) -> Result<clear::Ready, Reason> {
-    let (sequence, step) = catalog
-        .sequence(&send.sequence)
-        .and_then(|sequence| Some((sequence, sequence.step(&send.step)?)))
+    let (sequence, step) = assign::find(catalog, history, &send.sequence, &send.step)
+        .or_else(|| {
+            // Another arm's step can be looked at too.
+            let sequence = catalog.sequence(&send.sequence)?;
+            Some((sequence, sequence.step(&send.step)?))
+        })
         .ok_or(Reason::StepRemoved)?;
     let enrolment = history
         .enrolment(send.enrolment)
@@ -153,7 +156,8 @@ pub fn imagined(
 /// Why a step sends nothing to somebody, neither now nor foreseeably.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Absence {
-    /// Stable: `not_enrolled`, `history_only`, `too_old`, `condition`, `ended`, `waiting`.
+    /// Stable: `not_enrolled`, `history_only`, `too_old`, `condition`, `ended`, `waiting`,
+    /// `other_variant`, `unknown_product`.
     pub code: &'static str,
     pub because: String,
     /// What would have had to be different.
@@ -214,6 +218,18 @@ fn of_run(mind: &Mind, sequence: &Sequence, step: &Step, run: &Enrolment) -> Abs
             .flat_map(|start| start.evidence.clone())
             .collect(),
     };
+    let mine = assign::step(&mind.history, sequence, &step.id);
+    let Some(step) = mine else {
+        let arm = assign::variant(&mind.history, sequence).unwrap_or_default();
+        return say(
+            "other_variant",
+            Reason::OtherVariant {
+                variant: arm.to_owned(),
+            }
+            .sentence(),
+            "the customer would have had to be drawn into an arm that has it".to_owned(),
+        );
+    };
     if let EnrolmentState::Ended { at, how } = &run.state {
         let (because, needed) = match how {
             Ending::Stopped { because } => (
@@ -268,6 +284,23 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         evidence: evidence.to_vec(),
     };
     let on = sequence.start.on;
+    let waits = mind
+        .history
+        .waiting
+        .iter()
+        .find(|one| one.kind == on && order.is_none_or(|order| one.order == order))
+        .filter(|_| awaiting::is_by_family(sequence));
+    if let Some(waits) = waits {
+        return say(
+            "unknown_product",
+            format!(
+                "the catalogue does not know `{}` yet, so nobody knows which family it belongs to; it waits until {}",
+                waits.product, waits.until
+            ),
+            "the feed or a `product.updated` event has to bring the product, or config/catalog.toml has to match it".to_owned(),
+            &[],
+        );
+    }
     if on == FactKind::Derived(DerivedKind::StepSent) {
         let of = sequence.start.of.as_deref().unwrap_or_default();
         let sent = mind

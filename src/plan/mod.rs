@@ -7,6 +7,8 @@
 //! thoughts, then `enrol`, `exit`, `step`, `timing` and `permit`; [`clear`] is the last
 //! look before a mail goes, [`walk`] the same planner in virtual time.
 
+pub mod assign;
+mod awaiting;
 mod clear;
 pub mod decision;
 mod enrol;
@@ -42,6 +44,7 @@ pub fn plan(catalog: &Catalog, history: &History, now: Timestamp) -> Plan {
         return mind.into_plan();
     }
     enrol::open(&mut mind);
+    awaiting::settle(&mut mind);
     exit::merge(&mut mind);
     exit::end(&mut mind);
     exit::pause(&mut mind);

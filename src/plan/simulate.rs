@@ -127,10 +127,20 @@ impl<'w, 'm> World<'w, 'm> {
         if let Some(product) = event.body.product.clone()
             && event.kind == EventKind::ProductUpdated
         {
-            self.run_to(now);
+            self.run_to(just_before(now));
             let mut products = (*self.catalog.products).clone();
             products.update(&product);
             self.catalog.products = Arc::new(products);
+            // As the service does: those of whom something waits for the catalogue.
+            let waiting = self
+                .people
+                .iter_mut()
+                .filter(|(_, person)| !person.history.waiting.is_empty());
+            for (_, person) in waiting {
+                person.history.version += 1;
+                person.wake_at = Some(person.wake_at.map_or(now, |at| at.min(now)));
+            }
+            self.run_to(now);
             return;
         }
         let seq = event.seq;

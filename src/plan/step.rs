@@ -1,6 +1,6 @@
 //! What is next: each step of each run, decided once, at its moment.
 
-use super::{Decision, Mind, Outlook, exit, permit, subject, timing};
+use super::{Decision, Mind, Outlook, assign, exit, permit, subject, timing};
 use crate::model::enrolment::{Enrolment, EnrolmentState};
 use crate::model::event::{EventKind, FactKind};
 use crate::model::ids::{EventSeq, SendId};
@@ -68,7 +68,8 @@ fn settle_doubt(mind: &mut Mind, mut send: Send, since: Timestamp) {
 }
 
 fn step_of<'m>(mind: &Mind<'m>, send: &Send) -> Option<&'m Step> {
-    mind.catalog.sequence(&send.sequence)?.step(&send.step)
+    let found = assign::find(mind.catalog, &mind.history, &send.sequence, &send.step);
+    found.map(|(_, step)| step)
 }
 
 fn try_again(mind: &mut Mind, mut send: Send, since: Timestamp) {
@@ -169,12 +170,26 @@ enum Verdict {
 }
 
 /// Decides every step whose moment has come, the oldest claim of the first kind first.
+/// What follows a skipped step counts from now, so it is looked at again after a skip.
 pub fn decide(mind: &mut Mind) {
+    loop {
+        mind.outlook.clear();
+        if !decide_once(mind) {
+            return;
+        }
+    }
+}
+
+/// One look at every candidate; whether any was skipped.
+fn decide_once(mind: &mut Mind) -> bool {
+    let mut skipped = false;
     let mut candidates = candidates(mind);
     candidates.sort_by(|a, b| {
         (
             a.step.kind,
             a.ready,
+            &a.sequence.id,
+            &a.enrolment.key,
             a.enrolment.id,
             &a.step.id,
             &a.occurrence,
@@ -182,6 +197,8 @@ pub fn decide(mind: &mut Mind) {
             .cmp(&(
                 b.step.kind,
                 b.ready,
+                &b.sequence.id,
+                &b.enrolment.key,
                 b.enrolment.id,
                 &b.step.id,
                 &b.occurrence,
@@ -195,6 +212,7 @@ pub fn decide(mind: &mut Mind) {
         }
         match judge(mind, candidate, &candidates) {
             Verdict::Skip(because) => {
+                skipped = true;
                 let send = send(
                     mind,
                     candidate,
@@ -206,6 +224,7 @@ pub fn decide(mind: &mut Mind) {
             }
             Verdict::Go { due } => {
                 let others = gathered_asks(mind, candidate, &candidates);
+                skipped |= !others.is_empty() || !candidate.gathered.is_empty();
                 let queued = SendState::Queued {
                     not_before: mind.now,
                 };
@@ -236,11 +255,16 @@ pub fn decide(mind: &mut Mind) {
             }
             Verdict::Wait { until, because } => {
                 mind.wake(until);
-                let outlook = outlook(mind, candidate, until, because);
-                mind.outlook.push(outlook);
+                // Who is held out is decided like everybody, and foreseen to get nothing.
+                let kind = candidate.step.kind;
+                if assign::held_out(mind.catalog, &mind.history, kind).is_none() {
+                    let outlook = outlook(mind, candidate, until, because);
+                    mind.outlook.push(outlook);
+                }
             }
         }
     }
+    skipped
 }
 
 fn candidates<'a>(mind: &Mind<'a>) -> Vec<Candidate<'a>> {
@@ -251,7 +275,7 @@ fn candidates<'a>(mind: &Mind<'a>) -> Vec<Candidate<'a>> {
             continue;
         };
         let about = subject::of_enrolment(&mind.state, &mind.history, sequence, enrolment);
-        for step in &sequence.steps {
+        for step in assign::course(&mind.history, sequence) {
             let mut of_step: Vec<Candidate> = subject::occurrences(&mind.state, &about, step.each)
                 .into_iter()
                 .filter(|(occurrence, about)| !is_decided(mind, enrolment, step, occurrence, about))
@@ -628,6 +652,9 @@ fn refusal(mind: &Mind, candidate: &Candidate) -> Option<Reason> {
         about.order.as_deref(),
         enrolment.test,
     ) {
+        return Some(reason);
+    }
+    if let Some(reason) = assign::held_out(mind.catalog, &mind.history, step.kind) {
         return Some(reason);
     }
     condition(mind, step, about)

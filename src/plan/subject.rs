@@ -1,6 +1,7 @@
 //! What an enrolment, a fact or a step is about: which order, item and parcel its
 //! names mean, and which items support it.
 
+use super::assign;
 use crate::model::enrolment::{Enrolment, Start};
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::history::History;
@@ -101,11 +102,22 @@ pub fn of_enrolment(
         .map(|(order, _)| order.clone())
         .or_else(|| first.and_then(|start| start.order.clone()));
     let by_item = names_item(sequence) || first.is_some_and(|start| start.line.is_some());
+    let family = enrolment
+        .starts
+        .iter()
+        .find(|start| {
+            item.as_ref().is_some_and(|(order, line)| {
+                start.order.as_ref() == Some(order) && start.line.as_ref() == Some(line)
+            })
+        })
+        .and_then(|start| start.family.clone());
     Subject {
         order,
+        family,
         line: item.filter(|_| by_item).map(|(_, line)| line),
         shipment: first.and_then(|start| start.shipment.clone()),
         event: first.and_then(|start| payload(history, start)),
+        variant: assign::variant(history, sequence).map(str::to_owned),
         items: kept,
     }
 }
@@ -126,6 +138,26 @@ pub fn names_item(sequence: &Sequence) -> bool {
         .per
         .iter()
         .any(|per| matches!(per, Per::Item | Per::ItemField(_)))
+}
+
+/// An item as each of its families looks at it: a kit may have several.
+pub fn views(state: &State, about: Subject) -> Vec<Subject> {
+    let line = about
+        .order
+        .as_deref()
+        .zip(about.line.as_deref())
+        .and_then(|(order, line)| state.line(order, line));
+    match line {
+        Some(line) if about.family.is_none() && line.tracks.len() > 1 => line
+            .tracks
+            .iter()
+            .map(|track| Subject {
+                family: Some(track.family.clone()),
+                ..about.clone()
+            })
+            .collect(),
+        _ => vec![about],
+    }
 }
 
 /// The occurrences of a step: one empty one, or one for every parcel or item of the

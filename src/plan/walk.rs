@@ -1,7 +1,7 @@
 //! The planner in virtual time: what will happen to one person if no news comes.
 //! Queued mail counts as accepted when it is due; relay weather is not promised.
 
-use super::{Clearance, Ready, clear, plan};
+use super::{Clearance, Ready, assign, clear, plan};
 use crate::model::history::History;
 use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send, SendState};
@@ -43,7 +43,7 @@ pub fn forecast(
         .map(|send| Foreseen {
             send: send.clone(),
             now: history.send(send.id).map(|had| had.state.clone()),
-            depends_on: depends_on(catalog, send),
+            depends_on: depends_on(catalog, &future, send),
         })
         .collect()
 }
@@ -152,17 +152,22 @@ fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp, make: &mut
 }
 
 /// What may still stop or move a send, as sentences.
-pub fn depends_on(catalog: &Catalog, send: &Send) -> Vec<String> {
+pub fn depends_on(catalog: &Catalog, history: &History, send: &Send) -> Vec<String> {
     let mut all = Vec::new();
-    let Some((sequence, step)) = catalog
-        .sequence(&send.sequence)
-        .and_then(|sequence| Some((sequence, sequence.step(&send.step)?)))
-    else {
+    let Some((sequence, step)) = assign::find(catalog, history, &send.sequence, &send.step) else {
         return all;
     };
     if let Anchor::Step(earlier) = &step.anchor {
         all.push(format!(
             "it counts from the sending of `{earlier}`, and moves with it"
+        ));
+    }
+    if let (Some(experiment), Some(arm)) =
+        (&sequence.experiment, assign::variant(history, sequence))
+    {
+        all.push(format!(
+            "the customer is in the arm `{arm}` of the experiment {}",
+            experiment.id
         ));
     }
     if let Some(when) = &step.when {

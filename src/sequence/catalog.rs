@@ -6,7 +6,7 @@ use crate::model::kind::{Kind, OnUncertain};
 use crate::model::names::Known;
 use crate::model::policy::Policy;
 use crate::model::product::Products;
-use crate::model::time::{Length, Time, Timestamp};
+use crate::model::time::{Date, Length, Time, Timestamp};
 use std::sync::Arc;
 
 /// One complete, valid set of files.
@@ -44,17 +44,135 @@ pub struct Sequence {
     /// Id of the person who signs.
     pub from: String,
     pub start: Start,
+    /// Every step once, as the first arm that has it has it.
     pub steps: Vec<Step>,
     pub pauses: Vec<Pause>,
     pub stops: Vec<Stop>,
+    pub experiment: Option<Experiment>,
     pub place: Place,
 }
 
 impl Sequence {
+    /// The steps that somebody in an arm goes through. Who is in none (they were inside
+    /// before the experiment was, or their arm is no longer in the file), and who is held
+    /// out and gets fulfilment only, goes the way of the first arm.
+    pub fn course(&self, variant: Option<&str>) -> &[Step] {
+        let Some(experiment) = &self.experiment else {
+            return &self.steps;
+        };
+        variant
+            .and_then(|name| experiment.arm(name))
+            .or(experiment.arms.first())
+            .map_or(&self.steps, |arm| &arm.steps)
+    }
+
+    /// The step with this id as somebody in an arm has it.
+    pub fn step_in(&self, variant: Option<&str>, id: &str) -> Option<&Step> {
+        self.course(variant).iter().find(|step| step.id == id)
+    }
+
+    /// Every step in every form that it takes.
+    pub fn all_forms(&self) -> impl Iterator<Item = &Step> {
+        let arms = self.experiment.iter().flat_map(|one| &one.arms);
+        self.steps.iter().chain(arms.flat_map(|arm| &arm.steps))
+    }
+
     /// The step with this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
+}
+
+/// A comparison of arms: who gets which is drawn once for each person and kept.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    pub id: String,
+    /// In the order of the file; the first is the one that everybody else follows.
+    pub arms: Vec<Arm>,
+    /// Per cent of people who get fulfilment mails only; drawn before the arms are.
+    pub holdout: u32,
+    /// What decides which arm did better.
+    pub judge: Option<Judge>,
+    /// What must not get worse meanwhile.
+    pub watch: Vec<Guard>,
+    pub decide: Option<Decide>,
+    pub place: Place,
+}
+
+impl Experiment {
+    /// The arm with this name.
+    pub fn arm(&self, name: &str) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.name == name)
+    }
+
+    /// Arms, shares and hold-out in one line: what may not change while people are in.
+    pub fn split(&self) -> String {
+        let mut arms: Vec<String> = self
+            .arms
+            .iter()
+            .map(|arm| format!("{} = {}", arm.name, arm.share))
+            .collect();
+        arms.sort();
+        format!("{}; holdout = {}", arms.join(", "), self.holdout)
+    }
+}
+
+/// One alternative.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    pub name: String,
+    /// Per cent of those who are not held out.
+    pub share: u32,
+    /// The sequence's steps as this arm has them.
+    pub steps: Vec<Step>,
+}
+
+/// What an arm is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// The share of people who placed another order within so long of being drawn.
+    BoughtAgain { within: Length },
+}
+
+/// What an experiment is stopped for, if it gets worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Guard {
+    OptedOut,
+    Complained,
+    Refunded,
+    Returned,
+    OpenedATicket,
+}
+
+impl Guard {
+    /// All of them.
+    pub const ALL: [Guard; 5] = [
+        Guard::OptedOut,
+        Guard::Complained,
+        Guard::Refunded,
+        Guard::Returned,
+        Guard::OpenedATicket,
+    ];
+
+    /// Its name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Guard::OptedOut => "opted out",
+            Guard::Complained => "complained",
+            Guard::Refunded => "refunded",
+            Guard::Returned => "returned",
+            Guard::OpenedATicket => "opened a ticket",
+        }
+    }
+}
+
+/// When an experiment is decided; nobody looks before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decide {
+    /// The day, in the shop's zone.
+    pub on: Date,
+    /// People in each arm, at least.
+    pub at_least: Option<u32>,
 }
 
 #[derive(Debug, Clone)]

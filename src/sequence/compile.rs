@@ -1,6 +1,7 @@
 //! Sequence files as meant: one file a sequence, every problem of every file in one run.
 //! Nothing is guessed: what a file does not say is the documented default.
 
+mod experiment;
 mod rule;
 mod start;
 mod step;
@@ -15,6 +16,7 @@ use crate::model::kind::Kind;
 use crate::model::policy::Hours;
 use crate::model::product::Products;
 use crate::model::time::Length;
+use experiment::Arms;
 use start::{everything, per_part};
 use std::collections::BTreeMap;
 use toml_edit::Document;
@@ -86,14 +88,16 @@ pub(crate) fn sequences(
     let mut found = Vec::new();
     for (sheet, document) in sheets.iter().zip(&documents) {
         let Some(document) = document else { continue };
-        let reader = Reader {
+        let mut reader = Reader {
             sheet,
             around,
             heads: &heads,
+            arms: Arms::default(),
         };
         found.extend(reader.sequence(&Section::root(sheet, document)));
     }
     found.sort_by(|a, b| a.id.cmp(&b.id));
+    experiment::agree(&found, &sheets);
     (found, sheets.into_iter().flat_map(Sheet::found).collect())
 }
 
@@ -129,16 +133,28 @@ struct Reader<'s> {
     sheet: &'s Sheet<'s>,
     around: Around<'s>,
     heads: &'s BTreeMap<String, Head>,
+    /// What the file's experiment says of its arms.
+    arms: Arms,
 }
 
 impl<'s> Reader<'s> {
     /// One file. `None` where something that the rest hangs on is missing.
-    fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
+    fn sequence(&mut self, root: &Section<'s, '_>) -> Option<Sequence> {
         root.only(
             &[
-                "format", "id", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
+                "format",
+                "id",
+                "kind",
+                "title",
+                "from",
+                "start",
+                "step",
+                "pause",
+                "stop",
+                "experiment",
+                ALLOW,
             ],
-            &[("experiment", "experiments")],
+            &[],
         );
         match root.has("format") {
             None => root.missing("format", "1"),
@@ -193,8 +209,16 @@ impl<'s> Reader<'s> {
                 None
             }
         };
-        let known = start.as_ref().map(|start| self.known(start));
-        let steps = self.steps(root, kind, start.as_ref());
+        let section = root.table("experiment");
+        let experiment = section
+            .as_ref()
+            .and_then(|section| self.experiment(section));
+        self.arms = Arms::of(root.has("experiment").is_some(), experiment.as_ref());
+        let known = start
+            .as_ref()
+            .map(|start| self.with_variant(self.known(start)));
+        let forms = self.steps(root, kind, start.as_ref());
+        let (steps, experiment) = self.arranged(experiment, forms);
         let known = known.unwrap_or_else(everything);
         let pauses = root
             .tables("pause")
@@ -217,6 +241,7 @@ impl<'s> Reader<'s> {
             steps,
             pauses,
             stops,
+            experiment,
         })
     }
 

@@ -34,6 +34,7 @@ pub struct Condition {
     sent: Vec<(String, Range<usize>)>,
     products: Vec<(String, Range<usize>)>,
     claim: Arc<Claim>,
+    variants: Vec<(String, Range<usize>)>,
 }
 
 impl fmt::Debug for Condition {
@@ -99,6 +100,7 @@ impl Condition {
             sent: checked.sent,
             products: checked.products,
             claim: Arc::new(checked.claim),
+            variants: checked.variants,
         })
     }
 
@@ -136,6 +138,11 @@ impl Condition {
     /// What it says, for reasoning about it without a customer.
     pub fn claim(&self) -> &Claim {
         &self.claim
+    }
+
+    /// The arms it compares `variant` with, with their places.
+    pub fn variants(&self) -> &[(String, Range<usize>)] {
+        &self.variants
     }
 
     /// Evaluates it.

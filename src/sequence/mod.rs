@@ -7,6 +7,7 @@ mod compile;
 pub mod condition;
 mod feed;
 mod policy;
+mod shelves;
 pub(crate) mod syntax;
 pub(crate) mod value;
 
@@ -173,7 +174,7 @@ fn products(
     let Some((_, text)) = files.iter().find(|(path, _)| path == CATALOG) else {
         return (Products::default(), None);
     };
-    let Some(shelves) = read_file(CATALOG, text, found, policy::catalog) else {
+    let Some(shelves) = read_file(CATALOG, text, found, shelves::catalog) else {
         return (Products::default(), None);
     };
     let mut rows = Vec::new();
@@ -199,17 +200,34 @@ fn products(
             ),
         }
     }
-    let products = Products::new(rows, shelves.families);
+    let with_feed = path.is_some();
+    let products = Products::new(rows, shelves.families)
+        .with_kits(shelves.kits)
+        .with_default(shelves.default, shelves.wait);
+    for part in shelves.parts.iter().filter(|_| with_feed) {
+        if products.variant(&part.value).is_none() {
+            found.push(
+                Diagnostic::new(
+                    "W192",
+                    CATALOG,
+                    part.span.clone(),
+                    format!("the feed has no SKU \"{}\"", part.value.escape_debug()),
+                )
+                .help("whoever buys the kit learns nothing about a part that nobody knows")
+                .help("write the SKU of the part as the feed has it"),
+            );
+        }
+    }
     for complement in shelves.complements {
         let name = &complement.value;
-        if products.family(name).is_none() && products.product(name).is_none() {
+        if !products.has(name) {
             let ids = products.families().iter().map(|family| family.id.as_str());
             let mut problem = Diagnostic::new(
                 "W135",
                 CATALOG,
                 complement.span.clone(),
                 format!(
-                    "neither a family nor a product is called \"{}\"",
+                    "no family, kit, product or SKU is called \"{}\"",
                     name.escape_debug()
                 ),
             );

@@ -1,5 +1,5 @@
-//! `store.toml`, `people.toml` and `catalog.toml` with its feed, as meant. What a file
-//! leaves out is the documented default.
+//! `store.toml` and `people.toml`, as meant. What a file leaves out is the documented
+//! default.
 
 use super::allow::KEY as ALLOW;
 use super::nearest;
@@ -10,7 +10,6 @@ use crate::model::kind::Kind;
 use crate::model::policy::{
     AskLimit, Assume, ConsentRule, ConsentTable, EnrolMaxAge, Hours, Limits, Policy, Sender,
 };
-use crate::model::product::Family;
 use crate::model::time::{Length, TimeZone, Weekday};
 use std::collections::BTreeMap;
 use toml_edit::Document;
@@ -554,77 +553,4 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
         }
     }
     found
-}
-
-/// What `catalog.toml` says: the feed's file, and the families.
-#[derive(Debug, Default)]
-pub(crate) struct Shelves {
-    pub(crate) feed: Option<Spanned<String>>,
-    pub(crate) families: Vec<Family>,
-    /// What is to be checked against the feed: complements, with their places.
-    pub(crate) complements: Vec<Spanned<String>>,
-}
-
-/// Reads `catalog.toml`.
-pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
-    let root = Section::root(sheet, document);
-    root.only(
-        &["feed", "family", ALLOW],
-        &[("kit", "kits of the shop's own"), ("guide", "guides")],
-    );
-    let mut shelves = Shelves {
-        feed: root.need_if_there("feed", "\"catalog.json\""),
-        ..Shelves::default()
-    };
-    let Some(all) = root.table("family") else {
-        return shelves;
-    };
-    for key in all.keys() {
-        let Some(mut section) = all.table(&key.value) else {
-            continue;
-        };
-        section.what = format!("[family.{}]", key.value.escape_debug());
-        section.only(&["match", "complements"], &[]);
-        let mut family = Family {
-            id: key.value.clone(),
-            ..Family::default()
-        };
-        if section.has("match").is_none() {
-            section.missing("match", "{ tags = [\"dslr\"] }");
-        }
-        if let Some(matching) = section.table("match") {
-            matching.only(&["skus", "products", "tags", "categories", "vendors"], &[]);
-            let list = |name: &str| -> Vec<String> {
-                let texts = matching.texts(name, false).unwrap_or_default();
-                texts.into_iter().map(|text| text.value).collect()
-            };
-            family.skus = list("skus");
-            family.products = list("products");
-            family.tags = list("tags");
-            family.categories = list("categories");
-            family.vendors = list("vendors");
-            let empty = [
-                &family.skus,
-                &family.products,
-                &family.tags,
-                &family.categories,
-                &family.vendors,
-            ]
-            .iter()
-            .all(|list| list.is_empty());
-            if empty {
-                sheet.report(
-                    sheet
-                        .problem("W136", matching.span.clone(), format!("no product can belong to family \"{}\"", key.value.escape_debug()))
-                        .help("write match = { tags = [\"dslr\"] }, or skus, products, categories, vendors"),
-                );
-            }
-        }
-        for complement in section.texts("complements", false).unwrap_or_default() {
-            family.complements.push(complement.value.clone());
-            shelves.complements.push(complement);
-        }
-        shelves.families.push(family);
-    }
-    shelves
 }

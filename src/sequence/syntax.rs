@@ -99,7 +99,14 @@ impl<'a> Sheet<'a> {
 
     /// Everything found so far.
     pub(crate) fn found(self) -> Vec<Diagnostic> {
-        self.found.into_inner()
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for problem in self.found.into_inner() {
+            // A step is read once for each arm, and most of it is the same in all.
+            if !found.contains(&problem) {
+                found.push(problem);
+            }
+        }
+        found
     }
 
     /// Where a byte of the file stands, for explanations.
@@ -359,6 +366,35 @@ impl<'s, 'd> Section<'s, 'd> {
                 None
             }
         }
+    }
+
+    /// A day, as a TOML date or as a text.
+    pub(crate) fn date(&self, key: &str) -> Option<crate::model::time::Date> {
+        let (item, span) = self.item(key)?;
+        let text = match item {
+            Item::Value(Value::Datetime(date)) => date.value().to_string(),
+            Item::Value(Value::String(text)) => text.value().clone(),
+            _ => {
+                self.wrong(key, item, span, "a date");
+                return None;
+            }
+        };
+        // A date with a time is no day: whose zone would it be in?
+        let day = (text.len() == "2027-01-15".len())
+            .then(|| text.parse().ok())
+            .flatten();
+        if day.is_none() {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E113",
+                        span,
+                        format!("\"{}\" is not a day", text.escape_debug()),
+                    )
+                    .help("write year, month and day: 2027-01-15"),
+            );
+        }
+        day
     }
 
     /// A list of texts; a single text counts as a list of one where `or_one`.

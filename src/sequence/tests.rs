@@ -8,6 +8,8 @@ use crate::model::policy::ConsentRule;
 use crate::model::time::{Length, Weekday};
 use catalog::{Anchor, Each, Per};
 
+mod experiments;
+
 const STORE: &str = r#"id = "harbor-pine"
 name = "Harbor & Pine"
 url = "https://shop.example.com"
@@ -1198,24 +1200,6 @@ fn e160_e161_w162_feeds() {
 
 #[test]
 fn e190_what_comes_later() {
-    refused(
-        DSLR,
-        "[[pause]]",
-        "[experiment]\nid = \"x\"\n[[pause]]",
-        "E190",
-        "40:2",
-        "`experiment` is not there yet",
-        "later version",
-    );
-    refused(
-        DSLR,
-        "\"basics + 1w\"",
-        "{ weekly = \"basics + 1w\" }",
-        "E190",
-        "21:9",
-        "an `after` for each variant is not there yet",
-        "experiments",
-    );
     refused(
         FULFILMENT,
         "on = \"order.placed\"",

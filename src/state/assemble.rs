@@ -11,8 +11,8 @@ use super::{Line, Order, State};
 use crate::model::event::{Event, EventKind, LineItem};
 use crate::model::history::History;
 use crate::model::policy::Policy;
-use crate::model::product::Products;
-use crate::model::time::Timestamp;
+use crate::model::product::{Products, Track};
+use crate::model::time::{self, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tags by which shops mark orders that replace goods (rule 15).
@@ -66,7 +66,10 @@ pub(super) fn assemble<'a>(
             portrait.gifts[place],
             paid,
             cancelled,
+            now,
         ));
+        let placed = orders.last().into_iter().flat_map(|order| &order.lines);
+        awaits.extend(placed.filter_map(|line| line.waits_until));
         accounts.push(Account { tallies, way, paid });
     }
     first_in_family(&mut orders);
@@ -101,6 +104,7 @@ fn order(
     gift: bool,
     paid: Option<(Timestamp, usize)>,
     cancelled: Option<(Timestamp, usize)>,
+    now: Timestamp,
 ) -> Order {
     let snapshot = dossier.newest().order.clone();
     let off = cancelled.is_some() || tallies.refunded_by.is_some();
@@ -108,8 +112,14 @@ fn order(
         .lines
         .iter()
         .zip(&way.lines)
-        .map(|(tally, way)| Line {
-            family: family(&tally.item, products),
+        .map(|(tally, way)| {
+            let (tracks, waits_until) = tracks(dossier, &tally.item, products, now);
+            (tally, way, tracks, waits_until)
+        })
+        .map(|(tally, way, tracks, waits_until)| Line {
+            family: tracks.first().map(|track| track.family.clone()),
+            tracks,
+            waits_until,
             kept_quantity: if off {
                 0
             } else {
@@ -158,31 +168,43 @@ fn order(
     }
 }
 
-/// The family of a line: its own, or that of the first of its parts that has one.
-fn family(item: &LineItem, products: &Products) -> Option<String> {
-    let sku = item.sku.as_deref();
-    products
-        .family_of(
-            item.product_id.as_deref(),
-            sku,
-            &item.tags,
-            &item.categories,
-            item.vendor.as_deref(),
-        )
-        .or_else(|| {
-            let (_, variant) = products.variant(sku?)?;
-            variant.components.iter().find_map(|part| {
-                let (product, _) = products.variant(&part.sku)?;
-                products.family_of(
-                    Some(&product.product_id),
-                    Some(&part.sku),
-                    &product.tags,
-                    &product.categories,
-                    product.vendor.as_deref(),
-                )
-            })
+/// The families of a line, and until when what starts by them waits, where the catalogue
+/// does not know the product yet: so long after it was first heard of, and then the
+/// shop's default family stands in.
+fn tracks(
+    dossier: &Dossier<'_>,
+    item: &LineItem,
+    products: &Products,
+    now: Timestamp,
+) -> (Vec<Track>, Option<Timestamp>) {
+    let found = products.tracks(item);
+    if !found.is_empty() {
+        return (found, None);
+    }
+    let default = products.default_family().map(|family| Track {
+        family: family.to_owned(),
+        part: None,
+        first: false,
+    });
+    let Some(wait) = products.wait().filter(|_| !products.knows(item)) else {
+        return (default.into_iter().collect(), None);
+    };
+    let heard = dossier
+        .sightings
+        .iter()
+        .filter(|seen| {
+            let mut lines = seen.order.line_items.iter();
+            lines.any(|line| line.line_id == item.line_id)
         })
-        .map(str::to_owned)
+        .map(|seen| seen.row.recorded)
+        .min()
+        .unwrap_or(now);
+    let until = time::saturating_add(heard, wait.roughly());
+    if until > now {
+        (Vec::new(), Some(until))
+    } else {
+        (default.into_iter().collect(), None)
+    }
 }
 
 /// Marks the lines of the first order that brought something of their family; orders
@@ -192,11 +214,11 @@ fn first_in_family(orders: &mut [Order]) {
     for order in orders {
         let mut now: BTreeSet<String> = BTreeSet::new();
         for line in &mut order.lines {
-            let Some(family) = &line.family else {
-                continue;
-            };
-            line.first_in_family = !had.contains(family);
-            now.insert(family.clone());
+            for track in &mut line.tracks {
+                track.first = !had.contains(&track.family);
+                now.insert(track.family.clone());
+            }
+            line.first_in_family = line.tracks.first().is_some_and(|track| track.first);
         }
         if order.cancelled_at.is_none() {
             had.append(&mut now);
@@ -209,15 +231,17 @@ fn is_of(item: &LineItem, product: &str, products: &Products) -> bool {
     if item.product_id.as_deref() == Some(product) {
         return true;
     }
-    let parts = item.sku.as_deref().and_then(|sku| products.variant(sku));
-    parts.is_some_and(|(own, variant)| {
-        own.product_id == product
-            || variant.components.iter().any(|part| {
-                products
-                    .variant(&part.sku)
-                    .is_some_and(|(of, _)| of.product_id == product)
-            })
-    })
+    let (own, sku) = (item.product_id.as_deref(), item.sku.as_deref());
+    let is = |sku: &str| {
+        products
+            .variant(sku)
+            .is_some_and(|(of, _)| of.product_id == product)
+    };
+    sku.is_some_and(is)
+        || products
+            .components_of(own, sku)
+            .iter()
+            .any(|part| is(&part.sku))
 }
 
 /// Marks what was reviewed (rule 22): the product in the order that the review names,

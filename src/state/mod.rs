@@ -31,7 +31,7 @@ use crate::model::history::History;
 use crate::model::ids::EventSeq;
 use crate::model::kind::Scope;
 use crate::model::policy::Policy;
-use crate::model::product::Products;
+use crate::model::product::{Products, Track};
 use crate::model::time::{TimeZone, Timestamp};
 
 /// Everything that is known about one person at one instant.
@@ -111,7 +111,12 @@ pub struct Order {
 #[derive(Debug, Clone)]
 pub struct Line {
     pub item: LineItem,
+    /// Its family: the first of `tracks`.
     pub family: Option<String>,
+    /// Its family, or those of a kit's parts.
+    pub tracks: Vec<Track>,
+    /// The catalogue does not know the product: until then what starts by family waits.
+    pub waits_until: Option<Timestamp>,
     /// Units neither refunded, returned, edited away nor cancelled.
     pub kept_quantity: i64,
     /// Units that have to be delivered (rule 13).
@@ -129,6 +134,12 @@ pub struct Line {
 }
 
 impl Line {
+    /// One of its tracks, by family; the first where none is named.
+    pub fn track(&self, family: Option<&str>) -> Option<&Track> {
+        let named = |track: &&Track| family.is_some_and(|family| track.family == family);
+        self.tracks.iter().find(named).or(self.tracks.first())
+    }
+
     /// Whether the customer keeps any of it.
     pub fn kept(&self) -> bool {
         self.kept_quantity > 0
@@ -193,6 +204,10 @@ pub struct Subject {
     pub shipment: Option<String>,
     /// The event whose parts (`refund`, `cancel`, `ticket` …) are named.
     pub event: Option<EventSeq>,
+    /// Which of the item's families is meant, where a kit has several.
+    pub family: Option<String>,
+    /// The arm of the sequence's experiment.
+    pub variant: Option<String>,
     /// (order key, line id) of the items that support the enrolment.
     pub items: Vec<(String, String)>,
 }

@@ -108,8 +108,9 @@ impl State {
                 .as_deref()
                 .and_then(|line| order.lines.iter().find(|had| had.item.line_id == line));
             if let Some(line) = line {
-                values.insert("item".to_owned(), show.item(line, None));
-                values.insert("product".to_owned(), show.product(order, &line.item));
+                let family = subject.family.as_deref();
+                values.insert("item".to_owned(), show.item_in(line, None, family));
+                values.insert("product".to_owned(), show.product_in(order, line, family));
             }
             let shipment = subject.shipment.as_deref().and_then(|id| {
                 order
@@ -123,6 +124,9 @@ impl State {
         }
         if let Some(event) = subject.event.and_then(|seq| super::event(history, seq)) {
             parts(event, &mut values);
+        }
+        if let Some(variant) = &subject.variant {
+            values.insert("variant".to_owned(), text(Some(variant)));
         }
         let items: Vec<Value> = subject
             .items
@@ -210,27 +214,36 @@ impl State {
             }
             for line in &order.lines {
                 let mut names = BTreeSet::new();
-                names.extend(line.family.clone());
-                names.extend(line.item.sku.clone());
-                names.extend(line.item.product_id.clone());
-                let known = line
-                    .item
-                    .sku
-                    .as_deref()
-                    .and_then(|sku| products.variant(sku));
-                for part in known.iter().flat_map(|(_, variant)| &variant.components) {
+                let item = &line.item;
+                names.extend(line.tracks.iter().map(|track| track.family.clone()));
+                names.extend(item.sku.clone());
+                names.extend(item.product_id.clone());
+                let (product, sku) = (item.product_id.as_deref(), item.sku.as_deref());
+                let kit = match &item.bundle {
+                    Some(bundle) => {
+                        names.extend(bundle.sku.clone());
+                        names.extend(bundle.product_id.clone());
+                        products.kit(bundle.product_id.as_deref(), bundle.sku.as_deref())
+                    }
+                    None => products.kit(product, sku),
+                };
+                names.extend(kit.map(|kit| kit.id.clone()));
+                // A part of a kit keeps its own family, whatever the kit teaches.
+                let own = products.family_of(
+                    product,
+                    sku,
+                    &item.tags,
+                    &item.categories,
+                    item.vendor.as_deref(),
+                );
+                names.extend(own.map(str::to_owned));
+                for part in products.components_of(product, sku) {
                     names.insert(part.sku.clone());
                     let Some((product, _)) = products.variant(&part.sku) else {
                         continue;
                     };
                     names.insert(product.product_id.clone());
-                    let family = products.family_of(
-                        Some(&product.product_id),
-                        Some(&part.sku),
-                        &product.tags,
-                        &product.categories,
-                        product.vendor.as_deref(),
-                    );
+                    let family = products.family_of_part(product, &part.sku);
                     names.extend(family.map(str::to_owned));
                 }
                 if line.kept() {
@@ -270,11 +283,40 @@ impl Show<'_> {
 
     /// A line, with the parcel's quantity where it is shown inside one.
     fn item(&self, line: &Line, quantity: Option<i64>) -> Value {
+        self.item_in(line, quantity, None)
+    }
+
+    /// The catalogue entry of the part of a kit that a family stands for, else of the
+    /// item itself.
+    fn product_in(&self, order: &Order, line: &Line, family: Option<&str>) -> Value {
+        let part = family
+            .and_then(|family| line.track(Some(family)))
+            .and_then(|track| track.part.clone());
+        match part {
+            None => self.product(order, &line.item),
+            Some(part) => {
+                let item = LineItem {
+                    product_id: Some(part),
+                    sku: None,
+                    ..line.item.clone()
+                };
+                self.product(order, &item)
+            }
+        }
+    }
+
+    /// A line as one of its families looks at it.
+    fn item_in(&self, line: &Line, quantity: Option<i64>, family: Option<&str>) -> Value {
         let item = &line.item;
+        let track = line.track(family);
         let catalogue = item
             .product_id
             .as_deref()
-            .and_then(|id| self.products.product(id));
+            .and_then(|id| self.products.product(id))
+            .or_else(|| {
+                let (product, _) = self.products.variant(item.sku.as_deref()?)?;
+                Some(product)
+            });
         let image = item
             .image_url
             .as_ref()
@@ -323,7 +365,20 @@ impl Show<'_> {
                 Value::Bool(item.catalog_resolved || catalogue.is_some()),
             ),
             ("bundle", bundle),
-            ("family", text(line.family.as_deref())),
+            ("family", text(track.map(|track| track.family.as_str()))),
+            (
+                "families",
+                Value::Array(
+                    line.tracks
+                        .iter()
+                        .map(|track| text(Some(&track.family)))
+                        .collect(),
+                ),
+            ),
+            (
+                "complements",
+                texts(&self.products.complements(item, &line.tracks)),
+            ),
             ("kept", Value::Bool(line.kept())),
             ("kept_quantity", Value::from(line.kept_quantity)),
             ("dispatched_at", instant(line.dispatched_at)),
@@ -337,7 +392,10 @@ impl Show<'_> {
             ("returned", Value::Bool(line.returned)),
             ("return_open", Value::Bool(line.return_open)),
             ("reviewed", Value::Bool(line.reviewed)),
-            ("first_in_family", Value::Bool(line.first_in_family)),
+            (
+                "first_in_family",
+                Value::Bool(track.is_some_and(|track| track.first)),
+            ),
         ])
     }
 

@@ -11,7 +11,7 @@ use super::rows::{event as read_event, flag, json, mode_text};
 use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::{self, Write, expect_written};
-use super::{Secret, Store, erase};
+use super::{Secret, Store, assignments, erase};
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
@@ -638,6 +638,7 @@ async fn merge(
     tx.run(&MERGE_EVENTS, pair.clone()).await?;
     tx.run(&MERGE_ENROLMENTS, pair.clone()).await?;
     tx.run(&MERGE_SENDS, pair.clone()).await?;
+    assignments::merge(tx, from, into).await?;
     tx.run(&MERGE_DUE, pair.clone()).await?;
     tx.run(&MERGE_ALIASES, pair).await?;
     tx.run(&FORGET_ALIASES, only.clone()).await?;

@@ -7,7 +7,7 @@ use super::rows::{event as read_event, json, send as read_send, send_row};
 use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::Write;
-use super::{Secret, Store};
+use super::{Secret, Store, assignments};
 use crate::model::email::normalise;
 use crate::model::event::{Body, Erasure, Event};
 use crate::model::ids::CustomerId;
@@ -130,6 +130,7 @@ pub(super) async fn erase(
         tx.run(&SCRUB_SENDS, vec![rows(&sends)?]).await?;
     }
     tx.run(&SCRUB_OUTLOOK, vec![customer.0.into()]).await?;
+    assignments::forget(tx, customer).await?;
     words.retain(|word| word.contains('@'));
     if !words.is_empty() {
         let words: Vec<(String,)> = words.into_iter().map(|word| (word,)).collect();

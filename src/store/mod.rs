@@ -9,6 +9,7 @@
 //! the three writes of an event's way to a mail.
 
 mod accept;
+mod assignments;
 mod claims;
 mod db;
 mod erase;
@@ -25,6 +26,7 @@ mod wake;
 mod writer;
 
 pub use accept::{Accepted, Incoming, Poison};
+pub use assignments::{Awaited, Drawn};
 pub use claims::{Claim, Recovered};
 pub use db::Db;
 pub use error::{Corrupt, StoreError};
@@ -126,6 +128,7 @@ impl Store {
 fn statements() -> impl Iterator<Item = &'static db::Statement> {
     [
         accept::ALL,
+        assignments::ALL,
         claims::ALL,
         erase::ALL,
         lists::ALL,

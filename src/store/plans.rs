@@ -2,6 +2,7 @@
 //! planner saw them. Nothing is computed here.
 
 use super::Store;
+use super::assignments::Lines;
 use super::db::{Row, Tx, rows, statements};
 use super::error::StoreError;
 use super::rows::{enrolment_row, json, send_row};
@@ -198,9 +199,13 @@ async fn write_decisions(
     tx.run(&CONSIDER_SENDS, vec![people]).await?;
     let (mut enrol, mut update, mut decide, mut revise) = (vec![], vec![], vec![], vec![]);
     let (mut outlooks, mut none) = (vec![], vec![]);
+    let mut lines = Lines::default();
     for one in plans {
         for decision in &one.plan.decisions {
             match decision {
+                Decision::Assign(of) => lines.assign(one.customer, of),
+                Decision::Await(of) => lines.begin(one.customer, of)?,
+                Decision::Settle(of) => lines.settle(one.customer, of),
                 Decision::Enrol(of) => enrol.push(enrolment_row(one.customer, of)?),
                 Decision::Update(of) => update.push(enrolment_row(one.customer, of)?),
                 Decision::Decide(send) => decide.push(send_row(one.customer, send)?),
@@ -218,6 +223,7 @@ async fn write_decisions(
             outlooks.push((one.customer.0, json(&one.plan.outlook)?));
         }
     }
+    lines.write(tx).await?;
     if !enrol.is_empty() {
         tx.run(&ENROL, vec![rows(&enrol)?]).await?;
     }

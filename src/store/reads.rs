@@ -2,6 +2,7 @@
 //! of statements for the whole batch.
 
 use super::Store;
+use super::assignments::{self, ASSIGNMENTS, WAITING};
 use super::db::{rows, statements};
 use super::error::{Corrupt, StoreError};
 use super::rows::{enrolment as read_enrolment, event as read_event, send as read_send};
@@ -10,6 +11,7 @@ use crate::model::history::History;
 use crate::model::ids::{CustomerId, SendId};
 use crate::model::send::Send;
 use crate::model::time::from_ms;
+use crate::model::waiting::Waiting;
 use std::collections::HashMap;
 
 statements! {
@@ -57,7 +59,9 @@ impl Store {
         let customers = tx.fetch(&CUSTOMERS, vec![people.clone()]).await?;
         let events = tx.fetch(&EVENTS, vec![people.clone()]).await?;
         let enrolments = tx.fetch(&ENROLMENTS, vec![people.clone()]).await?;
-        let sends = tx.fetch(&SENDS, vec![people]).await?;
+        let sends = tx.fetch(&SENDS, vec![people.clone()]).await?;
+        let assigned = tx.fetch(&ASSIGNMENTS, vec![people.clone()]).await?;
+        let waiting = tx.fetch(&WAITING, vec![people]).await?;
         tx.rollback().await;
 
         let mut found: HashMap<CustomerId, Result<History, Corrupt>> =
@@ -103,6 +107,18 @@ impl Store {
                 history.sends.push(send)
             });
         }
+        for row in &assigned {
+            let (customer, one) = assignments::assignment(row)?;
+            add(&mut found, customer, one, |history, one| {
+                history.assignments.push(one)
+            });
+        }
+        for row in &waiting {
+            let (customer, one) = assignments::waiting(row)?;
+            add(&mut found, customer, one, |history, one| {
+                history.waiting.push(one)
+            });
+        }
         // Sorted here: a database would copy every body to do it.
         for history in found.values_mut().flatten() {
             history.events.sort_unstable_by_key(|event| event.seq);
@@ -110,6 +126,10 @@ impl Store {
                 .enrolments
                 .sort_unstable_by_key(|enrolment| enrolment.id);
             history.sends.sort_unstable_by_key(|send| send.id);
+            history
+                .assignments
+                .sort_unstable_by_key(|one| (one.at, one.customer));
+            history.waiting.sort_unstable_by_key(Waiting::id);
         }
         // Only who is asked for twice is copied.
         Ok(of

@@ -21,7 +21,7 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }
 
-fn corrupt(
+pub(super) fn corrupt(
     table: &'static str,
     column: &'static str,
     id: &str,
@@ -37,7 +37,7 @@ fn corrupt(
 
 /// Says where a JSON text goes wrong, without quoting it: messages of the parser may
 /// hold values.
-fn place(error: &serde_json::Error) -> String {
+pub(super) fn place(error: &serde_json::Error) -> String {
     format!(
         "a fault in line {}, column {}",
         error.line(),

@@ -1,6 +1,6 @@
 //! Single values, the root secret, and what keeps a store in order.
 
-use super::db::{Db, Tx, rows, statements};
+use super::db::{Db, Statement, Tx, rows, statements};
 use super::error::StoreError;
 use super::writer::{Write, Written};
 use super::{Secret, Store};
@@ -135,7 +135,16 @@ pub(super) async fn write_meta(tx: &mut Tx, key: &str, value: &str) -> Result<()
 const WAKE_BATCH: usize = 10_000;
 
 pub(super) async fn wake_all(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
-    let found = tx.fetch(&TO_WAKE, vec![]).await?;
+    wake_found(tx, &TO_WAKE, now).await
+}
+
+/// Wakes the customers that a statement without arguments finds.
+pub(super) async fn wake_found(
+    tx: &mut Tx,
+    who: &Statement,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let found = tx.fetch(who, vec![]).await?;
     let mut people: Vec<(i64, i64)> = Vec::with_capacity(found.len());
     for row in &found {
         people.push((row.int(0)?, to_ms(now)));

@@ -6,6 +6,7 @@
 //! of COMMIT on PostgreSQL is looked up, never assumed.
 
 use super::accept::{self, Accepted, Incoming, Poison};
+use super::assignments;
 use super::claims::{self, Claim, Recovered};
 use super::db::{Db, Row, Statement, Tx, rows, statements};
 use super::erase;
@@ -67,6 +68,9 @@ pub(super) enum Write {
         value: String,
     },
     WakeAll {
+        now: Timestamp,
+    },
+    WakeWaiting {
         now: Timestamp,
     },
     Erase {
@@ -529,6 +533,9 @@ async fn run_other(
             Written::Count(1)
         }
         Write::WakeAll { now } => Written::Count(upkeep::wake_all(tx, *now).await?),
+        Write::WakeWaiting { now } => {
+            Written::Count(upkeep::wake_found(tx, &assignments::WHO_WAITS, *now).await?)
+        }
         Write::Erase { customer, now } => {
             erase::erase(tx, &shared.secret, *customer, *now).await?;
             Written::Count(1)
@@ -560,6 +567,7 @@ impl Write {
             | Write::Recover { now }
             | Write::SetAside { now, .. }
             | Write::WakeAll { now }
+            | Write::WakeWaiting { now }
             | Write::Erase { now, .. } => Some(*now),
             Write::Save(plans) => plans.iter().map(|one| one.now).max(),
             Write::Barrier(at) => at.iter().map(|one| one.now).max(),
@@ -590,6 +598,7 @@ impl Write {
             | Write::Recover { .. }
             | Write::Meta { .. }
             | Write::WakeAll { .. }
+            | Write::WakeWaiting { .. }
             | Write::DropQuarantined { .. }
             | Write::TriedQuarantined { .. }
             | Write::Leave

@@ -1,7 +1,8 @@
 //! The guards on the core, over random timelines: planning twice changes nothing; nothing
 //! happens before a wake-up; the order of arrival does not matter; no invariant is broken.
 
-use crate::plan::series::{EDUCATION, REVIEW};
+use crate::plan::experiments::compared;
+use crate::plan::series::REVIEW;
 use crate::story::{POLICY, catalog};
 use crate::timeline::{Chance, timeline};
 use aftercare::model::event::Event;
@@ -10,7 +11,7 @@ use aftercare::model::ids::{CustomerId, EventSeq};
 use aftercare::model::kind::Kind;
 use aftercare::model::send::Send;
 use aftercare::model::time::{self, Timestamp};
-use aftercare::plan::simulate::simulate;
+use aftercare::plan::simulate::{Simulated, simulate};
 use aftercare::plan::{self, walk};
 use aftercare::sequence::catalog::Catalog;
 use jiff::SignedDuration;
@@ -74,10 +75,33 @@ mail = "a/b"
 when = 'sent("order/placed")'
 "#;
 
+/// Per cent of the people of the strict shop who are held out.
+const HELD_OUT: u32 = 20;
+
+/// Short courses for two more families: a kit's part, and whatever matches nothing.
+fn course(family: &str) -> String {
+    format!(
+        "format = 1\nid = \"{family}\"\nkind = \"education\"\ntitle = \"t\"\nfrom = \"aya\"\n\
+         [start]\non = \"item.delivered\"\nwhere = 'item.family == \"{family}\"'\n\
+         per = \"customer, item.family\"\n[[step]]\nid = \"care\"\nafter = \"start + 1d\"\n\
+         at = \"12:00\"\nmail = \"a/b\"\n"
+    )
+}
+
 pub fn strict_shop() -> Catalog {
+    let education = compared(HELD_OUT);
     let pausing =
-        format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
-    catalog(&format!("{POLICY}{STRICT}"), &[ORDER, &pausing, REVIEW])
+        format!("{education}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
+    catalog(
+        &format!("{POLICY}{STRICT}"),
+        &[
+            ORDER,
+            &pausing,
+            REVIEW,
+            &course("memory"),
+            &course("general"),
+        ],
+    )
 }
 
 pub fn end() -> Timestamp {
@@ -106,8 +130,16 @@ pub fn essences<'s>(sends: impl IntoIterator<Item = &'s Send>) -> BTreeSet<Strin
 #[test]
 fn invariants_hold_on_every_timeline() {
     let shop = strict_shop();
+    let (mut held_out, mut extra) = (0, 0);
+    let mut courses: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..timelines() * 4 {
         let sends = simulate(&shop, timeline(seed), None, Some(end()));
+        let code = |one: &Simulated| one.send.reason.as_ref().map_or("", |reason| reason.code());
+        held_out += sends.iter().filter(|one| code(one) == "held_out").count();
+        for one in &sends {
+            *courses.entry(one.send.sequence.clone()).or_default() += 1;
+        }
+        extra += sends.iter().filter(|one| one.send.step == "extra").count();
         check_invariants(
             &shop,
             &sends
@@ -117,11 +149,27 @@ fn invariants_hold_on_every_timeline() {
             seed,
         );
     }
+    for course in ["memory", "general"] {
+        assert!(
+            courses.get(course).is_some_and(|count| *count > 10),
+            "{courses:?}: too little of {course}"
+        );
+    }
+    assert!(
+        held_out > 20 && extra > 20,
+        "the experiment drew nobody: {held_out} held out, {extra} of one arm"
+    );
 }
 
 fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
     let mut seen = BTreeSet::new();
-    let mut days: BTreeMap<(CustomerId, time::Date), u32> = BTreeMap::new();
+    let mut places: BTreeMap<CustomerId, Vec<&Send>> = BTreeMap::new();
+    let mut held_out: BTreeMap<CustomerId, Timestamp> = BTreeMap::new();
+    for (customer, send) in sends {
+        if send.reason.as_ref().map(|reason| reason.code()) == Some("held_out") {
+            held_out.entry(*customer).or_insert(send.at);
+        }
+    }
     for (customer, send) in sends {
         assert!(
             seen.insert((send.enrolment, send.step.clone(), send.occurrence.clone())),
@@ -141,6 +189,11 @@ fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
         if send.kind == Kind::Fulfilment {
             continue;
         }
+        assert!(
+            held_out.get(customer).is_none_or(|since| send.at < *since),
+            "seed {seed}: {} went to {customer}, who is held out",
+            send.name()
+        );
         let zone = time::TimeZone::get(&send.zone).expect("a zone");
         let local = zone.to_datetime(send.at);
         let hours = shop.policy.hours.as_ref().expect("hours");
@@ -151,20 +204,29 @@ fn check_invariants(shop: &Catalog, sends: &[(CustomerId, &Send)], seed: u64) {
             "seed {seed}: I16: {} at {local} is outside the hours",
             send.name()
         );
-        *days.entry((*customer, local.date())).or_default() += 1;
+        places.entry(*customer).or_default().push(send);
     }
-    for ((customer, day), count) in &days {
-        assert!(
-            *count <= 1,
-            "seed {seed}: I23: {count} mails to {customer} on {day}"
-        );
-        let week: u32 = (0..7)
-            .filter_map(|back| days.get(&(*customer, time::add_days(*day, -back))))
-            .sum();
-        assert!(
-            week <= 3,
-            "seed {seed}: I23: {week} mails to {customer} in the week to {day}"
-        );
+    // Days are the customer's at the moment of the later mail: people move.
+    for (customer, sends) in &places {
+        for last in sends {
+            let zone = time::TimeZone::get(&last.zone).expect("a zone");
+            let today = time::day(last.at, &zone);
+            let within = |days: i64| {
+                let first = time::add_days(today, 1 - days);
+                let before = sends.iter().filter(|send| send.at <= last.at);
+                before
+                    .filter(|send| time::day(send.at, &zone) >= first)
+                    .count()
+            };
+            let all = || essences(sends.iter().copied());
+            assert!(
+                within(1) <= 1 && within(7) <= 3,
+                "seed {seed}: I23: {} mails to {customer} on {today}, {} in the week to it: {:#?}",
+                within(1),
+                within(7),
+                all()
+            );
+        }
     }
 }
 
@@ -227,6 +289,12 @@ fn planning_twice_changes_nothing_and_nothing_happens_before_the_wake_up() {
                     again.decisions
                 );
                 let wake = again.wake_at;
+                assert!(
+                    wake.is_none_or(|wake| first.wake_at.is_some_and(|first| first <= wake)),
+                    "seed {seed} at {now}: {:?} would be slept through, woken at {:?}",
+                    wake,
+                    first.wake_at
+                );
                 let open = history.sends.iter().any(|send| !send.state.is_terminal());
                 if !open {
                     let until = wake.unwrap_or_else(end);

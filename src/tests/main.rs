@@ -9,6 +9,7 @@ mod guards;
 mod harness;
 mod house;
 mod last_moment;
+mod live_experiments;
 mod people;
 mod plan;
 mod shop;

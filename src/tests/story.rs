@@ -21,11 +21,15 @@ fallback = "en"
 "#;
 
 /// Families of the shop's feed.
-const CATALOG: &str = r#"
+pub const CATALOG: &str = r#"
 feed = "catalog.json"
+default = "general"
+[family.general]
 [family.dslr]
 match = { tags = ["dslr"] }
 complements = ["tripod"]
+[family.memory]
+match = { tags = ["memory"] }
 [family.tripod]
 match = { tags = ["tripod"] }
 [family.lens]
@@ -40,10 +44,15 @@ email = "aya@shop.example.com"
 
 /// Reads a set of files; panics with every problem where there is one.
 pub fn catalog(policy: &str, sequences: &[&str]) -> Catalog {
+    catalog_of(policy, CATALOG, sequences)
+}
+
+/// As [`catalog`], with another `catalog.toml`.
+pub fn catalog_of(policy: &str, shelves: &str, sequences: &[&str]) -> Catalog {
     let mut files = vec![
         ("config/store.toml".to_owned(), policy.to_owned()),
         ("config/people.toml".to_owned(), PEOPLE.to_owned()),
-        ("config/catalog.toml".to_owned(), CATALOG.to_owned()),
+        ("config/catalog.toml".to_owned(), shelves.to_owned()),
         (
             "config/catalog.json".to_owned(),
             include_str!("../../config/catalog.json").to_owned(),
@@ -73,6 +82,10 @@ pub struct Line(
 
 pub const CAMERA: Line = Line("AUR-D80-BODY", "P-AUR-D80", &["camera", "dslr"], 1);
 pub const TRIPOD: Line = Line("TRP-TRAIL-CF", "P-TRP", &["accessory", "tripod"], 1);
+/// Camera, card and strap on one line.
+pub const KIT: Line = Line("KIT-CAMERA", "P-CAMKIT", &["camera", "dslr", "kit"], 1);
+/// What the catalogue does not know.
+pub const NEW: Line = Line("NEW-1", "P-NEW-1", &[], 1);
 pub const LENS: Line = Line("LNS-50-18", "P-LENS-50", &["camera", "lens"], 1);
 
 impl Story {
@@ -200,6 +213,20 @@ impl Story {
         )
     }
 
+    /// The catalogue learns of a product, with its tags.
+    pub fn product(self, id: &str, sku: &str, time: &str, tags: &[&str]) -> Self {
+        let data = json!({
+            "product": {"product_id": id, "title": id, "tags": tags, "variants": [{"sku": sku}]},
+        });
+        self.event(
+            "product.updated",
+            &format!("product/{id}@{time}"),
+            time,
+            time,
+            data,
+        )
+    }
+
     pub fn ticket(self, who: &str, id: &str, status: &str, time: &str) -> Self {
         let kind = if status == "open" {
             "ticket.opened"
@@ -310,7 +337,7 @@ pub fn order_data(
                 "title": sku, "variant_title": null, "quantity": quantity, "current_quantity": quantity,
                 "unit_price": price, "discount": {"amount": 0, "currency": "EUR"}, "total": price,
                 "kind": "physical", "requires_shipping": true, "tags": tags, "categories": [],
-                "image_url": null, "product_url": null, "catalog_resolved": true,
+                "image_url": null, "product_url": null, "catalog_resolved": !product.starts_with("P-NEW"),
             })
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Random timelines: what may happen to a few customers of a small shop, in any order,
 //! late, twice. One seed, one timeline.
 
-use crate::story::{CAMERA, LENS, Line, Story, TRIPOD};
+use crate::story::{CAMERA, KIT, LENS, Line, NEW, Story, TRIPOD};
 use aftercare::model::event::Event;
 use aftercare::model::time::Timestamp;
 use jiff::SignedDuration;
@@ -46,12 +46,17 @@ impl Chance {
 }
 
 const WHO: [&str; 3] = ["ann", "bob", "eve"];
-const BASKETS: [&[Line]; 5] = [
+/// How many different three there are.
+const CROWDS: u64 = 16;
+const BASKETS: [&[Line]; 8] = [
     &[CAMERA],
     &[CAMERA, TRIPOD],
     &[LENS],
     &[CAMERA, CAMERA],
     &[TRIPOD, LENS],
+    &[KIT],
+    &[NEW],
+    &[KIT, NEW],
 ];
 const SCOPES: [&str; 4] = ["all", "all_marketing", "education", "review"];
 const STATES: [&str; 3] = ["subscribed", "unknown", "not_subscribed"];
@@ -68,10 +73,13 @@ pub fn timeline(seed: u64) -> Vec<Event> {
     let mut chance = Chance::new(seed);
     let start: Timestamp = "2026-03-01T00:00:00Z".parse().expect("an instant");
     let mut story = Story::new();
+    // Others for each of some seeds, so that experiments draw all arms.
+    let names = WHO.map(|name| format!("{name}{}", seed % CROWDS));
+    let [ann, bob, _] = &names;
     for order in 1..=1 + chance.below(4) {
-        story = buy(story, &mut chance, start, &order.to_string());
+        story = buy(story, &mut chance, start, &order.to_string(), &names);
     }
-    for who in WHO {
+    for who in &names {
         if chance.percent(25) {
             let when = at(start, chance.below(60 * 1440));
             let scope = *chance.pick(&SCOPES);
@@ -96,9 +104,15 @@ pub fn timeline(seed: u64) -> Vec<Event> {
             "customer/merged",
             &when,
             &when,
-            json!({"survivor": {"customer_id": null, "email": "ann@example.com"},
-                   "absorbed": [{"customer_id": null, "email": "bob@example.com"}]}),
+            json!({"survivor": {"customer_id": null, "email": format!("{ann}@example.com")},
+                   "absorbed": [{"customer_id": null, "email": format!("{bob}@example.com")}]}),
         );
+    }
+    // Sometimes the catalogue hears of what is new, and sometimes in time.
+    if chance.percent(60) {
+        let when = at(start, chance.below(45 * 1440));
+        let tag = *chance.pick(&["dslr", "memory"]);
+        story = story.product("P-NEW-1", "NEW-1", &when, &[tag]);
     }
     let mut events = story.events;
     // Some are learnt later than they happened, some twice.
@@ -126,8 +140,14 @@ pub fn timeline(seed: u64) -> Vec<Event> {
     events
 }
 
-fn buy(mut story: Story, chance: &mut Chance, start: Timestamp, id: &str) -> Story {
-    let who = *chance.pick(&WHO);
+fn buy(
+    mut story: Story,
+    chance: &mut Chance,
+    start: Timestamp,
+    id: &str,
+    names: &[String],
+) -> Story {
+    let who = chance.pick(names).as_str();
     let lines = *chance.pick(&BASKETS);
     let placed = chance.below(30 * 1440);
     let state = *chance.pick(&STATES);

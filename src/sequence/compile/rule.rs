@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::start::WithPayload;
+use crate::model::assignment::HOLDOUT;
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::names::Known;
 use crate::sequence::catalog::{Pause, Stop};
@@ -61,6 +62,11 @@ impl<'s> Reader<'s> {
         for (name, at) in condition.products() {
             self.is_product(name, self.sheet.inside(&text.span, &text.value, at));
         }
+        for (arm, at) in condition.variants() {
+            if arm != HOLDOUT {
+                self.is_arm(arm, self.sheet.inside(&text.span, &text.value, at));
+            }
+        }
         Some(condition)
     }
 
@@ -70,13 +76,11 @@ impl<'s> Reader<'s> {
         let Some(products) = self.around.products else {
             return;
         };
-        if products.family(name).is_some()
-            || products.product(name).is_some()
-            || products.variant(name).is_some()
-        {
+        if products.has(name) {
             return;
         }
         let families = products.families().iter().map(|family| family.id.as_str());
+        let kits = products.kits().iter().map(|kit| kit.id.as_str());
         let ids = products.iter().map(|product| product.product_id.as_str());
         let mut problem = self
             .sheet
@@ -86,7 +90,7 @@ impl<'s> Reader<'s> {
                 format!("the catalogue has no \"{}\"", name.escape_debug()),
             )
             .help("nobody owns what is not there, and it counts as in stock");
-        if let Some(near) = nearest(name, families.chain(ids)) {
+        if let Some(near) = nearest(name, families.chain(kits).chain(ids)) {
             problem = problem.help(format!("did you mean \"{near}\"?"));
         }
         self.sheet.report(problem);

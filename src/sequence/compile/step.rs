@@ -1,5 +1,6 @@
 //! Steps: what each waits for, how long, at which time of day, and whether it can ever go.
 
+use super::experiment::Forms;
 use super::start::{WithPayload, everything};
 use super::{MAX_STEPS, Reader, suggest};
 use crate::model::diagnostic::Diagnostic;
@@ -11,13 +12,26 @@ use crate::sequence::syntax::{Section, Sheet, Spanned, length, one_of, time};
 use cron::TimeUnitSpec;
 use std::sync::Arc;
 
+/// Where a step stands: among which others, and read for which arm.
+pub(super) struct Around<'a> {
+    arm: Option<&'a str>,
+    /// The arms that have the step.
+    of_step: &'a [Option<String>],
+    /// Ids of the steps before it that the arm has.
+    earlier: &'a [&'a str],
+    /// Ids of all steps before it.
+    elsewhere: &'a [&'a str],
+    /// Ids of all steps.
+    all: &'a [&'a str],
+}
+
 impl<'s> Reader<'s> {
     pub(super) fn steps(
         &self,
         root: &Section<'s, '_>,
         kind: Option<Kind>,
         start: Option<&Start>,
-    ) -> Vec<Step> {
+    ) -> Vec<Forms> {
         let sections = root.tables("step");
         if sections.is_empty() && root.has("step").is_none() {
             self.sheet.report(
@@ -43,6 +57,11 @@ impl<'s> Reader<'s> {
         let names: Vec<&str> = ids
             .iter()
             .map(|id| id.as_ref().map_or("", |id| id.value.as_str()))
+            .collect();
+        let arms: Vec<Vec<Option<String>>> = sections
+            .iter()
+            .take(MAX_STEPS)
+            .map(|section| self.arms_of(section))
             .collect();
         let mut found = Vec::new();
         for (index, section) in sections.iter().take(MAX_STEPS).enumerate() {
@@ -71,12 +90,32 @@ impl<'s> Reader<'s> {
                     );
                 }
             }
-            let earlier: Vec<&str> = ids[..index]
-                .iter()
-                .flatten()
-                .map(|id| id.value.as_str())
-                .collect();
-            found.extend(self.step(&section, kind, start, &earlier, &names));
+            let mut by_arm = Vec::new();
+            for arm in &arms[index] {
+                // Steps that this arm has come first in the list of what can be meant.
+                let earlier: Vec<&str> = ids[..index]
+                    .iter()
+                    .zip(&arms)
+                    .filter(|(_, theirs)| theirs.contains(arm))
+                    .filter_map(|(id, _)| id.as_ref())
+                    .map(|id| id.value.as_str())
+                    .collect();
+                let elsewhere: Vec<&str> = ids[..index]
+                    .iter()
+                    .flatten()
+                    .map(|id| id.value.as_str())
+                    .collect();
+                let around = Around {
+                    arm: arm.as_deref(),
+                    of_step: &arms[index],
+                    earlier: &earlier,
+                    elsewhere: &elsewhere,
+                    all: &names,
+                };
+                let step = self.step(&section, kind, start, &around);
+                by_arm.extend(step.map(|step| (arm.clone(), step)));
+            }
+            found.push(Forms { by_arm });
         }
         found
     }
@@ -86,13 +125,13 @@ impl<'s> Reader<'s> {
         section: &Section<'s, '_>,
         of_sequence: Option<Kind>,
         start: Option<&Start>,
-        earlier: &[&str],
-        all: &[&str],
+        around: &Around<'_>,
     ) -> Option<Step> {
         section.only(
             &[
                 "id",
                 "kind",
+                "variant",
                 "after",
                 "at",
                 "slot",
@@ -105,7 +144,7 @@ impl<'s> Reader<'s> {
                 "on_uncertain",
                 "incentive",
             ],
-            &[("was", "plan and apply"), ("variants", "experiments")],
+            &[("was", "plan and apply")],
         );
         let id = section
             .need("id", "\"first-steps\"")
@@ -123,7 +162,10 @@ impl<'s> Reader<'s> {
             Some(_) => self.kind(section),
             None => of_sequence,
         };
-        let (anchor, wait) = self.after(section, earlier, all)?;
+        self.same_for_all(section, kind);
+        let form = |key| self.form(section, key, around.arm, around.of_step);
+        let after = form("after");
+        let (anchor, wait) = after.and_then(|(from, key)| self.after(&from, &key, around))?;
         let each = self.each(section, start);
         let gather = section.length("gather");
         if let (Some(gather), None) = (&gather, section.has("each")) {
@@ -137,8 +179,8 @@ impl<'s> Reader<'s> {
                     .help("add each = \"shipment\", or leave `gather` out"),
             );
         }
-        let at = section.parsed("at", time);
-        let slot = section.parsed("slot", slot);
+        let at = form("at").and_then(|(from, key)| from.parsed(&key, time));
+        let slot = form("slot").and_then(|(from, key)| from.parsed(&key, slot));
         if let (Some(at), Some(slot)) = (&at, &slot) {
             self.sheet.report(
                 self.sheet
@@ -154,7 +196,7 @@ impl<'s> Reader<'s> {
         if let (Some(id), Some(kind)) = (&id, kind) {
             self.fits_hours(&id.value, kind, at.as_ref(), slot.as_ref());
         }
-        let mut known = start.map_or_else(everything, |start| self.known(start));
+        let mut known = start.map_or_else(everything, |start| self.with_variant(self.known(start)));
         if let Anchor::Fact(fact) = &anchor {
             known = known.with_payload(*fact);
         }
@@ -183,8 +225,8 @@ impl<'s> Reader<'s> {
         let asks = kind == Some(Kind::Review);
         let when = self.condition_of(section, "when", &known, asks);
         let unless = self.condition_of(section, "unless", &known, asks);
-        let mail = section
-            .need("mail", "\"group/name\"")
+        let mail = form("mail")
+            .and_then(|(from, key)| from.need(&key, "\"group/name\""))
             .filter(|mail| self.is_mail(mail));
         let kind = kind?;
         let id = id?;
@@ -268,21 +310,13 @@ impl<'s> Reader<'s> {
     pub(super) fn after(
         &self,
         section: &Section<'s, '_>,
-        earlier: &[&str],
-        all: &[&str],
+        key: &str,
+        around: &Around<'_>,
     ) -> Option<(Anchor, Length)> {
-        let Some(span) = section.has("after") else {
+        if section.has(key).is_none() {
             return Some((Anchor::Start, Length::NONE));
-        };
-        if section.is_table("after") {
-            self.sheet.report(
-                self.sheet
-                    .problem("E190", span, "an `after` for each variant is not there yet")
-                    .help("it comes with experiments, in a later version; write one text for now"),
-            );
-            return None;
         }
-        let text = section.text("after")?;
+        let text = section.text(key)?;
         let (anchor, wait) = match text.value.split_once('+') {
             Some((anchor, wait)) => (anchor.trim(), Some(wait.trim())),
             None => (text.value.trim(), None),
@@ -305,7 +339,7 @@ impl<'s> Reader<'s> {
                 return None;
             }
         };
-        let anchor = self.anchor(section, &text, anchor, earlier, all)?;
+        let anchor = self.anchor(section, &text, anchor, around)?;
         Some((anchor, length.unwrap_or(Length::NONE)))
     }
 
@@ -314,14 +348,34 @@ impl<'s> Reader<'s> {
         section: &Section<'s, '_>,
         text: &Spanned<String>,
         name: &str,
-        earlier: &[&str],
-        all: &[&str],
+        around: &Around<'_>,
     ) -> Option<Anchor> {
+        let Around { earlier, all, .. } = *around;
         if name == "start" {
             return Some(Anchor::Start);
         }
         if earlier.contains(&name) {
             return Some(Anchor::Step(name.to_owned()));
+        }
+        if around.elsewhere.contains(&name)
+            && let Some(arm) = around.arm
+        {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E197",
+                        text.span.clone(),
+                        format!(
+                            "{} waits for \"{name}\", which arm \"{arm}\" does not have",
+                            section.what
+                        ),
+                    )
+                    .help(format!("customers in \"{arm}\" would wait for ever"))
+                    .help(format!(
+                        "write an `after` for each arm: after = {{ {arm} = \"start + 1w\", … }}"
+                    )),
+            );
+            return None;
         }
         if all.contains(&name) {
             self.sheet.report(

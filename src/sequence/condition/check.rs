@@ -30,6 +30,8 @@ pub(super) struct Checked {
     pub(super) products: Vec<(String, Range<usize>)>,
     /// What it says; nothing where there are problems.
     pub(super) claim: Claim,
+    /// What `variant` is compared with.
+    pub(super) variants: Vec<(String, Range<usize>)>,
 }
 
 pub(super) fn check(text: &str, known: &Known, tree: &IdedExpr, source: &SourceInfo) -> Checked {
@@ -46,6 +48,7 @@ pub(super) fn check(text: &str, known: &Known, tree: &IdedExpr, source: &SourceI
             sent: Vec::new(),
             products: Vec::new(),
             claim: Claim::Always(true),
+            variants: Vec::new(),
         },
     };
     checker.truth(tree);

@@ -302,6 +302,8 @@ fn every_name_that_must_be_there_is_there() {
         line: Some("1".into()),
         shipment: Some("S1".into()),
         event: Some(EventSeq(3)),
+        family: None,
+        variant: None,
         items: vec![("1".into(), "1".into())],
     };
     let names = state.names(&policy, &products, &told, &subject, now);

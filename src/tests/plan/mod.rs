@@ -1,6 +1,8 @@
 //! The rules of planning, told as stories and held against the trace of sends.
 
+pub mod experiments;
 mod limits;
 mod parcels;
 mod people;
 pub mod series;
+mod shelves;

@@ -2,7 +2,10 @@
 
 use super::intake::tamper;
 use super::*;
+use aftercare::model::assignment::Assignment;
+use aftercare::model::event::{DerivedKind, FactKind};
 use aftercare::model::reason::Reason;
+use aftercare::model::waiting::Waiting;
 use aftercare::plan::decision::Outlook;
 use aftercare::store::{SendFilter, Settle};
 
@@ -22,7 +25,63 @@ fn outlook(customer: CustomerId, minutes: i64) -> Outlook {
     }
 }
 
+/// A draw of an arm.
+pub fn drawn(customer: CustomerId, arm: &str) -> Assignment {
+    Assignment {
+        experiment: "cadence".into(),
+        arm: arm.into(),
+        at: at(1),
+        customer,
+        version: "v1".into(),
+    }
+}
+
+/// A delivery that waits for the catalogue.
+pub fn waits(customer: CustomerId) -> Waiting {
+    Waiting {
+        kind: FactKind::Derived(DerivedKind::ItemDelivered),
+        order: "1".into(),
+        line: "1".into(),
+        shipment: None,
+        product: "NEW-1".into(),
+        since: at(1),
+        until: at(4_000),
+        customer,
+    }
+}
+
 on_both! {
+    async fn an_arm_is_drawn_once_and_waiting_ends(home: Home) {
+        let store = home.open().await;
+        let ann = accept(&store, order("1", None, Some("ann@example.com"), 1)).await.unwrap();
+        let bob = accept(&store, order("2", Some("7"), None, 1)).await.unwrap();
+        save(&store, ann, vec![Decision::Assign(drawn(ann, "weekly")), Decision::Await(waits(ann))], Some(at(500))).await;
+        save(&store, ann, vec![Decision::Assign(drawn(ann, "other")), Decision::Await(waits(ann))], Some(at(500))).await;
+        let mut later = drawn(bob, "holdout");
+        later.at = at(3);
+        save(&store, bob, vec![Decision::Assign(later.clone()), Decision::Await(waits(bob))], None).await;
+        let drawn_now = store.drawn().await.unwrap();
+        let counts: Vec<_> = drawn_now.iter().map(|one| (one.arm.as_str(), one.people)).collect();
+        assert_eq!(counts, [("holdout", 1), ("weekly", 1)]);
+        let awaited = store.awaited().await.unwrap();
+        assert_eq!((awaited.len(), awaited[0].product.as_str(), awaited[0].facts, awaited[0].until), (1, "NEW-1", 2, at(4_000)));
+        // News of the catalogue wakes both, once.
+        assert_eq!(store.wake_waiting(at(10)).await.unwrap(), 2);
+        assert_eq!(store.next_due().await.unwrap(), Some(at(10)));
+        // Two who turn out to be one keep the earlier draw.
+        let one = accept(&store, order("3", Some("7"), Some("ann@example.com"), 1)).await.unwrap();
+        let both = history(&store, one).await;
+        assert_eq!(both.assignments, [drawn(ann, "weekly"), later]);
+        assert_eq!(both.assignment("cadence").map(|found| found.arm.as_str()), Some("weekly"));
+        assert_eq!(both.waiting.len(), 2);
+        save(&store, one, vec![Decision::Settle(waits(ann))], None).await;
+        assert_eq!(history(&store, one).await.waiting, []);
+        save(&store, one, vec![Decision::Await(waits(one))], None).await;
+        store.erase(one, at(40)).await.unwrap();
+        let forgotten = history(&store, one).await;
+        assert_eq!((forgotten.waiting.len(), forgotten.assignments.len()), (0, 2), "an arm names nobody");
+    }
+
     async fn a_plan_is_read_back_as_it_was(home: Home) {
         let store = home.open().await;
         let customer = accept(&store, order("1", Some("7"), None, 1)).await.unwrap();
@@ -32,6 +91,8 @@ on_both! {
         skipped.state = SendState::Skipped;
         skipped.reason = Some(Reason::NotEarned { kind: Kind::Review, earned: 0, needed: 1 });
         let decisions = vec![
+            Decision::Assign(drawn(customer, "weekly")),
+            Decision::Await(waits(customer)),
             Decision::Enrol(enrolment(customer)),
             Decision::Decide(queued(customer, "one", 30)),
             Decision::Decide(skipped.clone()),
@@ -45,6 +106,8 @@ on_both! {
         assert_eq!((after.version, after.considered_at), (expected.version, expected.considered_at));
         assert_eq!(after.events, expected.events);
         assert_eq!(after.enrolments, expected.enrolments);
+        assert_eq!(after.assignments, [drawn(customer, "weekly")]);
+        assert_eq!(after.waiting, [waits(customer)]);
         expected.sends.sort_by_key(|send| send.id.to_string());
         assert_eq!(after.sends, expected.sends);
         // The same plan again is stale, and would change nothing.

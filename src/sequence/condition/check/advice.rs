@@ -23,6 +23,9 @@ pub(super) fn unknown(known: &Known, name: &str, whole: &str, fields: &[&str]) -
             "customer"
         };
         return match (name, known.has("order")) {
+            ("variant", _) => problem
+                .help("it is the arm of this sequence's [experiment], drawn when somebody enters")
+                .help("steps, pauses, stops and mails of a sequence with [experiment] know it"),
             ("item", true) => problem
                 .help("this sequence runs per order; an order has many items")
                 .help(format!("{} or set each = \"item\"", many("items", "i"))),
@@ -53,10 +56,6 @@ pub(super) fn unknown(known: &Known, name: &str, whole: &str, fields: &[&str]) -
     if field(names::IN_MAILS, name).is_some() {
         return here(format!("`{whole}` is not known in conditions"))
             .help(format!("`{name}` is there for mails only"));
-    }
-    if name == "variant" {
-        return here(format!("`{whole}` is not known in this version"))
-            .help("it comes with experiments, in a later version");
     }
     let problem = here(format!("`{whole}` does not exist"));
     // `gift` alone is most likely `order.gift`.

@@ -1,9 +1,9 @@
 //! Operators: what may stand on either side of them.
 
-use super::facts::facts;
+use super::facts::{facts, path_of};
 use super::{Checker, Kind, Seen, is_operator};
 use crate::model::names::Type;
-use cel::common::ast::{CallExpr, IdedExpr, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
 impl Checker<'_> {
     pub(super) fn call(&mut self, node: &IdedExpr, call: &CallExpr) -> Seen {
@@ -18,6 +18,8 @@ impl Checker<'_> {
                 }
                 (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => {
                     let (a, b) = (self.see(left), self.see(right));
+                    self.note_arms(left, right);
+                    self.note_arms(right, left);
                     self.comparable(node, &a, &b);
                     Seen::of(Type::Bool)
                 }
@@ -65,6 +67,23 @@ impl Checker<'_> {
             };
         }
         self.function(node, call)
+    }
+
+    /// Notes the arms that `variant` is compared with.
+    fn note_arms(&mut self, of: &IdedExpr, with: &IdedExpr) {
+        if path_of(of).as_deref() != Some("variant") {
+            return;
+        }
+        let texts = match &with.expr {
+            Expr::List(list) => list.elements.iter().collect(),
+            _ => vec![with],
+        };
+        for text in texts {
+            if let Expr::Literal(LiteralValue::String(name)) = &text.expr {
+                let at = self.span(text);
+                self.found.variants.push((name.inner().to_owned(), at));
+            }
+        }
     }
 
     /// `&&` and `||`: the right side is looked at knowing how the left came out.
@@ -161,6 +180,7 @@ impl Checker<'_> {
     pub(super) fn within(&mut self, node: &IdedExpr, one: &IdedExpr, list: &IdedExpr) -> Seen {
         let a = self.see(one);
         let b = self.see(list);
+        self.note_arms(one, list);
         self.not_null(&b, list);
         let element = match b.kind {
             Kind::Of(Type::List(of)) => Seen::of(*of),
