@@ -15,6 +15,7 @@ pub mod preview;
 pub mod reload;
 pub mod scheduler;
 pub mod serve;
+mod waking;
 
 pub use crate::store::Counts;
 pub use health::{Check, Health};
@@ -46,6 +47,8 @@ pub struct Engine {
     observing: AtomicBool,
     /// Set while outcomes cannot be written down: then nothing more is claimed.
     jammed: AtomicBool,
+    /// Product events said that something is used up sooner or later than was known.
+    used_up_changed: AtomicBool,
     /// Something may be due for planning.
     to_plan: Notify,
     /// Something may be due for sending.
@@ -97,6 +100,7 @@ impl Engine {
             circuit: circuit::Circuit::default(),
             observing: AtomicBool::new(false),
             jammed: AtomicBool::new(false),
+            used_up_changed: AtomicBool::new(false),
             to_plan: Notify::new(),
             to_send: Notify::new(),
         }

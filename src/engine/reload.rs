@@ -12,6 +12,7 @@ use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Under which key the database remembers when each step was first in the files.
 const STEPS_SEEN: &str = "steps_seen";
@@ -99,19 +100,24 @@ impl Live {
         self
     }
 
-    /// Notes when each step was first seen by this install: before `now` where `seen`
-    /// knows it, else now. The very first set of files was always there.
+    /// Notes when each step, and each start that time brings, was first seen by this
+    /// install: before `now` where `seen` knows it, else now. The very first set of files
+    /// was always there.
     fn with_steps_seen(mut self, seen: &mut BTreeMap<String, i64>, now: Timestamp) -> Self {
         let first = seen.is_empty();
         let mut sequences = (*self.catalog.sequences).clone();
+        let mut since = |name: String| {
+            let since = *seen
+                .entry(name)
+                .or_insert(if first { i64::MIN } else { time::to_ms(now) });
+            (since != i64::MIN).then(|| time::from_ms(since))
+        };
         for sequence in &mut sequences {
+            if let Some(name) = sequence.timed_name() {
+                sequence.start.since = since(name);
+            }
             for step in &mut sequence.steps {
-                let name = format!("{}/{}", sequence.id, step.id);
-                let since =
-                    *seen
-                        .entry(name)
-                        .or_insert(if first { i64::MIN } else { time::to_ms(now) });
-                step.since = (since != i64::MIN).then(|| time::from_ms(since));
+                step.since = since(format!("{}/{}", sequence.id, step.id));
             }
         }
         self.catalog.sequences = Arc::new(sequences);
@@ -126,11 +132,8 @@ impl Engine {
     /// The store's; the old set stays.
     pub async fn apply(&self, live: Live) -> Result<(), EngineError> {
         let live = dress(&self.store, live, self.now(), true).await?;
-        let changed = self.live().catalog.version != live.catalog.version;
         self.live.store(Arc::new(live));
-        if changed {
-            self.store.wake_all(self.now()).await?;
-        }
+        self.catch_up().await?;
         self.to_plan.notify_one();
         Ok(())
     }
@@ -138,7 +141,11 @@ impl Engine {
     /// Takes in what product events say now.
     pub(super) async fn refresh_products(&self) -> Result<(), EngineError> {
         let events = self.store.product_events().await?;
+        let before = super::waking::used_up(&self.live().catalog);
         let live = (*self.live()).clone().with_products(events);
+        if super::waking::used_up(&live.catalog) != before {
+            self.used_up_changed.store(true, Ordering::Release);
+        }
         self.live.store(Arc::new(live));
         Ok(())
     }

@@ -53,7 +53,11 @@ impl History {
         self.events.sort_by_key(|event| event.seq);
         self.enrolments.extend(other.enrolments);
         self.sends.extend(other.sends);
-        self.considered_at = self.considered_at.min(other.considered_at);
+        // Who was never planned has nothing that was considered, and says nothing of when.
+        self.considered_at = match (self.considered_at, other.considered_at) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
         self.erased |= other.erased;
     }
 

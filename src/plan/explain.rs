@@ -2,7 +2,7 @@
 //! of, and why there is none. For `why`, `preview` and listings; nothing is decided
 //! here, and nothing here is read by [`super::plan`].
 
-use super::{Mind, clear, enrol, names, subject, timing};
+use super::{Mind, clear, elapsed, enrol, names, subject, timing};
 use crate::model::email::Address;
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
 use crate::model::event::{DerivedKind, FactKind};
@@ -12,7 +12,7 @@ use crate::model::kind::Kind;
 use crate::model::reason::Reason;
 use crate::model::send::{RuleRef, Send, SendState};
 use crate::model::time::Timestamp;
-use crate::sequence::catalog::{Anchor, Catalog, Place, Sequence, Step};
+use crate::sequence::catalog::{Anchor, Catalog, Place, Sequence, Step, Timed};
 use crate::state::{self, Fact, State};
 
 /// Where one person's mail goes, as of one instant.
@@ -268,6 +268,10 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         evidence: evidence.to_vec(),
     };
     let on = sequence.start.on;
+    if let Some(timed) = &sequence.start.timed {
+        let (because, needed, evidence) = of_time(mind, sequence, timed);
+        return say("not_enrolled", because, needed, &evidence);
+    }
     if on == FactKind::Derived(DerivedKind::StepSent) {
         let of = sequence.start.of.as_deref().unwrap_or_default();
         let sent = mind
@@ -352,6 +356,50 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         condition_needed(sequence),
         &fact.evidence,
     )
+}
+
+/// Why time has brought somebody nothing yet: what is counted from, until when, and what
+/// else would have to hold.
+fn of_time(mind: &Mind, sequence: &Sequence, timed: &Timed) -> (String, String, Vec<EventSeq>) {
+    let next = elapsed::foreseen(mind, sequence);
+    let mut evidence = Vec::new();
+    let because = match timed {
+        Timed::Absence { of, length } => match elapsed::last_of(&mind.state, *of) {
+            None => format!("it starts {length} after the last `{of}`, of which nothing was heard"),
+            Some(last) => {
+                evidence.clone_from(&last.evidence);
+                match next {
+                    Some(at) => format!(
+                        "the last `{of}` was on {}; {length} without another are over on {at}",
+                        last.time
+                    ),
+                    None => format!(
+                        "the last `{of}` was on {}, and {length} without another were over before this customer, that news or this sequence was here, or the start's `where` or `again` said no then",
+                        last.time
+                    ),
+                }
+            }
+        },
+        Timed::Schedule(slot) => match next {
+            Some(at) => format!(
+                "its schedule \"{}\" comes next on {at}; the last time lies before this customer or this sequence was here, or the start's `where` said no then",
+                slot.text
+            ),
+            None => format!("its schedule \"{}\" never comes again", slot.text),
+        },
+        Timed::Replenish => match next {
+            Some(at) => format!("what they bought is used up on {at}"),
+            None => "nothing that they keep, that has arrived and that has `replenish_days` is still to be used up".to_owned(),
+        },
+    };
+    let needed = match (&sequence.start.where_, next) {
+        (Some(condition), _) => {
+            format!("time has to pass, and this has to hold then: {}", condition.text())
+        }
+        (None, Some(_)) => "time has to pass".to_owned(),
+        (None, None) => "something has to happen from which time counts".to_owned(),
+    };
+    (because, needed, evidence)
 }
 
 fn condition_needed(sequence: &Sequence) -> String {

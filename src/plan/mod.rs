@@ -9,6 +9,7 @@
 
 mod clear;
 pub mod decision;
+mod elapsed;
 mod enrol;
 mod exit;
 pub mod explain;

@@ -95,7 +95,11 @@ impl World {
             self.run_to(now);
             let mut products = (*self.catalog.products).clone();
             products.update(&product);
+            let moved = products.used_up() != self.catalog.products.used_up();
             self.catalog.products = Arc::new(products);
+            if moved && self.catalog.replenishes() {
+                self.wake_all(now);
+            }
             return;
         }
         let seq = event.seq;
@@ -172,6 +176,14 @@ impl World {
         if let Some(at) = person.wake_at.filter(|at| *at <= until) {
             person.wake_at = walk::live(&self.catalog, &mut person.history, at, until);
         }
+    }
+
+    /// Looks at everybody anew: something is used up sooner or later than was known.
+    fn wake_all(&mut self, now: Timestamp) {
+        for person in self.people.values_mut() {
+            person.wake_at = Some(now);
+        }
+        self.run_to(now);
     }
 
     fn run_to(&mut self, until: Timestamp) {

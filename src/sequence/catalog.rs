@@ -26,6 +26,13 @@ impl Catalog {
     pub fn sequence(&self, id: &str) -> Option<&Sequence> {
         self.sequences.iter().find(|sequence| sequence.id == id)
     }
+
+    /// Whether anything starts when a product is used up.
+    pub fn replenishes(&self) -> bool {
+        self.sequences
+            .iter()
+            .any(|sequence| matches!(sequence.start.timed, Some(Timed::Replenish)))
+    }
 }
 
 /// A place in a file, for rules that are quoted in explanations.
@@ -57,16 +64,53 @@ impl Sequence {
     }
 }
 
+impl Sequence {
+    /// Under which name an install remembers since when it has this start, where time
+    /// brings it.
+    pub fn timed_name(&self) -> Option<String> {
+        let timed = self.start.timed.as_ref()?;
+        Some(format!("{}@{}", self.id, timed.signature()))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Start {
     pub on: FactKind,
     /// `sequence/step`, for starts on `step.sent`.
     pub of: Option<String>,
+    /// What time has to bring, for starts on silence, on a schedule and on goods that are
+    /// used up.
+    pub timed: Option<Timed>,
+    /// When this install first had this start in its files, where time brings it: what
+    /// time brought before then starts nothing. `None`: always had it.
+    pub since: Option<Timestamp>,
     pub where_: Option<Condition>,
     pub per: Vec<Per>,
     /// How long after an enrolment of one key the next may open; `None`: never.
     pub again: Option<Length>,
     pub place: Place,
+}
+
+/// What time brings.
+#[derive(Debug, Clone)]
+pub enum Timed {
+    /// So long no fact of this kind about the person.
+    Absence { of: FactKind, length: Length },
+    /// A date of the calendar, in the customer's zone; once a day at most.
+    Schedule(Slot),
+    /// A product with `replenish_days` is used up.
+    Replenish,
+}
+
+impl Timed {
+    /// What tells one from another, for the memory of what this install had when.
+    pub fn signature(&self) -> String {
+        match self {
+            Timed::Absence { of, length } => format!("absence of {of} for {length}"),
+            Timed::Schedule(slot) => format!("schedule {}", slot.text),
+            Timed::Replenish => "replenish".to_owned(),
+        }
+    }
 }
 
 /// A part of the enrolment key.

@@ -4,6 +4,7 @@
 mod rule;
 mod start;
 mod step;
+mod timed;
 
 use super::catalog::{Per, Sequence};
 use super::nearest;
@@ -14,7 +15,7 @@ use crate::model::kind::Kind;
 use crate::model::policy::Hours;
 use crate::model::product::Products;
 use crate::model::time::Length;
-use start::{everything, per_part};
+use start::{default_per, everything, per_part};
 use std::collections::BTreeMap;
 use toml_edit::Document;
 
@@ -24,8 +25,6 @@ pub const MAX_STEPS: usize = 100;
 pub const MAX_ID: usize = 64;
 /// When the next enrolment of one key may open, where the file does not say.
 const AGAIN: Length = Length::Days(365);
-/// Starts that come in a later version, and the keys that go with them.
-const LATER_STARTS: [&str; 3] = ["absence", "schedule", "replenish"];
 
 /// What a sequence is checked against, as far as it could be read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,8 +98,9 @@ pub(crate) fn sequences(
 fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
     let start = root.table("start");
     let text = |key: &str| start.as_ref().and_then(|start| start.text(key));
+    let on: Option<FactKind> = text("on").and_then(|on| on.value.parse().ok());
     let per = text("per").map_or_else(
-        || vec![Per::Order],
+        || default_per(on),
         |text| {
             text.value
                 .split(',')
@@ -117,7 +117,7 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
                 .iter()
                 .filter_map(|step| step.text("id").map(|id| id.value))
                 .collect(),
-            start: text("on").and_then(|on| on.value.parse().ok()),
+            start: on,
             of: text("of").map(|of| of.value),
             per,
         },
@@ -283,6 +283,19 @@ impl<'s> Reader<'s> {
             text.parse().ok()
         });
         match read {
+            Ok(fact) if fact.is_of_time() => {
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E170",
+                            text.span.clone(),
+                            format!("\"{fact}\" can only start a sequence"),
+                        )
+                        .help("it is time that brings it, and nothing that happens to a customer; name a fact, such as \"order.placed\"")
+                        .help("to begin then, write on = \"…\" in [start] of a sequence of its own"),
+                );
+                None
+            }
             Ok(FactKind::Event(EventKind::ProductUpdated)) => {
                 self.sheet.report(
                     self.sheet

@@ -69,6 +69,10 @@ pub(super) enum Write {
     WakeAll {
         now: Timestamp,
     },
+    WakeSome {
+        after: Option<CustomerId>,
+        now: Timestamp,
+    },
     Erase {
         customer: CustomerId,
         now: Timestamp,
@@ -89,6 +93,7 @@ pub(super) enum Write {
 pub(super) enum Written {
     Accepted(Vec<Accepted>),
     Saved(Vec<Saved>),
+    Last(Option<CustomerId>),
     Passed(Vec<Passed>),
     Settled(Vec<Settled>),
     Customers(Vec<CustomerId>),
@@ -529,6 +534,9 @@ async fn run_other(
             Written::Count(1)
         }
         Write::WakeAll { now } => Written::Count(upkeep::wake_all(tx, *now).await?),
+        Write::WakeSome { after, now } => {
+            Written::Last(upkeep::wake_some(tx, *after, *now).await?)
+        }
         Write::Erase { customer, now } => {
             erase::erase(tx, &shared.secret, *customer, *now).await?;
             Written::Count(1)
@@ -560,6 +568,7 @@ impl Write {
             | Write::Recover { now }
             | Write::SetAside { now, .. }
             | Write::WakeAll { now }
+            | Write::WakeSome { now, .. }
             | Write::Erase { now, .. } => Some(*now),
             Write::Save(plans) => plans.iter().map(|one| one.now).max(),
             Write::Barrier(at) => at.iter().map(|one| one.now).max(),
@@ -590,6 +599,7 @@ impl Write {
             | Write::Recover { .. }
             | Write::Meta { .. }
             | Write::WakeAll { .. }
+            | Write::WakeSome { .. }
             | Write::DropQuarantined { .. }
             | Write::TriedQuarantined { .. }
             | Write::Leave

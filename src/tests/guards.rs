@@ -1,6 +1,7 @@
 //! The guards on the core, over random timelines: planning twice changes nothing; nothing
 //! happens before a wake-up; the order of arrival does not matter; no invariant is broken.
 
+use crate::plan::elapsed::{MONTHLY, REFILL, WIN_BACK};
 use crate::plan::series::{EDUCATION, REVIEW};
 use crate::story::{POLICY, catalog};
 use crate::timeline::{Chance, timeline};
@@ -77,7 +78,10 @@ when = 'sent("order/placed")'
 pub fn strict_shop() -> Catalog {
     let pausing =
         format!("{EDUCATION}\n[[pause]]\nwhile = \"customer.open_ticket\"\nat_most = \"10d\"\n");
-    catalog(&format!("{POLICY}{STRICT}"), &[ORDER, &pausing, REVIEW])
+    catalog(
+        &format!("{POLICY}{STRICT}"),
+        &[ORDER, &pausing, REVIEW, WIN_BACK, MONTHLY, REFILL],
+    )
 }
 
 pub fn end() -> Timestamp {

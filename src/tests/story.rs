@@ -73,6 +73,7 @@ pub struct Line(
 
 pub const CAMERA: Line = Line("AUR-D80-BODY", "P-AUR-D80", &["camera", "dslr"], 1);
 pub const TRIPOD: Line = Line("TRP-TRAIL-CF", "P-TRP", &["accessory", "tripod"], 1);
+pub const COFFEE: Line = Line("COF-NORD-250", "P-COF-NORD", &["coffee"], 1);
 pub const LENS: Line = Line("LNS-50-18", "P-LENS-50", &["camera", "lens"], 1);
 
 impl Story {

@@ -1,7 +1,7 @@
 //! Random timelines: what may happen to a few customers of a small shop, in any order,
 //! late, twice. One seed, one timeline.
 
-use crate::story::{CAMERA, LENS, Line, Story, TRIPOD};
+use crate::story::{CAMERA, COFFEE, LENS, Line, Story, TRIPOD};
 use aftercare::model::event::Event;
 use aftercare::model::time::Timestamp;
 use jiff::SignedDuration;
@@ -46,12 +46,14 @@ impl Chance {
 }
 
 const WHO: [&str; 3] = ["ann", "bob", "eve"];
-const BASKETS: [&[Line]; 5] = [
+const BASKETS: [&[Line]; 7] = [
     &[CAMERA],
     &[CAMERA, TRIPOD],
     &[LENS],
     &[CAMERA, CAMERA],
     &[TRIPOD, LENS],
+    &[COFFEE],
+    &[CAMERA, COFFEE, COFFEE],
 ];
 const SCOPES: [&str; 4] = ["all", "all_marketing", "education", "review"];
 const STATES: [&str; 3] = ["subscribed", "unknown", "not_subscribed"];

@@ -462,7 +462,7 @@ fn late(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Length, Box<Diagnos
 }
 
 /// A cron expression, with seconds or without.
-fn slot(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Slot, Box<Diagnostic>> {
+pub(super) fn slot(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Slot, Box<Diagnostic>> {
     let wrong = |message: &str| {
         sheet
             .problem("E110", text.span.clone(), message.to_owned())

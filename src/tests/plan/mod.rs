@@ -1,5 +1,6 @@
 //! The rules of planning, told as stories and held against the trace of sends.
 
+pub mod elapsed;
 mod limits;
 mod parcels;
 mod people;
