@@ -106,18 +106,25 @@ impl Live {
     fn with_steps_seen(mut self, seen: &mut BTreeMap<String, i64>, now: Timestamp) -> Self {
         let first = seen.is_empty();
         let mut sequences = (*self.catalog.sequences).clone();
-        let mut since = |name: String| {
-            let since = *seen
-                .entry(name)
-                .or_insert(if first { i64::MIN } else { time::to_ms(now) });
+        // Under each of its names, the newest first.
+        let mut since = |names: &[String]| {
+            let known = names.iter().find_map(|name| seen.get(name).copied());
+            let since = known.unwrap_or(if first { i64::MIN } else { time::to_ms(now) });
+            if let Some(newest) = names.first() {
+                seen.entry(newest.clone()).or_insert(since);
+            }
             (since != i64::MIN).then(|| time::from_ms(since))
         };
         for sequence in &mut sequences {
             if let Some(name) = sequence.timed_name() {
-                sequence.start.since = since(name);
+                sequence.start.since = since(&[name]);
             }
+            let ids: Vec<String> = sequence.ids().map(str::to_owned).collect();
             for step in &mut sequence.steps {
-                step.since = since(format!("{}/{}", sequence.id, step.id));
+                let of_sequence =
+                    |id: &String| -> Vec<String> { step.ids().map(|step| format!("{id}/{step}")).collect() };
+                let names: Vec<String> = ids.iter().flat_map(of_sequence).collect();
+                step.since = since(&names);
             }
         }
         self.catalog.sequences = Arc::new(sequences);

@@ -10,6 +10,7 @@ pub mod email;
 pub mod enrolment;
 pub mod event;
 pub mod history;
+pub mod holidays;
 pub mod ids;
 pub mod kind;
 pub mod locale;

@@ -113,7 +113,9 @@ fn absence(mind: &Mind, of: FactKind, length: Length) -> Vec<Moment> {
     let Some(last) = last_of(&mind.state, of) else {
         return Vec::new();
     };
-    let at = length.after(last.time, &mind.state.person.zone);
+    let days = mind.workdays();
+    let zone = &mind.state.person.zone;
+    let at = length.after_working(last.time, zone, |day| days.includes(day));
     let fact = Fact {
         evidence: last.evidence.clone(),
         ..brought(DerivedKind::Absence, at, last.learnt, last.test)

@@ -9,7 +9,7 @@ use crate::model::kind::Kind;
 use crate::model::names::Names;
 use crate::model::policy::Policy;
 use crate::model::send::SendState;
-use crate::model::time::{self, Length, TimeZone, Timestamp};
+use crate::model::time::{self, Length, Timestamp};
 use crate::sequence::catalog::{Anchor, Per, Sequence, Timed};
 use crate::state::{Fact, Line, Order, Subject};
 
@@ -233,16 +233,16 @@ fn consider_subject(
                 && lost_its_goods(&last)
                 && is_there(mind, &about) =>
         {
-            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            let anchor = anchor(mind, sequence, fact);
             join(mind, last, start, Some(anchor));
         }
         Some(last) if !may_open_again(sequence, &last, fact) => {}
         last if opens => {
             let n = last.map_or(1, |last| last.n + 1);
-            let anchor = anchor(sequence, fact, &mind.state.person.zone);
+            let anchor = anchor(mind, sequence, fact);
             let enrolment = Enrolment {
                 id: EnrolmentId::derive(
-                    &sequence.id,
+                    sequence.first_id(),
                     &format!("{}|{key}", mind.history.customer),
                     n,
                 ),
@@ -387,7 +387,9 @@ fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option<String> {
 }
 
 /// What `start` means for an enrolment opened by `fact`.
-fn anchor(sequence: &Sequence, fact: &Fact, zone: &TimeZone) -> Timestamp {
+fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
+    let zone = &mind.state.person.zone;
+    let days = mind.workdays();
     let prompt = jiff::SignedDuration::from_hours(PROMPT_HOURS);
     if fact.learnt <= time::saturating_add(fact.time, prompt) {
         return fact.time;
@@ -397,7 +399,7 @@ fn anchor(sequence: &Sequence, fact: &Fact, zone: &TimeZone) -> Timestamp {
             .steps
             .iter()
             .filter(|step| step.anchor == Anchor::Start)
-            .map(|step| timing::due(step, anchor, zone))
+            .map(|step| timing::due(step, anchor, zone, &days))
             .min()
             .unwrap_or(anchor)
     };

@@ -13,7 +13,7 @@ use crate::model::reason::Reason;
 use crate::model::send::{RuleRef, Send, SendState};
 use crate::model::time::Timestamp;
 use crate::sequence::catalog::{Anchor, Catalog, Place, Sequence, Step, Timed};
-use crate::state::{self, Fact, State};
+use crate::state::{Fact, State};
 
 /// Where one person's mail goes, as of one instant.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Addressees {
     /// Looks at one person.
     pub fn new(catalog: &Catalog, history: &History, now: Timestamp) -> Self {
         Addressees {
-            state: state::fold(&catalog.policy, &catalog.products, history, now),
+            state: super::fold(catalog, history, now),
         }
     }
 
@@ -86,8 +86,7 @@ pub fn draft(
     let names = names(catalog, state, history, &about, now);
     let sender = catalog
         .policy
-        .people
-        .get(&sequence.from)
+        .sender(&sequence.from, now)
         .ok_or_else(|| Reason::Render {
             message: format!("nobody called `{}` is in config/people.toml", sequence.from),
         })?;
@@ -99,7 +98,7 @@ pub fn draft(
         names,
         &about,
         to,
-        sender.clone(),
+        sender,
     ))
 }
 
@@ -113,14 +112,14 @@ pub fn imagined(
     now: Timestamp,
 ) -> Option<Send> {
     let sequence = catalog.sequence(&enrolment.sequence)?;
-    let state = state::fold(&catalog.policy, &catalog.products, history, now);
+    let state = super::fold(catalog, history, now);
     let run = subject::of_enrolment(&state, history, sequence, enrolment);
     let (occurrence, about) = subject::occurrences(&state, &run, step.each)
         .into_iter()
         .next()?;
     let order = about.order.as_deref().and_then(|key| state.order(key));
     Some(Send {
-        id: crate::model::ids::SendId::derive(enrolment.id, &step.id, &occurrence),
+        id: crate::model::ids::SendId::derive(enrolment.id, step.first_id(), &occurrence),
         enrolment: enrolment.id,
         sequence: sequence.id.clone(),
         step: step.id.clone(),
@@ -174,7 +173,8 @@ pub fn absence(
     now: Timestamp,
 ) -> Absence {
     let mind = Mind::new(catalog, history, now);
-    let run = history
+    let run = mind
+        .history
         .enrolments
         .iter()
         .filter(|run| run.sequence == sequence.id)

@@ -1,5 +1,6 @@
 //! When: anchor, length, `at` or `slot`, hours and limits become an instant.
 
+use crate::model::holidays::Workdays;
 use crate::model::kind::Kind;
 use crate::model::policy::{Hours, Policy};
 use crate::model::time::{self, Date, Length, Time, TimeZone, Timestamp};
@@ -10,8 +11,10 @@ use chrono::{Datelike, NaiveDate, Timelike};
 pub const MAX_LOOKAHEAD_DAYS: i64 = 400;
 
 /// When a step should go, hours and limits apart.
-pub fn due(step: &Step, anchor: Timestamp, zone: &TimeZone) -> Timestamp {
-    let reached = step.length.after(anchor, zone);
+pub fn due(step: &Step, anchor: Timestamp, zone: &TimeZone, days: &Workdays<'_>) -> Timestamp {
+    let reached = step
+        .length
+        .after_working(anchor, zone, |day| days.includes(day));
     if let Some(slot) = &step.slot {
         return next_slot(slot, reached, zone);
     }

@@ -22,9 +22,12 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The sequence with this id.
+    /// The sequence with this id, or that once had it.
     pub fn sequence(&self, id: &str) -> Option<&Sequence> {
-        self.sequences.iter().find(|sequence| sequence.id == id)
+        let all = || self.sequences.iter();
+        all()
+            .find(|sequence| sequence.id == id)
+            .or_else(|| all().find(|sequence| sequence.was.iter().any(|was| was == id)))
     }
 
     /// Whether anything starts when a product is used up.
@@ -46,6 +49,8 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Sequence {
     pub id: String,
+    /// Ids that it had before, newest first.
+    pub was: Vec<String>,
     pub kind: Kind,
     pub title: String,
     /// Id of the person who signs.
@@ -58,9 +63,23 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// The step with this id.
+    /// The step with this id, or that once had it.
     pub fn step(&self, id: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.id == id)
+        let all = || self.steps.iter();
+        all()
+            .find(|step| step.id == id)
+            .or_else(|| all().find(|step| step.was.iter().any(|was| was == id)))
+    }
+
+    /// The first id that it had: ids of enrolments are made of it, so that a new name
+    /// enrols nobody again.
+    pub fn first_id(&self) -> &str {
+        self.was.last().unwrap_or(&self.id)
+    }
+
+    /// All ids that it had, the newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id.as_str()).chain(self.was.iter().map(String::as_str))
     }
 }
 
@@ -69,7 +88,7 @@ impl Sequence {
     /// brings it.
     pub fn timed_name(&self) -> Option<String> {
         let timed = self.start.timed.as_ref()?;
-        Some(format!("{}@{}", self.id, timed.signature()))
+        Some(format!("{}@{}", self.first_id(), timed.signature()))
     }
 }
 
@@ -125,9 +144,24 @@ pub enum Per {
     ItemField(String),
 }
 
+impl Step {
+    /// The first id that it had: ids of sends are made of it, so that a new name sends
+    /// nothing again.
+    pub fn first_id(&self) -> &str {
+        self.was.last().unwrap_or(&self.id)
+    }
+
+    /// All ids that it had, the newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id.as_str()).chain(self.was.iter().map(String::as_str))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Step {
     pub id: String,
+    /// Ids that it had before, newest first.
+    pub was: Vec<String>,
     /// The step's own kind, or its sequence's.
     pub kind: Kind,
     pub anchor: Anchor,

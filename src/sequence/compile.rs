@@ -38,6 +38,10 @@ pub(crate) struct Around<'a> {
 struct Head {
     file: String,
     steps: Vec<String>,
+    /// Ids that the sequence had before.
+    was: Vec<String>,
+    /// Old ids of steps, with their new ones.
+    renamed: Vec<(String, String)>,
     start: Option<FactKind>,
     of: Option<String>,
     per: Vec<Per>,
@@ -117,6 +121,13 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
                 .iter()
                 .filter_map(|step| step.text("id").map(|id| id.value))
                 .collect(),
+            was: root.peek_texts("was").into_iter().map(|was| was.value).collect(),
+            renamed: root
+                .tables("step")
+                .iter()
+                .filter_map(|step| Some((step.peek_texts("was"), step.peek("id")?.value)))
+                .flat_map(|(was, id)| was.into_iter().map(move |was| (was.value, id.clone())))
+                .collect(),
             start: on,
             of: text("of").map(|of| of.value),
             per,
@@ -135,7 +146,7 @@ impl<'s> Reader<'s> {
     fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
         root.only(
             &[
-                "format", "id", "kind", "title", "from", "start", "step", "pause", "stop",
+                "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop",
             ],
             &[("experiment", "experiments")],
         );
@@ -205,10 +216,23 @@ impl<'s> Reader<'s> {
             .iter()
             .filter_map(|one| self.stop(one, &known))
             .collect();
+        let others: Vec<&str> = self.heads.keys().map(String::as_str).collect();
+        let was = self.was(root, &others);
+        for text in root.peek_texts("was") {
+            let own = id.as_ref().map_or("", |id| id.value.as_str());
+            let taken = self
+                .heads
+                .iter()
+                .any(|(other, head)| other.as_str() < own && head.was.contains(&text.value));
+            if taken {
+                self.renamed_twice(&text);
+            }
+        }
         let id = id?;
         Some(Sequence {
             place: self.sheet.place(id.span.start),
             id: id.value,
+            was,
             kind: kind?,
             title: title?.value,
             from: from?.value,
@@ -234,6 +258,44 @@ impl<'s> Reader<'s> {
             );
         }
         fits
+    }
+
+    /// The ids that something had before: none of them may be that of another one now.
+    fn was(&self, section: &Section<'s, '_>, taken: &[&str]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for was in section.texts("was", true).unwrap_or_default() {
+            if taken.contains(&was.value.as_str()) {
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E174",
+                            was.span,
+                            format!("\"{}\" is still there", was.value.escape_debug()),
+                        )
+                        .help("`was` names an id that is gone: customers who got the mail under it have got this one")
+                        .help("leave `was` out, or remove the other one"),
+                );
+            } else if found.contains(&was.value) {
+                self.renamed_twice(&was);
+            } else {
+                found.push(was.value);
+            }
+        }
+        found
+    }
+
+    /// Reports an old id that is named a second time.
+    fn renamed_twice(&self, was: &Spanned<String>) {
+        self.sheet.report(
+            self.sheet
+                .problem(
+                    "E175",
+                    was.span.clone(),
+                    format!("\"{}\" was renamed already", was.value.escape_debug()),
+                )
+                .help("one id becomes one other: who got the old mail would count as having got both")
+                .help("keep `was` at the one that replaces it"),
+        );
     }
 
     fn kind(&self, section: &Section<'s, '_>) -> Option<Kind> {
@@ -262,12 +324,22 @@ impl<'s> Reader<'s> {
                 .iter()
                 .flat_map(|(id, head)| head.steps.iter().map(move |step| format!("{id}/{step}")))
                 .collect();
+            let problem = self.sheet.problem(
+                "E121",
+                span,
+                format!("no step is called \"{}\"", name.escape_debug()),
+            );
+            let renamed = self.heads.get(sequence).and_then(|head| {
+                let of = head.renamed.iter().find(|(was, _)| was == step);
+                of.map(|(_, id)| id)
+            });
+            if let Some(id) = renamed {
+                let now = format!("it is called \"{sequence}/{id}\" now");
+                self.sheet.report(problem.help(now));
+                return known;
+            }
             self.sheet.report(suggest(
-                self.sheet.problem(
-                    "E121",
-                    span,
-                    format!("no step is called \"{}\"", name.escape_debug()),
-                ),
+                problem,
                 name,
                 all.iter().map(String::as_str),
                 "there are",

@@ -5,7 +5,7 @@
 use super::nearest;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::email::Address;
-use crate::model::time::{BadLength, Length, Time};
+use crate::model::time::{BadLength, Date, Length, Time};
 use crate::sequence::catalog::Place;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -345,6 +345,68 @@ impl<'s, 'd> Section<'s, 'd> {
                     self.sheet
                         .problem("E113", span, format!("\"{text}\" is not an instant"))
                         .help("write date, time and offset: 2026-01-17T00:00:00Z"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A list of texts, or one; what is none is left out, and nothing is reported.
+    pub(crate) fn peek_texts(&self, key: &str) -> Vec<Spanned<String>> {
+        let Some((item, span)) = self.item(key) else {
+            return Vec::new();
+        };
+        let one = item.as_str().map(|text| Spanned::new(text.to_owned(), span.clone()));
+        let several = item.as_array().into_iter().flatten().filter_map(|value| {
+            let at = value.span().unwrap_or_else(|| span.clone());
+            Some(Spanned::new(value.as_str()?.to_owned(), at))
+        });
+        one.into_iter().chain(several).collect()
+    }
+
+    /// A day, as a TOML date or as a text.
+    pub(crate) fn date(&self, key: &str) -> Option<Spanned<Date>> {
+        let (item, span) = self.item(key)?;
+        let found = item.as_value().map(|value| self.day(key, value, span));
+        found.flatten()
+    }
+
+    /// A list of days; nothing where the key is missing.
+    pub(crate) fn dates(&self, key: &str) -> Vec<Spanned<Date>> {
+        let Some((item, span)) = self.item(key) else {
+            return Vec::new();
+        };
+        let Some(array) = item.as_array().filter(|array| array.len() <= MAX_LIST) else {
+            self.wrong(key, item, span, "a list of days");
+            return Vec::new();
+        };
+        let day = |value: &Value| {
+            let at = value.span().unwrap_or_else(|| span.clone());
+            self.day(key, value, at)
+        };
+        array.iter().filter_map(day).collect()
+    }
+
+    fn day(&self, key: &str, value: &Value, span: Range<usize>) -> Option<Spanned<Date>> {
+        let text = match value {
+            Value::Datetime(date) => date.value().to_string(),
+            Value::String(text) => text.value().clone(),
+            _ => {
+                self.sheet.report(self.sheet.problem(
+                    "E103",
+                    span,
+                    format!("`{key}` wants a day, and this is a {}", value.type_name()),
+                ));
+                return None;
+            }
+        };
+        match text.parse::<Date>() {
+            Ok(date) if text.len() == date.to_string().len() => Some(Spanned::new(date, span)),
+            _ => {
+                self.sheet.report(
+                    self.sheet
+                        .problem("E113", span, format!("\"{}\" is no day", text.escape_debug()))
+                        .help("write year, month and day, without a time: 2026-12-24"),
                 );
                 None
             }

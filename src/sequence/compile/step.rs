@@ -78,7 +78,22 @@ impl<'s> Reader<'s> {
                 .collect();
             found.extend(self.step(&section, kind, start, &earlier, &names));
         }
+        self.renamed_once(&sections);
         found
+    }
+
+    /// Two steps cannot both be what one was.
+    fn renamed_once(&self, sections: &[Section<'s, '_>]) {
+        let mut seen: Vec<(String, usize)> = Vec::new();
+        for (index, section) in sections.iter().enumerate() {
+            for was in section.peek_texts("was") {
+                match seen.iter().find(|(had, _)| *had == was.value) {
+                    Some((_, first)) if *first != index => self.renamed_twice(&was),
+                    Some(_) => {}
+                    None => seen.push((was.value, index)),
+                }
+            }
+        }
     }
 
     pub(super) fn step(
@@ -92,6 +107,7 @@ impl<'s> Reader<'s> {
         section.only(
             &[
                 "id",
+                "was",
                 "kind",
                 "after",
                 "at",
@@ -104,7 +120,7 @@ impl<'s> Reader<'s> {
                 "late",
                 "on_uncertain",
             ],
-            &[("was", "plan and apply"), ("variants", "experiments")],
+            &[("variants", "experiments")],
         );
         let id = section
             .need("id", "\"first-steps\"")
@@ -118,6 +134,7 @@ impl<'s> Reader<'s> {
                     .help("`start` in `after` is the fact that opened the enrolment"),
             );
         }
+        let was = self.was(section, all);
         let kind = match section.has("kind") {
             Some(_) => self.kind(section),
             None => of_sequence,
@@ -188,6 +205,7 @@ impl<'s> Reader<'s> {
         Some(Step {
             place: self.sheet.place(id.span.start),
             id: id.value,
+            was,
             kind,
             anchor,
             length: wait,

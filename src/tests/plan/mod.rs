@@ -4,4 +4,5 @@ pub mod elapsed;
 mod limits;
 mod parcels;
 mod people;
+mod renamed;
 pub mod series;
