@@ -6,6 +6,7 @@ mod start;
 mod step;
 mod timed;
 
+use super::allow::KEY as ALLOW;
 use super::catalog::{Per, Sequence};
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
@@ -146,7 +147,7 @@ impl<'s> Reader<'s> {
     fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
         root.only(
             &[
-                "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop",
+                "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
             ],
             &[("experiment", "experiments")],
         );
