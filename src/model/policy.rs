@@ -1,7 +1,7 @@
 //! The shop's policy: `config/store.toml` and `config/people.toml` as meant.
 
-use super::kind::Kind;
 use super::holidays::Workdays;
+use super::kind::Kind;
 use super::time::{Date, Length, Time, TimeZone, Timestamp, Weekday};
 use std::collections::{BTreeMap, BTreeSet};
 

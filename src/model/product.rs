@@ -116,9 +116,9 @@ impl Products {
     /// After how many days one unit is used up, of every product (without a SKU) and
     /// variant of which that is known.
     pub fn used_up(&self) -> BTreeMap<(&str, Option<&str>), i64> {
-        let of_products = self
-            .iter()
-            .filter_map(|product| Some(((product.product_id.as_str(), None), product.replenish_days?)));
+        let of_products = self.iter().filter_map(|product| {
+            Some(((product.product_id.as_str(), None), product.replenish_days?))
+        });
         let of_variants = self.iter().flat_map(|product| {
             product.variants.iter().filter_map(|variant| {
                 let sku = variant.sku.as_deref()?;

@@ -118,16 +118,7 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
             message: format!("nobody called `{}` is in config/people.toml", sequence.from),
         });
     };
-    let mut ready = ready(
-        catalog,
-        &state,
-        sequence,
-        step,
-        names,
-        &about,
-        to,
-        sender,
-    );
+    let mut ready = ready(catalog, &state, sequence, step, names, &about, to, sender);
     let too_late = time::saturating_add(send.due, step.late.roughly());
     let closes = timing::closes(hours, now, &state.person.zone);
     ready.until = Some(closes.map_or(too_late, |closes| closes.min(too_late)));

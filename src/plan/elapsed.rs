@@ -64,7 +64,12 @@ pub fn moments(mind: &Mind, sequence: &Sequence) -> (Vec<Moment>, Option<Timesta
 /// plan, or else the first news of the person; the day of deployment; the day on which
 /// the shop went live.
 fn known_since(mind: &Mind, sequence: &Sequence) -> Option<Timestamp> {
-    let first = mind.history.events.iter().map(|event| event.recorded).min()?;
+    let first = mind
+        .history
+        .events
+        .iter()
+        .map(|event| event.recorded)
+        .min()?;
     let bounds = [
         mind.history.considered_at,
         sequence.start.since,
@@ -297,10 +302,13 @@ pub fn undone(mind: &Mind, sequence: &Sequence, run: &Enrolment) -> Option<FactK
                 };
                 let line = mind.state.line(key, line);
                 let of = line.and_then(|line| used_up(&mind.catalog.products, line));
-                mind.state.order(key).zip(of).is_some_and(|(order, (product, _))| {
-                    all.iter()
-                        .any(|other| other.product == product && is_newer(other.order, order))
-                })
+                mind.state
+                    .order(key)
+                    .zip(of)
+                    .is_some_and(|(order, (product, _))| {
+                        all.iter()
+                            .any(|other| other.product == product && is_newer(other.order, order))
+                    })
             };
             let again = FactKind::Event(crate::model::event::EventKind::OrderPlaced);
             starts.all(bought_again).then_some(again)

@@ -31,7 +31,13 @@ pub fn open(mind: &mut Mind) {
             mind.wake(next);
         }
         for moment in come {
-            consider(mind, sequence, &moment.fact, None, moment.occurrence.as_deref());
+            consider(
+                mind,
+                sequence,
+                &moment.fact,
+                None,
+                moment.occurrence.as_deref(),
+            );
         }
     }
     for (fact, send) in &facts {
@@ -212,9 +218,7 @@ fn consider_subject(
         occurrence: occurrence.map(str::to_owned),
         evidence: fact.evidence.clone(),
     };
-    if sequence.start.timed.is_some()
-        && elapsed::is_known(&mind.history, sequence, &key, &start)
-    {
+    if sequence.start.timed.is_some() && elapsed::is_known(&mind.history, sequence, &key, &start) {
         return;
     }
     let test = fact.test || order.is_some_and(|order| order.test);

@@ -91,14 +91,7 @@ pub fn draft(
             message: format!("nobody called `{}` is in config/people.toml", sequence.from),
         })?;
     Ok(clear::ready(
-        catalog,
-        state,
-        sequence,
-        step,
-        names,
-        &about,
-        to,
-        sender,
+        catalog, state, sequence, step, names, &about, to, sender,
     ))
 }
 
@@ -394,7 +387,10 @@ fn of_time(mind: &Mind, sequence: &Sequence, timed: &Timed) -> (String, String, 
     };
     let needed = match (&sequence.start.where_, next) {
         (Some(condition), _) => {
-            format!("time has to pass, and this has to hold then: {}", condition.text())
+            format!(
+                "time has to pass, and this has to hold then: {}",
+                condition.text()
+            )
         }
         (None, Some(_)) => "time has to pass".to_owned(),
         (None, None) => "something has to happen from which time counts".to_owned(),

@@ -221,8 +221,7 @@ pub fn decide(mind: &mut Mind) {
                     };
                     let mut also = send(mind, candidate, due, SendState::Skipped, Some(because));
                     also.occurrence.clone_from(occurrence);
-                    also.id =
-                        SendId::derive(
+                    also.id = SendId::derive(
                         candidate.enrolment.id,
                         candidate.step.first_id(),
                         occurrence,

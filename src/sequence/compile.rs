@@ -122,7 +122,11 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
                 .iter()
                 .filter_map(|step| step.text("id").map(|id| id.value))
                 .collect(),
-            was: root.peek_texts("was").into_iter().map(|was| was.value).collect(),
+            was: root
+                .peek_texts("was")
+                .into_iter()
+                .map(|was| was.value)
+                .collect(),
             renamed: root
                 .tables("step")
                 .iter()
@@ -147,7 +151,8 @@ impl<'s> Reader<'s> {
     fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
         root.only(
             &[
-                "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
+                "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop",
+                ALLOW,
             ],
             &[("experiment", "experiments")],
         );
@@ -294,7 +299,9 @@ impl<'s> Reader<'s> {
                     was.span.clone(),
                     format!("\"{}\" was renamed already", was.value.escape_debug()),
                 )
-                .help("one id becomes one other: who got the old mail would count as having got both")
+                .help(
+                    "one id becomes one other: who got the old mail would count as having got both",
+                )
                 .help("keep `was` at the one that replaces it"),
         );
     }

@@ -356,7 +356,9 @@ impl<'s, 'd> Section<'s, 'd> {
         let Some((item, span)) = self.item(key) else {
             return Vec::new();
         };
-        let one = item.as_str().map(|text| Spanned::new(text.to_owned(), span.clone()));
+        let one = item
+            .as_str()
+            .map(|text| Spanned::new(text.to_owned(), span.clone()));
         let several = item.as_array().into_iter().flatten().filter_map(|value| {
             let at = value.span().unwrap_or_else(|| span.clone());
             Some(Spanned::new(value.as_str()?.to_owned(), at))
@@ -405,7 +407,11 @@ impl<'s, 'd> Section<'s, 'd> {
             _ => {
                 self.sheet.report(
                     self.sheet
-                        .problem("E113", span, format!("\"{}\" is no day", text.escape_debug()))
+                        .problem(
+                            "E113",
+                            span,
+                            format!("\"{}\" is no day", text.escape_debug()),
+                        )
                         .help("write year, month and day, without a time: 2026-12-24"),
                 );
                 None

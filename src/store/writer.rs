@@ -534,9 +534,7 @@ async fn run_other(
             Written::Count(1)
         }
         Write::WakeAll { now } => Written::Count(upkeep::wake_all(tx, *now).await?),
-        Write::WakeSome { after, now } => {
-            Written::Last(upkeep::wake_some(tx, *after, *now).await?)
-        }
+        Write::WakeSome { after, now } => Written::Last(upkeep::wake_some(tx, *after, *now).await?),
         Write::Erase { customer, now } => {
             erase::erase(tx, &shared.secret, *customer, *now).await?;
             Written::Count(1)

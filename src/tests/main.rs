@@ -15,4 +15,5 @@ mod store;
 mod story;
 mod timeline;
 mod twin;
+mod waking;
 mod web;

@@ -173,8 +173,9 @@ impl<'s> Reader<'s> {
                 self.sheet.report(match needs {
                     "shipment" => problem
                         .help("start on a fact of a shipment, such as \"shipment.dispatched\""),
-                    _ if on.is_of_time() => problem
-                        .help("it is about the customer alone: leave `per` out"),
+                    _ if on.is_of_time() => {
+                        problem.help("it is about the customer alone: leave `per` out")
+                    }
                     _ => problem.help("write per = \"customer\", or start on a fact of an order"),
                 });
                 break;

@@ -9,7 +9,11 @@ use crate::sequence::syntax::{Section, Spanned, one_of};
 
 /// What goes with which start, and what to write.
 const KEYS: [(&str, DerivedKind, &str); 3] = [
-    ("of", DerivedKind::Absence, "\"order.placed\", what has not happened"),
+    (
+        "of",
+        DerivedKind::Absence,
+        "\"order.placed\", what has not happened",
+    ),
     ("for", DerivedKind::Absence, "\"90d\""),
     ("cron", DerivedKind::Schedule, "\"0 0 9 1 * *\""),
 ];
@@ -95,8 +99,14 @@ impl<'s> Reader<'s> {
         if !lasts {
             self.sheet.report(
                 self.sheet
-                    .problem("E172", length.span.clone(), "silence that lasts no time is none")
-                    .help("a customer would be missed at the moment of buying; write for = \"90d\""),
+                    .problem(
+                        "E172",
+                        length.span.clone(),
+                        "silence that lasts no time is none",
+                    )
+                    .help(
+                        "a customer would be missed at the moment of buying; write for = \"90d\"",
+                    ),
             );
         }
         lasts

@@ -85,9 +85,13 @@ fn bought(story: Story, id: &str, at: &str, lines: &[Line]) -> Story {
         "shipment": {"shipment_id": format!("P{id}"), "direction": "outbound", "tracking": [], "items": items},
         "delivery": {"delivered_at": at, "precision": "second", "basis": "carrier", "reported_by": "test"},
     });
-    story
-        .order(id, "ann", at, lines)
-        .event("shipment.delivered", &format!("shipment/P{id}/delivered"), at, at, data)
+    story.order(id, "ann", at, lines).event(
+        "shipment.delivered",
+        &format!("shipment/P{id}/delivered"),
+        at,
+        at,
+        data,
+    )
 }
 
 #[test]
@@ -135,7 +139,14 @@ fn an_order_learnt_late_breaks_the_silence_that_never_was() {
             "order/2/placed",
             "2026-04-05T09:00:00Z",
             "2026-04-15T09:00:00Z",
-            crate::story::order_data("2", "ann", "2026-04-05T09:00:00Z", &[CAMERA], json!({}), json!({})),
+            crate::story::order_data(
+                "2",
+                "ann",
+                "2026-04-05T09:00:00Z",
+                &[CAMERA],
+                json!({}),
+                json!({}),
+            ),
         );
     assert_eq!(
         story.trace(&shop, "2026-05-14T00:00:00Z"),
@@ -244,7 +255,14 @@ fn gifts_are_not_refilled_and_subscriptions_are() {
     let shop = catalog(POLICY, &[REFILL]);
     let with = |order: serde_json::Value| {
         Story::new()
-            .order_with("1", "ann", "2026-03-01T09:00:00Z", &[COFFEE], order, json!({}))
+            .order_with(
+                "1",
+                "ann",
+                "2026-03-01T09:00:00Z",
+                &[COFFEE],
+                order,
+                json!({}),
+            )
             .delivered("1", "P1", "2026-03-01T09:00:00Z", &[1])
             .trace(&shop, "2026-04-01T00:00:00Z")
     };
@@ -298,12 +316,22 @@ fn a_new_sequence_does_not_reach_back() {
     // Deployed a week after all of it was due.
     let late = deployed(&shop, "2026-04-17T12:00:00Z");
     assert_eq!(
-        goes(&late, &history, "2026-04-17T12:00:00Z", "2026-05-02T00:00:00Z"),
+        goes(
+            &late,
+            &history,
+            "2026-04-17T12:00:00Z",
+            "2026-05-02T00:00:00Z"
+        ),
         ["2026-05-01T07:00 monthly/letter"]
     );
     let early = deployed(&shop, "2026-03-05T12:00:00Z");
     assert_eq!(
-        goes(&early, &history, "2026-03-05T12:00:00Z", "2026-04-15T00:00:00Z"),
+        goes(
+            &early,
+            &history,
+            "2026-03-05T12:00:00Z",
+            "2026-04-15T00:00:00Z"
+        ),
         [
             "2026-03-29T08:00 refill/reminder",
             "2026-04-01T07:00 monthly/letter",
@@ -322,7 +350,12 @@ fn an_outage_brings_only_the_last_of_its_days() {
     let first = ts("2026-03-01T09:00:00Z");
     plan(&shop, &history, first).apply(&mut history, first);
     assert_eq!(
-        goes(&shop, &history, "2026-03-11T12:00:00Z", "2026-03-12T12:00:00Z"),
+        goes(
+            &shop,
+            &history,
+            "2026-03-11T12:00:00Z",
+            "2026-03-12T12:00:00Z"
+        ),
         [
             "2026-03-11T12:00 monthly/letter",
             "2026-03-12T08:00 monthly/letter",
@@ -333,12 +366,23 @@ fn an_outage_brings_only_the_last_of_its_days() {
     let mut history = self::history(&story);
     plan(&monthly, &history, first).apply(&mut history, first);
     assert_eq!(
-        goes(&monthly, &history, "2026-05-20T12:00:00Z", "2026-05-30T12:00:00Z"),
+        goes(
+            &monthly,
+            &history,
+            "2026-05-20T12:00:00Z",
+            "2026-05-30T12:00:00Z"
+        ),
         ["2026-05-20T12:00 monthly/letter"],
         "late, by less than enrol_max_age"
     );
     assert!(
-        goes(&monthly, &history, "2026-06-01T06:00:00Z", "2026-06-01T06:30:00Z").is_empty(),
+        goes(
+            &monthly,
+            &history,
+            "2026-06-01T06:00:00Z",
+            "2026-06-01T06:30:00Z"
+        )
+        .is_empty(),
         "older than enrol_max_age"
     );
 }
@@ -354,7 +398,10 @@ fn imported_history_enrols_nobody_by_itself_but_time_that_passes_after_it_counts
         }
         story.trace(&shop, "2026-12-01T00:00:00Z")
     };
-    assert!(imported("2026-03-01T09:00:00Z").is_empty(), "silent before the import");
+    assert!(
+        imported("2026-03-01T09:00:00Z").is_empty(),
+        "silent before the import"
+    );
     assert_eq!(
         imported("2026-05-20T09:00:00Z").first().map(String::as_str),
         Some("2026-06-29T09:00 ann win-back/hello accepted")
@@ -377,8 +424,14 @@ fn a_merge_brings_no_day_twice_and_counts_silence_for_both() {
         );
     let trace = story.trace(&shop, "2026-05-20T00:00:00Z");
     let letters = trace.iter().filter(|line| line.contains("letter")).count();
-    assert_eq!(letters, 3, "one each in April, one together in May: {trace:?}");
+    assert_eq!(
+        letters, 3,
+        "one each in April, one together in May: {trace:?}"
+    );
     let hello: Vec<&String> = trace.iter().filter(|line| line.contains("hello")).collect();
     assert_eq!(hello.len(), 1, "{trace:?}");
-    assert!(hello[0].starts_with("2026-05-07T"), "40 days after bob's order: {trace:?}");
+    assert!(
+        hello[0].starts_with("2026-05-07T"),
+        "40 days after bob's order: {trace:?}"
+    );
 }

@@ -1,8 +1,11 @@
 //! The rules of planning, told as stories and held against the trace of sends.
 
+mod documented;
 pub mod elapsed;
+mod goods;
 mod limits;
 mod parcels;
 mod people;
 mod renamed;
 pub mod series;
+mod workdays;

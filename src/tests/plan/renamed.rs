@@ -14,12 +14,21 @@ fn ts(text: &str) -> Timestamp {
 
 fn renamed() -> Catalog {
     let education = EDUCATION
-        .replace("id = \"education\"", "id = \"camera-course\"\nwas = \"education\"")
-        .replace("id = \"basics\"", "id = \"first-steps\"\nwas = [\"start-here\", \"basics\"]")
+        .replace(
+            "id = \"education\"",
+            "id = \"camera-course\"\nwas = \"education\"",
+        )
+        .replace(
+            "id = \"basics\"",
+            "id = \"first-steps\"\nwas = [\"start-here\", \"basics\"]",
+        )
         .replace("basics + 1w", "first-steps + 1w")
         .replace("id = \"manual\"", "id = \"modes\"\nwas = \"manual\"")
         .replace("manual + 1w", "modes + 1w")
-        .replace("unless = 'owns(\"tripod\")'", "when = 'sent(\"camera-course/first-steps\")'");
+        .replace(
+            "unless = 'owns(\"tripod\")'",
+            "when = 'sent(\"camera-course/first-steps\")'",
+        );
     let review = REVIEW.replace("education/manual", "camera-course/modes");
     catalog(POLICY, &[&education, &review])
 }
@@ -49,7 +58,11 @@ fn goes(history: &History, now: &str) -> Vec<String> {
 
 #[test]
 fn nothing_goes_again_under_a_new_name_and_the_rest_goes_on() {
-    for now in ["2026-03-05T12:00:00Z", "2026-03-08T12:00:00Z", "2026-03-14T12:00:00Z"] {
+    for now in [
+        "2026-03-05T12:00:00Z",
+        "2026-03-08T12:00:00Z",
+        "2026-03-14T12:00:00Z",
+    ] {
         let history = lived(now);
         let told: Vec<String> = history
             .sends
@@ -63,9 +76,13 @@ fn nothing_goes_again_under_a_new_name_and_the_rest_goes_on() {
             ["2026-03-06", "2026-03-13", "2026-03-21", "2026-03-24"],
             "{told:?} then {rest:?}"
         );
-        assert!(rest.iter().any(|line| line.ends_with("review/ask")), "{rest:?}");
         assert!(
-            rest.iter().any(|line| line.ends_with("camera-course/tripod")),
+            rest.iter().any(|line| line.ends_with("review/ask")),
+            "{rest:?}"
+        );
+        assert!(
+            rest.iter()
+                .any(|line| line.ends_with("camera-course/tripod")),
             "sent() knows the old name: {rest:?}"
         );
     }
@@ -97,5 +114,8 @@ fn an_opt_out_of_the_old_name_stops_the_new_one() {
         .opts_out("ann", "sequence:education", "2026-03-02T09:00:00Z")
         .delivered("1", "A", "2026-03-04T15:00:00Z", &[1]);
     let trace = story.trace(&renamed(), "2026-06-01T00:00:00Z");
-    assert!(trace.iter().all(|line| !line.contains("accepted")), "{trace:?}");
+    assert!(
+        trace.iter().all(|line| !line.contains("accepted")),
+        "{trace:?}"
+    );
 }
