@@ -15,6 +15,7 @@ mod exit;
 pub mod explain;
 mod permit;
 mod renamed;
+pub mod scenario;
 pub mod simulate;
 mod step;
 mod subject;
