@@ -6,6 +6,7 @@ use super::{Exit, Global, Out, key};
 use crate::engine::reload;
 use crate::mail::Transport;
 use crate::model::diagnostic::Severity;
+use crate::model::holidays;
 use crate::model::ids::{CustomerId, EnrolmentId};
 use crate::model::kind::OnUncertain;
 use crate::model::send::{Send, SendState};
@@ -100,6 +101,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     if all {
         files(&shop, &mut findings)?;
         zones(&mut findings)?;
+        holidays(&mut findings)?;
     }
     if all || args.what == Some(What::Smtp) {
         relay(&shop, &mut findings).await?;
@@ -157,6 +159,22 @@ fn files(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
             "files",
             &format!("{errors} errors: see `aftercare check`"),
         ),
+    }
+}
+
+/// Whether the holidays that `bd` counts reach far enough ahead.
+fn holidays(to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let (_, last) = holidays::years();
+    let today = time::day(crate::clock::real(), &TimeZone::UTC);
+    let told = format!("public holidays for `bd` are known until the end of {last}");
+    if today.year() >= last {
+        to.tell(
+            How::Note,
+            "holidays",
+            &format!("{told}: then only weekends and `closed` days count; install a newer version"),
+        )
+    } else {
+        to.tell(How::Fine, "holidays", &told)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod preview;
 pub mod reload;
 pub mod scheduler;
 pub mod serve;
+mod waking;
 
 pub use crate::store::Counts;
 pub use health::{Check, Health};
@@ -49,6 +50,8 @@ pub struct Engine {
     jammed: AtomicBool,
     /// The newest event about products that is taken in.
     products_seen: AtomicI64,
+    /// Product events said that something is used up sooner or later than was known.
+    used_up_changed: AtomicBool,
     /// Something may be due for planning.
     to_plan: Notify,
     /// Something may be due for sending.
@@ -102,6 +105,7 @@ impl Engine {
             products_seen: AtomicI64::new(-1),
             observing: AtomicBool::new(false),
             jammed: AtomicBool::new(false),
+            used_up_changed: AtomicBool::new(false),
             to_plan: Notify::new(),
             to_send: Notify::new(),
         }

@@ -8,9 +8,10 @@ use crate::mail::{Address, Composed, Envelope, Letter, Mailbox};
 use crate::model::ids::SendId;
 use crate::model::kind::Kind;
 use crate::model::kind::OnUncertain;
+use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send};
-use crate::model::time::Timestamp;
+use crate::model::time::{self, Time, Timestamp};
 use crate::plan::Ready;
 use crate::render::{Campaign, Context};
 use serde_json::{Map, Value, json};
@@ -246,6 +247,14 @@ fn build(
     })
 }
 
+/// Noon, in the shop, of the last day of an absence in which nobody stands in: so that it
+/// is the same day for nearly everybody.
+fn away_until(policy: &Policy, ready: &Ready) -> Value {
+    ready.sender.away_until.map_or(Value::Null, |day| {
+        Value::from(time::at(day, Time::constant(12, 0, 0, 0), &policy.zone).to_string())
+    })
+}
+
 /// Everything that the templates of a mail may name; taken out of `ready`.
 fn values(press: &Press<'_>, live: &Live, send: &Send, ready: &mut Ready) -> Map<String, Value> {
     let policy = &live.catalog.policy;
@@ -261,6 +270,7 @@ fn values(press: &Press<'_>, live: &Live, send: &Send, ready: &mut Ready) -> Map
             "name": ready.sender.name,
             "email": ready.sender.email,
             "reply_to": ready.sender.reply_to.as_deref().unwrap_or(&ready.sender.email),
+            "away_until": away_until(policy, ready),
         }),
     );
     let status = values

@@ -146,21 +146,34 @@ impl Live {
         self
     }
 
-    /// Notes when each step was first seen by this install: before `now` where `seen`
-    /// knows it, else now. The very first set of files was always there.
+    /// Notes when each step, and each start that time brings, was first seen by this
+    /// install: before `now` where `seen` knows it, else now. The very first set of files
+    /// was always there.
     fn with_steps_seen(mut self, seen: &mut BTreeMap<String, i64>, now: Timestamp) -> Self {
         let first = seen.is_empty();
         let mut sequences = (*self.catalog.sequences).clone();
+        // Under each of its names, the newest first.
+        let mut since = |names: &[String]| {
+            let known = names.iter().find_map(|name| seen.get(name).copied());
+            let since = known.unwrap_or(if first { i64::MIN } else { time::to_ms(now) });
+            if let Some(newest) = names.first() {
+                seen.entry(newest.clone()).or_insert(since);
+            }
+            (since != i64::MIN).then(|| time::from_ms(since))
+        };
         for sequence in &mut sequences {
+            if let Some(name) = sequence.timed_name() {
+                sequence.start.since = since(&[name]);
+            }
+            let ids: Vec<String> = sequence.ids().map(str::to_owned).collect();
             let arms = sequence.experiment.iter_mut().flat_map(|one| &mut one.arms);
             let forms = arms.flat_map(|arm| &mut arm.steps);
             for step in sequence.steps.iter_mut().chain(forms) {
-                let name = format!("{}/{}", sequence.id, step.id);
-                let since =
-                    *seen
-                        .entry(name)
-                        .or_insert(if first { i64::MIN } else { time::to_ms(now) });
-                step.since = (since != i64::MIN).then(|| time::from_ms(since));
+                let of_sequence = |id: &String| -> Vec<String> {
+                    step.ids().map(|step| format!("{id}/{step}")).collect()
+                };
+                let names: Vec<String> = ids.iter().flat_map(of_sequence).collect();
+                step.since = since(&names);
             }
         }
         self.catalog.sequences = Arc::new(sequences);
@@ -175,11 +188,8 @@ impl Engine {
     /// The store's; the old set stays.
     pub async fn apply(&self, live: Live) -> Result<(), EngineError> {
         let live = dress(&self.store, live, self.now(), true).await?;
-        let changed = self.live().catalog.version != live.catalog.version;
         self.live.store(Arc::new(live));
-        if changed {
-            self.store.wake_all(self.now()).await?;
-        }
+        self.catch_up().await?;
         self.to_plan.notify_one();
         Ok(())
     }
@@ -200,7 +210,11 @@ impl Engine {
     pub(super) async fn refresh_products(&self) -> Result<(), EngineError> {
         let seen = self.store.product_events_seen().await?;
         let events = self.store.product_events().await?;
+        let before = super::waking::used_up(&self.live().catalog);
         let live = (*self.live()).clone().with_products(events);
+        if super::waking::used_up(&live.catalog) != before {
+            self.used_up_changed.store(true, Ordering::Release);
+        }
         self.live.store(Arc::new(live));
         self.products_seen.store(seen, Ordering::Relaxed);
         self.store.wake_waiting(self.now()).await?;

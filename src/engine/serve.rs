@@ -51,6 +51,11 @@ pub async fn run(
     shop: Option<PathBuf>,
     stop: CancellationToken,
 ) {
+    if roles.scheduler
+        && let Err(error) = engine.catch_up().await
+    {
+        tracing::error!(%error, "people could not be woken for the shop's files; a restart tries again");
+    }
     let mut tasks = JoinSet::new();
     if roles.scheduler {
         tasks.spawn(plan_loop(Arc::clone(&engine), stop.clone()));
@@ -193,6 +198,9 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if let Err(error) = engine.look_for_products().await {
             tracing::warn!(%error, "news of products could not be looked for");
+        }
+        if let Err(error) = engine.catch_up_with_products().await {
+            tracing::warn!(%error, "people could not be woken for new products; it is tried again");
         }
         if let Ok(next) = engine.store.next_due().await {
             let overdue = next.map_or(0, |due| engine.now().duration_since(due).as_millis().max(0));

@@ -54,6 +54,9 @@ pub struct Start {
     /// The send whose acceptance it is, for starts on `step.sent`.
     #[serde(default)]
     pub send: Option<SendId>,
+    /// The local date of a schedule, for starts that a schedule brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<String>,
     /// The events that it follows from; the first carries its payload.
     #[serde(default)]
     pub evidence: Vec<EventSeq>,

@@ -95,6 +95,9 @@ kinds! {
         OrderRefunded = "order.refunded",
         OrderEdited = "order.edited",
         StepSent = "step.sent",
+        Absence = "absence",
+        Schedule = "schedule",
+        Replenish = "replenish",
     }
 }
 
@@ -117,12 +120,26 @@ impl FactKind {
         }
     }
 
-    /// Every name that may stand in a file, for suggestions.
+    /// Every name of a fact that may stand in a file, for suggestions: what only time
+    /// brings is no fact to wait for or to stop on.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        EventKind::ALL
-            .iter()
-            .map(|kind| kind.as_str())
-            .chain(DerivedKind::ALL.iter().map(|kind| kind.as_str()))
+        EventKind::ALL.iter().map(|kind| kind.as_str()).chain(
+            DerivedKind::ALL
+                .iter()
+                .filter(|kind| !FactKind::Derived(**kind).is_of_time())
+                .map(|kind| kind.as_str()),
+        )
+    }
+
+    /// Whether it is time that brings this, and no fact: silence, a schedule, goods that
+    /// are used up. Only a sequence may start on it.
+    pub fn is_of_time(self) -> bool {
+        matches!(
+            self,
+            FactKind::Derived(
+                DerivedKind::Absence | DerivedKind::Schedule | DerivedKind::Replenish
+            )
+        )
     }
 
     /// Whether such a fact concerns one item.
@@ -130,7 +147,10 @@ impl FactKind {
         matches!(
             self,
             FactKind::Derived(
-                DerivedKind::ItemDelivered | DerivedKind::ItemRefunded | DerivedKind::ItemReturned
+                DerivedKind::ItemDelivered
+                    | DerivedKind::ItemRefunded
+                    | DerivedKind::ItemReturned
+                    | DerivedKind::Replenish
             )
         )
     }

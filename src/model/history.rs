@@ -63,7 +63,11 @@ impl History {
         self.sends.extend(other.sends);
         self.assignments.extend(other.assignments);
         self.waiting.extend(other.waiting);
-        self.considered_at = self.considered_at.min(other.considered_at);
+        // Who was never planned has nothing that was considered, and says nothing of when.
+        self.considered_at = match (self.considered_at, other.considered_at) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
         self.erased |= other.erased;
     }
 

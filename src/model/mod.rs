@@ -6,14 +6,15 @@
 //! [`send`] (what goes out).
 
 pub mod allow;
-pub mod closed;
 pub mod assignment;
+pub mod closed;
 pub mod codes;
 pub mod diagnostic;
 pub mod email;
 pub mod enrolment;
 pub mod event;
 pub mod history;
+pub mod holidays;
 pub mod ids;
 pub mod kind;
 pub mod locale;

@@ -273,6 +273,7 @@ const SENDER: &[Field] = &[
     must("name", Type::Text),
     must("email", Type::Text),
     must("reply_to", Type::Text),
+    may("away_until", Type::Instant),
 ];
 const MAIL: &[Field] = &[
     must("subject", Type::Text),

@@ -1,8 +1,9 @@
 //! The shop's policy: `config/store.toml` and `config/people.toml` as meant.
 
+use super::holidays::Workdays;
 use super::kind::Kind;
-use super::time::{Length, Time, TimeZone, Timestamp, Weekday};
-use std::collections::BTreeMap;
+use super::time::{Date, Length, Time, TimeZone, Timestamp, Weekday};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a shop decided about when and whether people may be mailed.
 #[derive(Debug, Clone)]
@@ -36,6 +37,44 @@ pub struct Policy {
     pub ticket_cool_down: Length,
     /// Who signs mails, by id.
     pub people: BTreeMap<String, Sender>,
+    /// The shop's own country (ISO 3166 alpha-2): its holidays count for customers whose
+    /// country nobody knows.
+    pub country: Option<String>,
+    /// Days on which the shop is closed, besides weekends and holidays.
+    pub closed: BTreeSet<Date>,
+}
+
+impl Policy {
+    /// The working days of a place; those of the shop where nobody knows the country.
+    pub fn workdays(&self, country: Option<&str>, region: Option<&str>) -> Workdays<'_> {
+        match country {
+            Some(country) => Workdays::new(Some(country), region, &self.closed),
+            None => Workdays::new(self.country.as_deref(), None, &self.closed),
+        }
+    }
+
+    /// Who signs for somebody at an instant: that person, or whoever stands in for them on
+    /// that day of the shop; and until which day the person is away, where nobody stands
+    /// in. `None` where nobody is called so.
+    pub fn sender(&self, id: &str, now: Timestamp) -> Option<Sender> {
+        let today = super::time::day(now, &self.zone);
+        let mut person = self.people.get(id)?;
+        // Circles are refused when the files are read; this only bounds the walk.
+        for _ in 0..self.people.len() {
+            let Some(away) = person.away.iter().find(|away| away.covers(today)) else {
+                break;
+            };
+            let stand_in = away.stand_in.as_deref().and_then(|id| self.people.get(id));
+            let Some(stand_in) = stand_in else {
+                return Some(Sender {
+                    away_until: Some(away.to),
+                    ..person.clone()
+                });
+            };
+            person = stand_in;
+        }
+        Some(person.clone())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -129,4 +168,26 @@ pub struct Sender {
     pub name: String,
     pub email: String,
     pub reply_to: Option<String>,
+    /// When they are away.
+    pub away: Vec<Away>,
+    /// The last day of the absence that runs while the mail is made, where nobody stands
+    /// in.
+    pub away_until: Option<Date>,
+}
+
+/// An absence, in days of the shop's zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    pub from: Date,
+    /// The last day.
+    pub to: Date,
+    /// Who signs meanwhile.
+    pub stand_in: Option<String>,
+}
+
+impl Away {
+    /// Whether a day lies in it.
+    pub fn covers(&self, day: Date) -> bool {
+        self.from <= day && day <= self.to
+    }
 }

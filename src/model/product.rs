@@ -57,6 +57,9 @@ pub struct Variant {
     pub kind: Option<String>,
     /// SKUs of a kit's parts, with quantities.
     pub components: Vec<Component>,
+    /// After how many days one unit is used up, where it is another number than the
+    /// product's.
+    pub replenish_days: Option<i64>,
 }
 
 /// A part of a kit.
@@ -120,6 +123,35 @@ pub struct Products {
 }
 
 impl Products {
+    /// After how many days one unit is used up, of every product (without a SKU) and
+    /// variant of which that is known.
+    pub fn used_up(&self) -> BTreeMap<(&str, Option<&str>), i64> {
+        let of_products = self.iter().filter_map(|product| {
+            Some(((product.product_id.as_str(), None), product.replenish_days?))
+        });
+        let of_variants = self.iter().flat_map(|product| {
+            product.variants.iter().filter_map(|variant| {
+                let sku = variant.sku.as_deref()?;
+                let days = variant.replenish_days?;
+                Some(((product.product_id.as_str(), Some(sku)), days))
+            })
+        });
+        of_products.chain(of_variants).collect()
+    }
+
+    /// The product that a line of an order is of, and after how many days one unit of it
+    /// is used up, where that is known: a variant's own number goes before its product's.
+    pub fn lasts(&self, product: Option<&str>, sku: Option<&str>) -> Option<(&Product, i64)> {
+        let by_sku = sku.and_then(|sku| self.variant(sku));
+        let known = product
+            .and_then(|id| self.product(id))
+            .or(by_sku.map(|(product, _)| product))?;
+        let own = by_sku
+            .filter(|(product, _)| product.product_id == known.product_id)
+            .and_then(|(_, variant)| variant.replenish_days);
+        Some((known, own.or(known.replenish_days)?))
+    }
+
     /// Builds the catalogue from a feed and the shop's families.
     pub fn new(products: Vec<Product>, families: Vec<Family>) -> Self {
         let mut all = Products {
@@ -241,6 +273,9 @@ impl Products {
         }
         if update.replenish_days.is_some() {
             product.replenish_days = update.replenish_days;
+            for variant in &mut product.variants {
+                variant.replenish_days = None;
+            }
         }
         for variant in update.variants.iter().flatten() {
             let known = product
@@ -252,7 +287,9 @@ impl Products {
                     let prices = std::mem::take(&mut had.prices);
                     let components = std::mem::take(&mut had.components);
                     let kind = had.kind.take();
+                    let lasts = had.replenish_days;
                     *had = variant.clone();
+                    had.replenish_days = had.replenish_days.or(lasts);
                     for (currency, amount) in prices {
                         had.prices.entry(currency).or_insert(amount);
                     }

@@ -21,7 +21,7 @@ pub enum Length {
     Minutes(i64),
     /// Calendar days in the customer's zone; the local time of day is kept.
     Days(i64),
-    /// Calendar days, Monday to Friday.
+    /// Calendar days on which shops and carriers work.
     BusinessDays(i64),
 }
 
@@ -56,8 +56,19 @@ impl Length {
         )
     }
 
-    /// This long after `from`, days counted in `zone`.
+    /// This long after `from`, days counted in `zone`; business days are Monday to Friday.
     pub fn after(self, from: Timestamp, zone: &TimeZone) -> Timestamp {
+        self.after_working(from, zone, is_business_day)
+    }
+
+    /// As [`Length::after`], business days being those on which `works` says that people
+    /// work.
+    pub fn after_working(
+        self,
+        from: Timestamp,
+        zone: &TimeZone,
+        works: impl Fn(Date) -> bool,
+    ) -> Timestamp {
         match self {
             Length::Minutes(minutes) => saturating_add(from, SignedDuration::from_mins(minutes)),
             Length::Days(days) => {
@@ -67,7 +78,8 @@ impl Length {
             }
             Length::BusinessDays(days) => {
                 let local = zone.to_datetime(from);
-                at(add_business_days(local.date(), days), local.time(), zone)
+                let date = add_working_days(local.date(), days, works);
+                at(date, local.time(), zone)
             }
         }
     }
@@ -177,8 +189,8 @@ pub fn is_business_day(date: Date) -> bool {
     !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday)
 }
 
-/// The `days`th working day after `date`; for none, the day itself.
-pub fn add_business_days(date: Date, days: i64) -> Date {
+/// The `days`th day after `date` on which `works` holds; for none, the day itself.
+pub fn add_working_days(date: Date, days: i64, works: impl Fn(Date) -> bool) -> Date {
     let mut day = date;
     let mut left = days;
     while left > 0 {
@@ -187,7 +199,7 @@ pub fn add_business_days(date: Date, days: i64) -> Date {
             return day;
         }
         day = next;
-        if is_business_day(day) {
+        if works(day) {
             left -= 1;
         }
     }

@@ -108,7 +108,8 @@ fn fact_of(mind: &Mind, waiting: &Waiting) -> Option<Fact> {
 fn reconsider(mind: &mut Mind, waiting: &Waiting, fact: Fact, known: Timestamp) {
     let catalog = mind.catalog;
     for sequence in catalog.sequences.iter() {
-        if sequence.start.on != fact.kind || !is_by_family(sequence) {
+        let timed = sequence.start.timed.is_some();
+        if sequence.start.on != fact.kind || timed || !is_by_family(sequence) {
             continue;
         }
         let oldest = enrol::oldest(&catalog.policy, sequence.kind);
@@ -127,7 +128,7 @@ fn reconsider(mind: &mut Mind, waiting: &Waiting, fact: Fact, known: Timestamp) 
             ..Subject::default()
         };
         for about in subject::views(&mind.state, about) {
-            enrol::consider_subject(mind, sequence, &late, None, about);
+            enrol::consider_subject(mind, sequence, &late, None, None, about);
         }
     }
 }

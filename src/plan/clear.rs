@@ -12,7 +12,7 @@ use crate::model::reason::Reason;
 use crate::model::send::{Phase, Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::{Anchor, Catalog, Sequence, Step};
-use crate::state::{self, State, Subject};
+use crate::state::{State, Subject};
 
 /// What may be done with a send that is due.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
             Ending::Completed | Ending::GaveUp { .. } => Clearance::Gone,
         };
     }
-    let state = state::fold(&catalog.policy, &catalog.products, history, now);
+    let state = super::fold(catalog, history, now);
     let about = about(&state, history, sequence, step, send, enrolment);
     if timing::is_over(step.late, send.due, now) {
         return Clearance::Skip(Reason::Late {
@@ -114,21 +114,12 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
     if open > now {
         return Clearance::Wait(open);
     }
-    let Some(sender) = catalog.policy.people.get(&sequence.from) else {
+    let Some(sender) = catalog.policy.sender(&sequence.from, now) else {
         return Clearance::Hold(Reason::Render {
             message: format!("nobody called `{}` is in config/people.toml", sequence.from),
         });
     };
-    let mut ready = ready(
-        catalog,
-        &state,
-        sequence,
-        step,
-        names,
-        &about,
-        to,
-        sender.clone(),
-    );
+    let mut ready = ready(catalog, &state, sequence, step, names, &about, to, sender);
     let too_late = time::saturating_add(send.due, step.late.roughly());
     let closes = timing::closes(hours, now, &state.person.zone);
     ready.until = Some(closes.map_or(too_late, |closes| closes.min(too_late)));

@@ -1,7 +1,7 @@
 //! Who enters. An event may open enrolments once: what an earlier plan has considered
 //! opens nothing any more, so a newly deployed sequence does not reach back.
 
-use super::{Decision, Mind, assign, awaiting, lets, subject, timing};
+use super::{Decision, Mind, assign, awaiting, elapsed, lets, subject, timing};
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState, Start};
 use crate::model::event::{DerivedKind, EventKind, FactKind, LineKind};
 use crate::model::ids::EnrolmentId;
@@ -10,7 +10,7 @@ use crate::model::names::Names;
 use crate::model::policy::Policy;
 use crate::model::send::SendState;
 use crate::model::time::{self, Length, Timestamp};
-use crate::sequence::catalog::{Anchor, Per, Sequence};
+use crate::sequence::catalog::{Anchor, Per, Sequence, Timed};
 use crate::state::{Fact, Line, Order, Subject};
 
 /// Learnt within this many hours, a fact anchors when it happened; later, the anchor
@@ -20,14 +20,30 @@ pub const PROMPT_HOURS: i64 = 48;
 /// Days by which a shifted anchor is moved on to meet `at` or `slot`, at most.
 const MAX_SHIFT_DAYS: usize = 8;
 
-/// Opens and joins enrolments for every fact that no plan has considered.
+/// Opens and joins enrolments for every fact that no plan has considered, and for what
+/// time has brought since the last plan.
 pub fn open(mind: &mut Mind) {
     let facts = fresh_facts(mind);
     let catalog = mind.catalog;
+    for sequence in catalog.sequences.iter() {
+        let (come, next) = elapsed::moments(mind, sequence);
+        if let Some(next) = next {
+            mind.wake(next);
+        }
+        for moment in come {
+            consider(
+                mind,
+                sequence,
+                &moment.fact,
+                None,
+                moment.occurrence.as_deref(),
+            );
+        }
+    }
     for (fact, send) in &facts {
         for sequence in catalog.sequences.iter() {
             if sequence.start.on == fact.kind && matches_of(sequence, send.as_ref()) {
-                consider(mind, sequence, fact, send.as_ref());
+                consider(mind, sequence, fact, send.as_ref(), None);
             }
         }
     }
@@ -110,17 +126,25 @@ pub(super) fn oldest(policy: &Policy, kind: Kind) -> time::Length {
     }
 }
 
-fn consider(mind: &mut Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sent>) {
+fn consider(
+    mind: &mut Mind,
+    sequence: &Sequence,
+    fact: &Fact,
+    sent: Option<&Sent>,
+    occurrence: Option<&str>,
+) {
     let oldest = oldest(&mind.catalog.policy, sequence.kind);
     if timing::is_over(oldest, fact.time, fact.learnt) {
         return;
     }
     for about in candidates(mind, sequence, fact, sent) {
-        if sent.is_none() && awaiting::begin(mind, sequence, fact, &about) {
+        // What time brings follows from goods that are known.
+        let told = sent.is_none() && sequence.start.timed.is_none();
+        if told && awaiting::begin(mind, sequence, fact, &about) {
             continue;
         }
         for about in subject::views(&mind.state, about) {
-            consider_subject(mind, sequence, fact, sent, about);
+            consider_subject(mind, sequence, fact, sent, occurrence, about);
         }
     }
 }
@@ -179,6 +203,7 @@ pub(super) fn consider_subject(
     sequence: &Sequence,
     fact: &Fact,
     sent: Option<&Sent>,
+    occurrence: Option<&str>,
     about: Subject,
 ) {
     let order = about.order.as_deref().and_then(|key| mind.state.order(key));
@@ -208,8 +233,12 @@ pub(super) fn consider_subject(
         shipment: about.shipment.clone(),
         family: about.family.clone(),
         send: sent.map(|sent| sent.id),
+        occurrence: occurrence.map(str::to_owned),
         evidence: fact.evidence.clone(),
     };
+    if sequence.start.timed.is_some() && elapsed::is_known(&mind.history, sequence, &key, &start) {
+        return;
+    }
     let test = fact.test || order.is_some_and(|order| order.test);
     let last = mind
         .history
@@ -236,7 +265,7 @@ pub(super) fn consider_subject(
             let anchor = anchor(mind, sequence, fact);
             let enrolment = Enrolment {
                 id: EnrolmentId::derive(
-                    &sequence.id,
+                    sequence.first_id(),
                     &format!("{}|{key}", mind.history.customer),
                     n,
                 ),
@@ -332,7 +361,8 @@ fn first_seen_cancelled(fact: &Fact, order: Option<&Order>) -> bool {
 
 /// What never starts anything but fulfilment, unless the file says otherwise: gifts
 /// (their buyer cannot use the help; a `where` that names `order.gift` opts in), later
-/// deliveries of a subscription, gift cards (rules 15, 17, 18).
+/// deliveries of a subscription (which may be used up like any other), gift cards
+/// (rules 15, 17, 18).
 fn is_exempt(sequence: &Sequence, order: Option<&Order>, line: Option<&Line>) -> bool {
     if sequence.kind == Kind::Fulfilment {
         return false;
@@ -345,6 +375,7 @@ fn is_exempt(sequence: &Sequence, order: Option<&Order>, line: Option<&Line>) ->
     order.is_some_and(|order| {
         (order.gift && !speaks_of_gifts)
             || (order.subscription_sequence.is_some_and(|n| n > 1)
+                && !matches!(sequence.start.timed, Some(Timed::Replenish))
                 && (sequence.kind == Kind::Education || sequence.kind.is_ask()))
     }) || line.is_some_and(|line| line.item.kind == LineKind::GiftCard)
 }
@@ -381,6 +412,7 @@ fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option<String> {
 /// What `start` means for an enrolment opened by `fact`.
 fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
     let zone = &mind.state.person.zone;
+    let days = mind.workdays();
     let prompt = jiff::SignedDuration::from_hours(PROMPT_HOURS);
     if fact.learnt <= time::saturating_add(fact.time, prompt) {
         return fact.time;
@@ -389,7 +421,7 @@ fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
         assign::course(&mind.history, sequence)
             .iter()
             .filter(|step| step.anchor == Anchor::Start)
-            .map(|step| timing::due(step, anchor, zone))
+            .map(|step| timing::due(step, anchor, zone, &days))
             .min()
             .unwrap_or(anchor)
     };

@@ -1,7 +1,7 @@
 //! Who leaves and who waits: erasure, merges, stops, lost goods, opt-outs, pauses, and
 //! runs that are through.
 
-use super::{Decision, Mind, assign, lets, permit, subject};
+use super::{Decision, Mind, assign, elapsed, lets, permit, subject};
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
 use crate::model::ids::EnrolmentId;
 use crate::model::kind::Kind;
@@ -92,6 +92,9 @@ fn reason_to_end(mind: &Mind, sequence: &Sequence, enrolment: &Enrolment) -> Opt
     }
     if sequence.kind == Kind::Review && all_reviewed(mind, &about) {
         return Some(Reason::Reviewed);
+    }
+    if let Some(on) = elapsed::undone(mind, sequence, enrolment) {
+        return Some(Reason::Stopped { on: on.to_string() });
     }
     for rule in &sequence.stops {
         let since = enrolment.starts.iter().map(|start| start.time).min()?;

@@ -2,7 +2,7 @@
 //! of, and why there is none. For `why`, `preview` and listings; nothing is decided
 //! here, and nothing here is read by [`super::plan`].
 
-use super::{Mind, assign, awaiting, clear, enrol, names, subject, timing};
+use super::{Mind, assign, awaiting, clear, elapsed, enrol, names, subject, timing};
 use crate::model::email::Address;
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
 use crate::model::event::{DerivedKind, FactKind};
@@ -12,8 +12,8 @@ use crate::model::kind::Kind;
 use crate::model::reason::Reason;
 use crate::model::send::{RuleRef, Send, SendState};
 use crate::model::time::Timestamp;
-use crate::sequence::catalog::{Anchor, Catalog, Place, Sequence, Step};
-use crate::state::{self, Fact, State};
+use crate::sequence::catalog::{Anchor, Catalog, Place, Sequence, Step, Timed};
+use crate::state::{Fact, State};
 
 /// Where one person's mail goes, as of one instant.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Addressees {
     /// Looks at one person.
     pub fn new(catalog: &Catalog, history: &History, now: Timestamp) -> Self {
         Addressees {
-            state: state::fold(&catalog.policy, &catalog.products, history, now),
+            state: super::fold(catalog, history, now),
         }
     }
 
@@ -89,20 +89,12 @@ pub fn draft(
     let names = names(catalog, state, history, &about, now);
     let sender = catalog
         .policy
-        .people
-        .get(&sequence.from)
+        .sender(&sequence.from, now)
         .ok_or_else(|| Reason::Render {
             message: format!("nobody called `{}` is in config/people.toml", sequence.from),
         })?;
     Ok(clear::ready(
-        catalog,
-        state,
-        sequence,
-        step,
-        names,
-        &about,
-        to,
-        sender.clone(),
+        catalog, state, sequence, step, names, &about, to, sender,
     ))
 }
 
@@ -116,14 +108,14 @@ pub fn imagined(
     now: Timestamp,
 ) -> Option<Send> {
     let sequence = catalog.sequence(&enrolment.sequence)?;
-    let state = state::fold(&catalog.policy, &catalog.products, history, now);
+    let state = super::fold(catalog, history, now);
     let run = subject::of_enrolment(&state, history, sequence, enrolment);
     let (occurrence, about) = subject::occurrences(&state, &run, step.each)
         .into_iter()
         .next()?;
     let order = about.order.as_deref().and_then(|key| state.order(key));
     Some(Send {
-        id: crate::model::ids::SendId::derive(enrolment.id, &step.id, &occurrence),
+        id: crate::model::ids::SendId::derive(enrolment.id, step.first_id(), &occurrence),
         enrolment: enrolment.id,
         sequence: sequence.id.clone(),
         step: step.id.clone(),
@@ -178,7 +170,8 @@ pub fn absence(
     now: Timestamp,
 ) -> Absence {
     let mind = Mind::new(catalog, history, now);
-    let run = history
+    let run = mind
+        .history
         .enrolments
         .iter()
         .filter(|run| run.sequence == sequence.id)
@@ -301,6 +294,10 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
             &[],
         );
     }
+    if let Some(timed) = &sequence.start.timed {
+        let (because, needed, evidence) = of_time(mind, sequence, timed);
+        return say("not_enrolled", because, needed, &evidence);
+    }
     if on == FactKind::Derived(DerivedKind::StepSent) {
         let of = sequence.start.of.as_deref().unwrap_or_default();
         let sent = mind
@@ -385,6 +382,53 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         condition_needed(sequence),
         &fact.evidence,
     )
+}
+
+/// Why time has brought somebody nothing yet: what is counted from, until when, and what
+/// else would have to hold.
+fn of_time(mind: &Mind, sequence: &Sequence, timed: &Timed) -> (String, String, Vec<EventSeq>) {
+    let next = elapsed::foreseen(mind, sequence);
+    let mut evidence = Vec::new();
+    let because = match timed {
+        Timed::Absence { of, length } => match elapsed::last_of(&mind.state, *of) {
+            None => format!("it starts {length} after the last `{of}`, of which nothing was heard"),
+            Some(last) => {
+                evidence.clone_from(&last.evidence);
+                match next {
+                    Some(at) => format!(
+                        "the last `{of}` was on {}; {length} without another are over on {at}",
+                        last.time
+                    ),
+                    None => format!(
+                        "the last `{of}` was on {}, and {length} without another were over before this customer, that news or this sequence was here, or the start's `where` or `again` said no then",
+                        last.time
+                    ),
+                }
+            }
+        },
+        Timed::Schedule(slot) => match next {
+            Some(at) => format!(
+                "its schedule \"{}\" comes next on {at}; the last time lies before this customer or this sequence was here, or the start's `where` said no then",
+                slot.text
+            ),
+            None => format!("its schedule \"{}\" never comes again", slot.text),
+        },
+        Timed::Replenish => match next {
+            Some(at) => format!("what they bought is used up on {at}"),
+            None => "nothing that they keep, that has arrived and that has `replenish_days` is still to be used up".to_owned(),
+        },
+    };
+    let needed = match (&sequence.start.where_, next) {
+        (Some(condition), _) => {
+            format!(
+                "time has to pass, and this has to hold then: {}",
+                condition.text()
+            )
+        }
+        (None, Some(_)) => "time has to pass".to_owned(),
+        (None, None) => "something has to happen from which time counts".to_owned(),
+    };
+    (because, needed, evidence)
 }
 
 fn condition_needed(sequence: &Sequence) -> String {

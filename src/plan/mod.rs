@@ -11,10 +11,12 @@ pub mod assign;
 mod awaiting;
 mod clear;
 pub mod decision;
+mod elapsed;
 mod enrol;
 mod exit;
 pub mod explain;
 mod permit;
+mod renamed;
 pub mod scenario;
 pub mod simulate;
 mod step;
@@ -68,11 +70,13 @@ struct Mind<'a> {
 
 impl<'a> Mind<'a> {
     fn new(catalog: &'a Catalog, history: &History, now: Timestamp) -> Self {
-        let state = state::fold(&catalog.policy, &catalog.products, history, now);
+        let state = fold(catalog, history, now);
+        let mut history = history.clone();
+        renamed::history(catalog, &mut history);
         let mut mind = Mind {
             catalog,
             now,
-            history: history.clone(),
+            history,
             state,
             decisions: Vec::new(),
             outlook: Vec::new(),
@@ -91,6 +95,14 @@ impl<'a> Mind<'a> {
             crate::model::time::saturating_add(self.now, jiff::SignedDuration::from_millis(1));
         let at = at.max(soonest);
         self.wake_at = Some(self.wake_at.map_or(at, |had| had.min(at)));
+    }
+
+    /// The working days where this person lives.
+    fn workdays(&self) -> crate::model::holidays::Workdays<'_> {
+        let person = &self.state.person;
+        self.catalog
+            .policy
+            .workdays(person.country.as_deref(), person.region.as_deref())
     }
 
     fn decide(&mut self, decision: Decision) {
@@ -129,7 +141,16 @@ fn names(
     subject: &Subject,
     now: Timestamp,
 ) -> Names {
-    state.names(&catalog.policy, &catalog.products, history, subject, now)
+    let mut names = state.names(&catalog.policy, &catalog.products, history, subject, now);
+    renamed::sent(catalog, &mut names);
+    names
+}
+
+/// What stands at an instant, under the names that are in the files.
+fn fold(catalog: &Catalog, history: &History, now: Timestamp) -> State {
+    let mut state = state::fold(&catalog.policy, &catalog.products, history, now);
+    renamed::opt_outs(catalog, &mut state);
+    state
 }
 
 /// Whether a condition lets something go, and the warning where it could not be

@@ -130,7 +130,11 @@ impl<'w, 'm> World<'w, 'm> {
             self.run_to(just_before(now));
             let mut products = (*self.catalog.products).clone();
             products.update(&product);
+            let moved = products.used_up() != self.catalog.products.used_up();
             self.catalog.products = Arc::new(products);
+            if moved && self.catalog.replenishes() {
+                self.wake_all(now);
+            }
             // As the service does: those of whom something waits for the catalogue.
             let waiting = self
                 .people
@@ -218,6 +222,14 @@ impl<'w, 'm> World<'w, 'm> {
             person.wake_at =
                 walk::live_making(&self.catalog, &mut person.history, at, until, self.make);
         }
+    }
+
+    /// Looks at everybody anew: something is used up sooner or later than was known.
+    fn wake_all(&mut self, now: Timestamp) {
+        for person in self.people.values_mut() {
+            person.wake_at = Some(now);
+        }
+        self.run_to(now);
     }
 
     fn run_to(&mut self, until: Timestamp) {

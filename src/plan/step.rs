@@ -240,8 +240,11 @@ fn decide_once(mind: &mut Mind) -> bool {
                     };
                     let mut also = send(mind, candidate, due, SendState::Skipped, Some(because));
                     also.occurrence.clone_from(occurrence);
-                    also.id =
-                        SendId::derive(candidate.enrolment.id, &candidate.step.id, occurrence);
+                    also.id = SendId::derive(
+                        candidate.enrolment.id,
+                        candidate.step.first_id(),
+                        occurrence,
+                    );
                     mind.decide(Decision::Decide(also));
                 }
                 for other in others {
@@ -359,7 +362,7 @@ fn candidate<'a>(
         Anchor::Step(earlier) => reached(mind, enrolment, earlier, &occurrence)?,
     };
     evidence.dedup();
-    let due = timing::due(step, anchor, zone);
+    let due = timing::due(step, anchor, zone, &mind.workdays());
     let ready = match enrolment.resumed_at {
         Some(resumed) if resumed > due && step.kind != Kind::Fulfilment => match step.at {
             Some(at) => timing::next_at(at, resumed, zone),
@@ -683,7 +686,7 @@ fn added_later(candidate: &Candidate) -> Option<Reason> {
 fn send_id(candidate: &Candidate) -> SendId {
     SendId::derive(
         candidate.enrolment.id,
-        &candidate.step.id,
+        candidate.step.first_id(),
         &candidate.occurrence,
     )
 }

@@ -1,5 +1,6 @@
 //! When: anchor, length, `at` or `slot`, hours and limits become an instant.
 
+use crate::model::holidays::Workdays;
 use crate::model::kind::Kind;
 use crate::model::policy::{Hours, Policy};
 use crate::model::time::{self, Date, Length, Time, TimeZone, Timestamp};
@@ -10,8 +11,10 @@ use chrono::{Datelike, NaiveDate, Timelike};
 pub const MAX_LOOKAHEAD_DAYS: i64 = 400;
 
 /// When a step should go, hours and limits apart.
-pub fn due(step: &Step, anchor: Timestamp, zone: &TimeZone) -> Timestamp {
-    let reached = step.length.after(anchor, zone);
+pub fn due(step: &Step, anchor: Timestamp, zone: &TimeZone, days: &Workdays<'_>) -> Timestamp {
+    let reached = step
+        .length
+        .after_working(anchor, zone, |day| days.includes(day));
     if let Some(slot) = &step.slot {
         return next_slot(slot, reached, zone);
     }
@@ -35,22 +38,26 @@ pub fn next_at(at: Time, from: Timestamp, zone: &TimeZone) -> Timestamp {
     }
 }
 
+/// The first match of a slot at or after `from`; `from` itself where it never matches
+/// again.
+fn next_slot(slot: &Slot, from: Timestamp, zone: &TimeZone) -> Timestamp {
+    first_slot(slot, from, zone).unwrap_or(from)
+}
+
 /// The first match of a slot at or after `from`, over wall-clock time: a time that a
 /// clock change leaves out is the first instant after the gap, a doubled one the first.
-/// `from` itself where the slot never matches again.
-fn next_slot(slot: &Slot, from: Timestamp, zone: &TimeZone) -> Timestamp {
+/// `None` where the slot never matches again.
+pub fn first_slot(slot: &Slot, from: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     // One second before, because the schedule answers strictly later instants; a day
     // before that, because wall clocks run backwards in autumn.
     let local = zone.to_datetime(from);
-    let Some(wall) = NaiveDate::from_ymd_opt(
+    let wall = NaiveDate::from_ymd_opt(
         i32::from(local.year()),
         local.month().unsigned_abs().into(),
         local.day().unsigned_abs().into(),
     )
     .and_then(|day| day.and_hms_opt(0, 0, 0))
-    .and_then(|midnight| midnight.checked_sub_signed(chrono::TimeDelta::seconds(1))) else {
-        return from;
-    };
+    .and_then(|midnight| midnight.checked_sub_signed(chrono::TimeDelta::seconds(1)))?;
     slot.schedule
         .after(&wall.and_utc())
         .take(MAX_SLOTS)
@@ -72,7 +79,6 @@ fn next_slot(slot: &Slot, from: Timestamp, zone: &TimeZone) -> Timestamp {
             Some(time::at(date, clock, zone))
         })
         .find(|instant| *instant >= from)
-        .unwrap_or(from)
 }
 
 /// How many matches of a slot are looked through: every second of two days.

@@ -6,7 +6,7 @@ use crate::model::history::History;
 use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
-use crate::sequence::catalog::{Anchor, Catalog};
+use crate::sequence::catalog::{Anchor, Catalog, Timed};
 
 /// How many plans one walk makes for one person at most: a guard against a planner
 /// that never rests.
@@ -175,6 +175,11 @@ pub fn depends_on(catalog: &Catalog, history: &History, send: &Send) -> Vec<Stri
     }
     if let Some(unless) = &step.unless {
         all.push(format!("unless: {}", unless.text()));
+    }
+    match &sequence.start.timed {
+        Some(Timed::Absence { of, .. }) => all.push(format!("ends when {of} happens after all")),
+        Some(Timed::Replenish) => all.push("ends when the same product is bought again".into()),
+        Some(Timed::Schedule(_)) | None => {}
     }
     for pause in &sequence.pauses {
         all.push(format!("paused while: {}", pause.while_.text()));

@@ -22,9 +22,19 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The sequence with this id.
+    /// The sequence with this id, or that once had it.
     pub fn sequence(&self, id: &str) -> Option<&Sequence> {
-        self.sequences.iter().find(|sequence| sequence.id == id)
+        let all = || self.sequences.iter();
+        all()
+            .find(|sequence| sequence.id == id)
+            .or_else(|| all().find(|sequence| sequence.was.iter().any(|was| was == id)))
+    }
+
+    /// Whether anything starts when a product is used up.
+    pub fn replenishes(&self) -> bool {
+        self.sequences
+            .iter()
+            .any(|sequence| matches!(sequence.start.timed, Some(Timed::Replenish)))
     }
 }
 
@@ -39,6 +49,8 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Sequence {
     pub id: String,
+    /// Ids that it had before, newest first.
+    pub was: Vec<String>,
     pub kind: Kind,
     pub title: String,
     /// Id of the person who signs.
@@ -77,9 +89,32 @@ impl Sequence {
         self.steps.iter().chain(arms.flat_map(|arm| &arm.steps))
     }
 
-    /// The step with this id.
+    /// The step with this id, or that once had it.
     pub fn step(&self, id: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.id == id)
+        let all = || self.steps.iter();
+        all()
+            .find(|step| step.id == id)
+            .or_else(|| all().find(|step| step.was.iter().any(|was| was == id)))
+    }
+
+    /// The first id that it had: ids of enrolments are made of it, so that a new name
+    /// enrols nobody again.
+    pub fn first_id(&self) -> &str {
+        self.was.last().unwrap_or(&self.id)
+    }
+
+    /// All ids that it had, the newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id.as_str()).chain(self.was.iter().map(String::as_str))
+    }
+}
+
+impl Sequence {
+    /// Under which name an install remembers since when it has this start, where time
+    /// brings it.
+    pub fn timed_name(&self) -> Option<String> {
+        let timed = self.start.timed.as_ref()?;
+        Some(format!("{}@{}", self.first_id(), timed.signature()))
     }
 }
 
@@ -180,11 +215,39 @@ pub struct Start {
     pub on: FactKind,
     /// `sequence/step`, for starts on `step.sent`.
     pub of: Option<String>,
+    /// What time has to bring, for starts on silence, on a schedule and on goods that are
+    /// used up.
+    pub timed: Option<Timed>,
+    /// When this install first had this start in its files, where time brings it: what
+    /// time brought before then starts nothing. `None`: always had it.
+    pub since: Option<Timestamp>,
     pub where_: Option<Condition>,
     pub per: Vec<Per>,
     /// How long after an enrolment of one key the next may open; `None`: never.
     pub again: Option<Length>,
     pub place: Place,
+}
+
+/// What time brings.
+#[derive(Debug, Clone)]
+pub enum Timed {
+    /// So long no fact of this kind about the person.
+    Absence { of: FactKind, length: Length },
+    /// A date of the calendar, in the customer's zone; once a day at most.
+    Schedule(Slot),
+    /// A product with `replenish_days` is used up.
+    Replenish,
+}
+
+impl Timed {
+    /// What tells one from another, for the memory of what this install had when.
+    pub fn signature(&self) -> String {
+        match self {
+            Timed::Absence { of, length } => format!("absence of {of} for {length}"),
+            Timed::Schedule(slot) => format!("schedule {}", slot.text),
+            Timed::Replenish => "replenish".to_owned(),
+        }
+    }
 }
 
 /// A part of the enrolment key.
@@ -199,9 +262,24 @@ pub enum Per {
     ItemField(String),
 }
 
+impl Step {
+    /// The first id that it had: ids of sends are made of it, so that a new name sends
+    /// nothing again.
+    pub fn first_id(&self) -> &str {
+        self.was.last().unwrap_or(&self.id)
+    }
+
+    /// All ids that it had, the newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id.as_str()).chain(self.was.iter().map(String::as_str))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Step {
     pub id: String,
+    /// Ids that it had before, newest first.
+    pub was: Vec<String>,
     /// The step's own kind, or its sequence's.
     pub kind: Kind,
     pub anchor: Anchor,

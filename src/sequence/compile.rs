@@ -5,6 +5,7 @@ mod experiment;
 mod rule;
 mod start;
 mod step;
+mod timed;
 
 use super::allow::KEY as ALLOW;
 use super::catalog::{Per, Sequence};
@@ -17,7 +18,7 @@ use crate::model::policy::Hours;
 use crate::model::product::Products;
 use crate::model::time::Length;
 use experiment::Arms;
-use start::{everything, per_part};
+use start::{default_per, everything, per_part};
 use std::collections::BTreeMap;
 use toml_edit::Document;
 
@@ -27,8 +28,6 @@ pub const MAX_STEPS: usize = 100;
 pub const MAX_ID: usize = 64;
 /// When the next enrolment of one key may open, where the file does not say.
 const AGAIN: Length = Length::Days(365);
-/// Starts that come in a later version, and the keys that go with them.
-const LATER_STARTS: [&str; 3] = ["absence", "schedule", "replenish"];
 
 /// What a sequence is checked against, as far as it could be read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +41,10 @@ pub(crate) struct Around<'a> {
 struct Head {
     file: String,
     steps: Vec<String>,
+    /// Ids that the sequence had before.
+    was: Vec<String>,
+    /// Old ids of steps, with their new ones.
+    renamed: Vec<(String, String)>,
     start: Option<FactKind>,
     of: Option<String>,
     per: Vec<Per>,
@@ -104,8 +107,9 @@ pub(crate) fn sequences(
 fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
     let start = root.table("start");
     let text = |key: &str| start.as_ref().and_then(|start| start.text(key));
+    let on: Option<FactKind> = text("on").and_then(|on| on.value.parse().ok());
     let per = text("per").map_or_else(
-        || vec![Per::Order],
+        || default_per(on),
         |text| {
             text.value
                 .split(',')
@@ -122,7 +126,18 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
                 .iter()
                 .filter_map(|step| step.text("id").map(|id| id.value))
                 .collect(),
-            start: text("on").and_then(|on| on.value.parse().ok()),
+            was: root
+                .peek_texts("was")
+                .into_iter()
+                .map(|was| was.value)
+                .collect(),
+            renamed: root
+                .tables("step")
+                .iter()
+                .filter_map(|step| Some((step.peek_texts("was"), step.peek("id")?.value)))
+                .flat_map(|(was, id)| was.into_iter().map(move |was| (was.value, id.clone())))
+                .collect(),
+            start: on,
             of: text("of").map(|of| of.value),
             per,
         },
@@ -144,6 +159,7 @@ impl<'s> Reader<'s> {
             &[
                 "format",
                 "id",
+                "was",
                 "kind",
                 "title",
                 "from",
@@ -230,10 +246,23 @@ impl<'s> Reader<'s> {
             .iter()
             .filter_map(|one| self.stop(one, &known))
             .collect();
+        let others: Vec<&str> = self.heads.keys().map(String::as_str).collect();
+        let was = self.was(root, &others);
+        for text in root.peek_texts("was") {
+            let own = id.as_ref().map_or("", |id| id.value.as_str());
+            let taken = self
+                .heads
+                .iter()
+                .any(|(other, head)| other.as_str() < own && head.was.contains(&text.value));
+            if taken {
+                self.renamed_twice(&text);
+            }
+        }
         let id = id?;
         Some(Sequence {
             place: self.sheet.place(id.span.start),
             id: id.value,
+            was,
             kind: kind?,
             title: title?.value,
             from: from?.value,
@@ -262,6 +291,46 @@ impl<'s> Reader<'s> {
         fits
     }
 
+    /// The ids that something had before: none of them may be that of another one now.
+    fn was(&self, section: &Section<'s, '_>, taken: &[&str]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for was in section.texts("was", true).unwrap_or_default() {
+            if taken.contains(&was.value.as_str()) {
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E174",
+                            was.span,
+                            format!("\"{}\" is still there", was.value.escape_debug()),
+                        )
+                        .help("`was` names an id that is gone: customers who got the mail under it have got this one")
+                        .help("leave `was` out, or remove the other one"),
+                );
+            } else if found.contains(&was.value) {
+                self.renamed_twice(&was);
+            } else {
+                found.push(was.value);
+            }
+        }
+        found
+    }
+
+    /// Reports an old id that is named a second time.
+    fn renamed_twice(&self, was: &Spanned<String>) {
+        self.sheet.report(
+            self.sheet
+                .problem(
+                    "E175",
+                    was.span.clone(),
+                    format!("\"{}\" was renamed already", was.value.escape_debug()),
+                )
+                .help(
+                    "one id becomes one other: who got the old mail would count as having got both",
+                )
+                .help("keep `was` at the one that replaces it"),
+        );
+    }
+
     fn kind(&self, section: &Section<'s, '_>) -> Option<Kind> {
         let kind = section.parsed("kind", |sheet, text| {
             one_of(
@@ -288,12 +357,22 @@ impl<'s> Reader<'s> {
                 .iter()
                 .flat_map(|(id, head)| head.steps.iter().map(move |step| format!("{id}/{step}")))
                 .collect();
+            let problem = self.sheet.problem(
+                "E121",
+                span,
+                format!("no step is called \"{}\"", name.escape_debug()),
+            );
+            let renamed = self.heads.get(sequence).and_then(|head| {
+                let of = head.renamed.iter().find(|(was, _)| was == step);
+                of.map(|(_, id)| id)
+            });
+            if let Some(id) = renamed {
+                let now = format!("it is called \"{sequence}/{id}\" now");
+                self.sheet.report(problem.help(now));
+                return known;
+            }
             self.sheet.report(suggest(
-                self.sheet.problem(
-                    "E121",
-                    span,
-                    format!("no step is called \"{}\"", name.escape_debug()),
-                ),
+                problem,
                 name,
                 all.iter().map(String::as_str),
                 "there are",
@@ -309,6 +388,19 @@ impl<'s> Reader<'s> {
             text.parse().ok()
         });
         match read {
+            Ok(fact) if fact.is_of_time() => {
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E170",
+                            text.span.clone(),
+                            format!("\"{fact}\" can only start a sequence"),
+                        )
+                        .help("it is time that brings it, and nothing that happens to a customer; name a fact, such as \"order.placed\"")
+                        .help("to begin then, write on = \"…\" in [start] of a sequence of its own"),
+                );
+                None
+            }
             Ok(FactKind::Event(EventKind::ProductUpdated)) => {
                 self.sheet.report(
                     self.sheet

@@ -148,6 +148,7 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
             available: row.available,
             kind: row.kind,
             components: row.components.unwrap_or_default(),
+            replenish_days: row.replenish_days,
         });
     }
     for key in unknown {

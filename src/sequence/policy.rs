@@ -6,12 +6,13 @@ use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::email;
+use crate::model::holidays;
 use crate::model::kind::Kind;
 use crate::model::policy::{
-    AskLimit, Assume, ConsentRule, ConsentTable, EnrolMaxAge, Hours, Limits, Policy, Sender,
+    AskLimit, Assume, Away, ConsentRule, ConsentTable, EnrolMaxAge, Hours, Limits, Policy, Sender,
 };
-use crate::model::time::{Length, TimeZone, Weekday};
-use std::collections::BTreeMap;
+use crate::model::time::{Date, Length, TimeZone, Weekday};
+use std::collections::{BTreeMap, BTreeSet};
 use toml_edit::Document;
 use url::Url;
 
@@ -55,6 +56,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
             "delivery",
             "consent",
             "ticket_cool_down",
+            "holidays",
             ALLOW,
         ],
         &[
@@ -126,6 +128,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
     let assume = assume(&root);
     let consent = root.table("consent").map(|section| consent(&section));
     let cool_down = root.length("ticket_cool_down");
+    let (country, closed) = holidays(&root);
     let (zone_name, zone) = zone?;
     Some(Policy {
         id: id?.value,
@@ -146,7 +149,40 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         consent: consent.unwrap_or_else(default_consent),
         ticket_cool_down: cool_down.map_or(Length::Days(3), |length| length.value),
         people: BTreeMap::new(),
+        country,
+        closed,
     })
+}
+
+/// `[holidays]`: the shop's country, and the days on which it is closed besides.
+fn holidays(root: &Section<'_, '_>) -> (Option<String>, BTreeSet<Date>) {
+    let Some(section) = root.table("holidays") else {
+        return (None, BTreeSet::new());
+    };
+    section.only(&["country", "closed"], &[]);
+    let country = section
+        .text("country")
+        .filter(|country| is_country(section.sheet, country))
+        .filter(|country| {
+            let known = holidays::is_known(&country.value);
+            if !known {
+                let problem = section.sheet.problem(
+                    "E179",
+                    country.span.clone(),
+                    format!("the holidays of \"{}\" are not known", country.value),
+                );
+                section.sheet.report(
+                    match nearest(&country.value, holidays::countries()) {
+                        Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+                        None => problem,
+                    }
+                    .help("`bd` counts the days on which people work where the customer lives; name the shop's days in `closed`"),
+                );
+            }
+            known
+        });
+    let closed = section.dates("closed").into_iter().map(|date| date.value);
+    (country.map(|country| country.value), closed.collect())
 }
 
 /// The languages of a store whose other keys may be wrong; says nothing itself. `None`
@@ -526,6 +562,7 @@ pub(crate) struct People {
 pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
     let root = Section::root(sheet, document);
     let mut found = People::default();
+    let mut stand_ins = Vec::new();
     for key in root.keys() {
         if key.value == ALLOW {
             continue;
@@ -535,11 +572,12 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
         };
         found.ids.push(key.value.clone());
         section.what = format!("[{}]", key.value.escape_debug());
-        section.only(&["name", "email", "reply_to"], &[]);
+        section.only(&["name", "email", "reply_to", "away"], &[]);
         let name = section.need("name", "\"Aya Tanaka\"");
         let mail = section.need("email", "\"aya@shop.example.com\"");
         let mail = mail.and_then(|text| reported(sheet, address(sheet, &text)));
         let reply_to = section.parsed("reply_to", address);
+        let away = absences(&section, &key.value, &mut stand_ins);
         if let (Some(name), Some(email)) = (name, mail) {
             found.by_id.insert(
                 key.value.clone(),
@@ -548,9 +586,126 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
                     name: name.value,
                     email,
                     reply_to: reply_to.map(|address| address.value),
+                    away,
+                    away_until: None,
                 },
             );
         }
     }
+    stand_ins_exist(sheet, &found, &stand_ins);
     found
+}
+
+/// Somebody who stands in for somebody, as written.
+struct StandIn {
+    whose: String,
+    from: Date,
+    to: Date,
+    who: Spanned<String>,
+}
+
+/// `[[aya.away]]`: when somebody is away, and who signs meanwhile.
+fn absences(section: &Section<'_, '_>, whose: &str, stand_ins: &mut Vec<StandIn>) -> Vec<Away> {
+    if section.has("away").is_none() {
+        return Vec::new();
+    }
+    let mut found: Vec<Away> = Vec::new();
+    for mut one in section.tables("away") {
+        one.what = format!("[[{}.away]]", whose.escape_debug());
+        one.only(&["from", "to", "stand_in"], &[]);
+        for (key, example) in [("from", "2026-12-20"), ("to", "2027-01-06, the last day")] {
+            if one.has(key).is_none() {
+                one.missing(key, example);
+            }
+        }
+        let (from, to) = (one.date("from"), one.date("to"));
+        let who = one.need_if_there("stand_in", "\"ben\"");
+        let (Some(from), Some(to)) = (from, to) else {
+            continue;
+        };
+        let wrong = if to.value < from.value {
+            Some("this absence ends before it begins".to_owned())
+        } else {
+            found
+                .iter()
+                .find(|had| had.from <= to.value && from.value <= had.to)
+                .map(|had| format!("they are away from {} to {} already", had.from, had.to))
+        };
+        if let Some(wrong) = wrong {
+            one.sheet.report(
+                one.sheet
+                    .problem("E178", to.span, wrong)
+                    .related(from.span, "from here")
+                    .help("`from` and `to` are the first and the last day; who signs on a day must be clear"),
+            );
+            continue;
+        }
+        if let Some(who) = &who {
+            stand_ins.push(StandIn {
+                whose: whose.to_owned(),
+                from: from.value,
+                to: to.value,
+                who: who.clone(),
+            });
+        }
+        found.push(Away {
+            from: from.value,
+            to: to.value,
+            stand_in: who.map(|who| who.value),
+        });
+    }
+    found
+}
+
+/// Checks that everybody who stands in is somebody, and that on no day people stand in
+/// for each other in a circle: then nobody would be there to answer.
+fn stand_ins_exist(sheet: &Sheet<'_>, people: &People, all: &[StandIn]) {
+    for one in all {
+        let who = &one.who.value;
+        if !people.ids.contains(who) {
+            let problem = sheet.problem(
+                "E176",
+                one.who.span.clone(),
+                format!("nobody in this file is called \"{}\"", who.escape_debug()),
+            );
+            let near = nearest(who, people.ids.iter().map(String::as_str));
+            sheet.report(match near {
+                Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+                None => problem.help("answers must reach a person: name one of this file"),
+            });
+            continue;
+        }
+        // Who stands in changes only where an absence begins.
+        let begins = all.iter().map(|other| other.from);
+        let round = begins
+            .filter(|day| one.from <= *day && *day <= one.to)
+            .find(|day| {
+                let mut at = who.as_str();
+                for _ in 0..=all.len() {
+                    if at == one.whose {
+                        return true;
+                    }
+                    let next = all
+                        .iter()
+                        .find(|other| other.whose == at && other.from <= *day && *day <= other.to);
+                    match next {
+                        Some(next) => at = &next.who.value,
+                        None => return false,
+                    }
+                }
+                false
+            });
+        if let Some(day) = round {
+            sheet.report(
+                sheet
+                    .problem(
+                        "E177",
+                        one.who.span.clone(),
+                        format!("on {day} nobody is left who stands in for {}", one.whose),
+                    )
+                    .help("they stand in for each other in a circle, and a customer's answer would reach nobody")
+                    .help("name somebody who is there, or leave `stand_in` out"),
+            );
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use super::nearest;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::email::Address;
-use crate::model::time::{BadLength, Length, Time};
+use crate::model::time::{BadLength, Date, Length, Time};
 use crate::sequence::catalog::Place;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -368,33 +368,72 @@ impl<'s, 'd> Section<'s, 'd> {
         }
     }
 
+    /// A list of texts, or one; what is none is left out, and nothing is reported.
+    pub(crate) fn peek_texts(&self, key: &str) -> Vec<Spanned<String>> {
+        let Some((item, span)) = self.item(key) else {
+            return Vec::new();
+        };
+        let one = item
+            .as_str()
+            .map(|text| Spanned::new(text.to_owned(), span.clone()));
+        let several = item.as_array().into_iter().flatten().filter_map(|value| {
+            let at = value.span().unwrap_or_else(|| span.clone());
+            Some(Spanned::new(value.as_str()?.to_owned(), at))
+        });
+        one.into_iter().chain(several).collect()
+    }
+
     /// A day, as a TOML date or as a text.
-    pub(crate) fn date(&self, key: &str) -> Option<crate::model::time::Date> {
+    pub(crate) fn date(&self, key: &str) -> Option<Spanned<Date>> {
         let (item, span) = self.item(key)?;
-        let text = match item {
-            Item::Value(Value::Datetime(date)) => date.value().to_string(),
-            Item::Value(Value::String(text)) => text.value().clone(),
+        let found = item.as_value().map(|value| self.day(key, value, span));
+        found.flatten()
+    }
+
+    /// A list of days; nothing where the key is missing.
+    pub(crate) fn dates(&self, key: &str) -> Vec<Spanned<Date>> {
+        let Some((item, span)) = self.item(key) else {
+            return Vec::new();
+        };
+        let Some(array) = item.as_array().filter(|array| array.len() <= MAX_LIST) else {
+            self.wrong(key, item, span, "a list of days");
+            return Vec::new();
+        };
+        let day = |value: &Value| {
+            let at = value.span().unwrap_or_else(|| span.clone());
+            self.day(key, value, at)
+        };
+        array.iter().filter_map(day).collect()
+    }
+
+    fn day(&self, key: &str, value: &Value, span: Range<usize>) -> Option<Spanned<Date>> {
+        let text = match value {
+            Value::Datetime(date) => date.value().to_string(),
+            Value::String(text) => text.value().clone(),
             _ => {
-                self.wrong(key, item, span, "a date");
+                self.sheet.report(self.sheet.problem(
+                    "E103",
+                    span,
+                    format!("`{key}` wants a day, and this is a {}", value.type_name()),
+                ));
                 return None;
             }
         };
-        // A date with a time is no day: whose zone would it be in?
-        let day = (text.len() == "2027-01-15".len())
-            .then(|| text.parse().ok())
-            .flatten();
-        if day.is_none() {
-            self.sheet.report(
-                self.sheet
-                    .problem(
-                        "E113",
-                        span,
-                        format!("\"{}\" is not a day", text.escape_debug()),
-                    )
-                    .help("write year, month and day: 2027-01-15"),
-            );
+        match text.parse::<Date>() {
+            Ok(date) if text.len() == date.to_string().len() => Some(Spanned::new(date, span)),
+            _ => {
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E113",
+                            span,
+                            format!("\"{}\" is no day", text.escape_debug()),
+                        )
+                        .help("write year, month and day, without a time: 2026-12-24"),
+                );
+                None
+            }
         }
-        day
     }
 
     /// A list of texts; a single text counts as a list of one where `or_one`.

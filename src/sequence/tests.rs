@@ -1199,15 +1199,77 @@ fn e160_e161_w162_feeds() {
 }
 
 #[test]
-fn e190_what_comes_later() {
-    refused(
-        FULFILMENT,
-        "on = \"order.placed\"",
-        "on = \"absence\"\nof = \"order.placed\"\nfor = \"90d\"",
-        "E190",
-        "7:6",
-        "starts on \"absence\" are not there yet",
-        "later version",
+fn starts_that_time_brings_have_their_own_keys_and_names() {
+    let start = |on: &str| {
+        let text = ORDERS.replace("on = \"order.placed\"", on);
+        let cut = text.find("[[step]]").unwrap();
+        format!("{}[[step]]\nid = \"one\"\nmail = \"a/b\"\n", &text[..cut])
+    };
+    let codes = |on: &str| -> Vec<&'static str> {
+        let (_, found) = read(&shop(&[(FULFILMENT, &start(on))]));
+        found
+            .iter()
+            .map(|one| one.code)
+            .filter(|code| code.starts_with('E'))
+            .collect()
+    };
+    let silence = "on = \"absence\"\nof = \"order.placed\"\nfor = \"90d\"";
+    assert_eq!(codes(silence), Vec::<&str>::new());
+    assert_eq!(codes("on = \"absence\"\nfor = \"90d\""), ["E102"]);
+    assert_eq!(codes("on = \"absence\"\nof = \"order.placed\""), ["E102"]);
+    assert_eq!(codes(&format!("{silence}\ncron = \"0 9 1 * *\"")), ["E123"]);
+    assert_eq!(codes(&format!("{silence}\nper = \"order\"")), ["E122"]);
+    assert_eq!(codes(&format!("{silence}\nwhere = 'order.paid'")), ["E131"]);
+    assert_eq!(
+        codes(&format!("{silence}\nwhere = 'customer.orders > 1'")),
+        Vec::<&str>::new()
+    );
+    assert_eq!(
+        codes("on = \"schedule\"\ncron = \"0 9 1 * *\""),
+        Vec::<&str>::new()
+    );
+    assert_eq!(codes("on = \"schedule\"\ncron = \"0 0 9 * * 1\""), ["E110"]);
+    assert_eq!(codes("on = \"schedule\"\ncron = \"0 * 9 1 * *\""), ["E173"]);
+    assert_eq!(
+        codes("on = \"schedule\"\ncron = \"0 9 1 * *\"\nfor = \"9d\""),
+        ["E123"]
+    );
+    assert_eq!(
+        codes("on = \"replenish\"\nwhere = 'item.kept_quantity > 0 && order.paid'"),
+        Vec::<&str>::new()
+    );
+    assert_eq!(codes("on = \"order.placed\"\nfor = \"9d\""), ["E123"]);
+    let (_, found) = read(&shop(&[(FULFILMENT, &start("on = \"abscence\""))]));
+    assert!(
+        found
+            .iter()
+            .any(|one| one.help.iter().any(|help| help.contains("\"absence\""))),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_condition_that_names_a_renamed_step_is_told_its_new_name() {
+    let renamed = EDUCATION
+        .replace(
+            "id    = \"basics\"",
+            "id    = \"first\"\nwas   = \"basics\"",
+        )
+        .replace("basics + 1w", "first + 1w");
+    let orders = ORDERS.replacen(
+        "mail = \"orders/placed\"",
+        "mail = \"orders/placed\"\nunless = 'sent(\"education-dslr/basics\")'",
+        1,
+    );
+    let (_, found) = read(&shop(&[(DSLR, &renamed), (FULFILMENT, &orders)]));
+    let said: Vec<String> = found
+        .iter()
+        .flat_map(|one| one.help.iter().map(ToString::to_string))
+        .collect();
+    assert!(
+        said.iter()
+            .any(|help| help == "it is called \"education-dslr/first\" now"),
+        "{found:?}"
     );
 }
 

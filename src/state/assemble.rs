@@ -44,6 +44,7 @@ pub(super) fn assemble<'a>(
             policy,
             zone,
             country,
+            region: newest.ship_to.as_ref().and_then(|to| to.region.as_deref()),
             fulfilled: newest.fulfilment_status.as_deref() == Some("fulfilled"),
             paid,
             cancelled: cancelled.is_some(),

@@ -46,6 +46,7 @@ pub(super) struct Frame<'a> {
     pub(super) policy: &'a Policy,
     pub(super) zone: &'a TimeZone,
     pub(super) country: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
     pub(super) fulfilled: bool,
     pub(super) paid: Option<(Timestamp, usize)>,
     pub(super) cancelled: bool,
@@ -233,7 +234,10 @@ fn arrival(parcel: &Parcel, frame: &Frame<'_>, awaits: &mut Vec<Timestamp>) -> O
         return None;
     }
     let after = assumed(frame)?;
-    let time = after.after(shipment.dispatched_at?, frame.zone);
+    let days = frame.policy.workdays(frame.country, frame.region);
+    let time = after.after_working(shipment.dispatched_at?, frame.zone, |day| {
+        days.includes(day)
+    });
     if time > frame.now {
         awaits.push(time);
         return None;

@@ -575,9 +575,9 @@ impl Show<'_> {
             ("related", texts(known.map_or(&[], |p| &p.related))),
             (
                 "replenish_days",
-                known
-                    .and_then(|p| p.replenish_days)
-                    .map_or(Value::Null, Value::from),
+                self.products
+                    .lasts(item.product_id.as_deref(), item.sku.as_deref())
+                    .map_or(Value::Null, |(_, days)| Value::from(days)),
             ),
             ("price", money(price.as_ref())),
         ])

@@ -97,7 +97,7 @@ statements! {
     JOIN = "UPDATE events SET customer = r.customer, body = COALESCE(r.body, events.body)
         FROM rows($1: seq BIGINT, customer BIGINT, body TEXT) AS r WHERE events.seq = r.seq";
     /// Those who are merged, with their survivors' numbers beside.
-    MERGING = "SELECT c.id, c.version, c.erased, c.absorbed FROM customers c WHERE c.id IN (SELECT r.id FROM rows($1: id BIGINT) AS r)";
+    MERGING = "SELECT c.id, c.version, c.erased, c.absorbed, c.considered_at FROM customers c WHERE c.id IN (SELECT r.id FROM rows($1: id BIGINT) AS r)";
     MERGE_EVENTS = "UPDATE events SET customer = $2 WHERE customer = $1";
     MERGE_ENROLMENTS = "UPDATE enrolments SET customer = $2 WHERE customer = $1";
     MERGE_SENDS = "UPDATE sends SET customer = $2 WHERE customer = $1";
@@ -108,7 +108,7 @@ statements! {
     FORGET_ALIASES = "DELETE FROM aliases WHERE customer = $1";
     FORGET_OUTLOOK = "DELETE FROM outlooks WHERE customer = $1";
     FORGET_CUSTOMER = "DELETE FROM customers WHERE id = $1";
-    SURVIVE = "UPDATE customers SET version = $2, erased = $3, absorbed = $4 WHERE id = $1";
+    SURVIVE = "UPDATE customers SET version = $2, erased = $3, absorbed = $4, considered_at = $5 WHERE id = $1";
     QUARANTINE = "INSERT INTO quarantine (id, source, event_id, kind, body, reason, because, recorded)
         SELECT r.id, r.source, r.event_id, r.kind, r.body, r.reason, r.because, r.recorded
         FROM rows($1: id BIGINT, source TEXT, event_id TEXT, kind TEXT, body TEXT, reason TEXT, because TEXT, recorded BIGINT) AS r";
@@ -622,6 +622,7 @@ async fn merge(
 ) -> Result<(), StoreError> {
     let mut version = 0;
     let mut erased = 0;
+    let mut considered: Option<i64> = None;
     let mut absorbed: BTreeSet<CustomerId> = BTreeSet::from([from]);
     for row in tx
         .fetch(&MERGING, vec![rows(&[(from.0,), (into.0,)])?])
@@ -631,6 +632,12 @@ async fn merge(
         // Who was forgotten stays forgotten, under every name.
         erased = erased.max(row.int(2)?);
         absorbed.extend(serde_json::from_str::<Vec<CustomerId>>(&row.text(3)?).unwrap_or_default());
+        // As `History::absorb`: who was never planned says nothing of when.
+        let planned = row.maybe_int(4)?;
+        considered = match (considered, planned) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
     let pair = vec![from.0.into(), into.0.into()];
     let only = vec![from.0.into()];
@@ -652,6 +659,7 @@ async fn merge(
         (version + 1).into(),
         erased.into(),
         json(&absorbed)?.into(),
+        considered.into(),
     ];
     tx.run(&SURVIVE, survivor).await?;
     Ok(())

@@ -52,7 +52,7 @@ statements! {
         SELECT r.customer, r.id, r.sequence, r.state, r.detail
         FROM rows($1: customer BIGINT, id TEXT, sequence TEXT, state TEXT, detail TEXT) AS r
         WHERE 1 = 1 ON CONFLICT (customer, id) DO NOTHING";
-    UPDATE_ENROLMENTS = "UPDATE enrolments SET state = r.state, detail = r.detail
+    UPDATE_ENROLMENTS = "UPDATE enrolments SET sequence = r.sequence, state = r.state, detail = r.detail
         FROM rows($1: customer BIGINT, id TEXT, sequence TEXT, state TEXT, detail TEXT) AS r
         WHERE enrolments.customer = r.customer AND enrolments.id = r.id";
     /// Ids are derived, so a second time is a no-op.
@@ -63,7 +63,7 @@ statements! {
         WHERE 1 = 1 ON CONFLICT (id) DO NOTHING RETURNING id";
     /// Never one that is past its barrier, and none that is settled for good. A worker
     /// that holds it before the barrier loses it.
-    REVISE = "UPDATE sends SET state = r.state, due = r.due, at = r.at, not_before = r.not_before, considered = r.considered,
+    REVISE = "UPDATE sends SET sequence = r.sequence, step = r.step, state = r.state, due = r.due, at = r.at, not_before = r.not_before, considered = r.considered,
             detail = r.detail, phase = NULL, owner = NULL, lease_until = NULL
         FROM rows($1: id TEXT, customer BIGINT, enrolment TEXT, sequence TEXT, step TEXT, kind TEXT, state TEXT, due BIGINT,
             at BIGINT, not_before BIGINT, considered BIGINT, detail TEXT) AS r

@@ -4,6 +4,7 @@ use super::db::{Db, Statement, Tx, rows, statements};
 use super::error::StoreError;
 use super::writer::{Write, Written};
 use super::{Secret, Store};
+use crate::model::ids::CustomerId;
 use crate::model::time::{Timestamp, from_ms, to_ms};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -21,6 +22,8 @@ statements! {
     LAST_INSTANT = "SELECT MAX(instant) FROM workers";
     TO_WAKE = "SELECT id FROM customers WHERE erased = 0 AND (wake_at IS NOT NULL
             OR EXISTS (SELECT 1 FROM enrolments e WHERE e.customer = customers.id AND e.state <> 'ended'))";
+    /// Everybody, some at a time.
+    NEXT_PEOPLE = "SELECT id FROM customers WHERE erased = 0 AND id > $1 ORDER BY id LIMIT $2";
     ALIVE = "SELECT CAST(1 AS BIGINT)";
     INTEGRITY = { sqlite: "PRAGMA integrity_check(20)", postgres: "" };
 }
@@ -89,6 +92,23 @@ impl Store {
         }
     }
 
+    /// Wakes some people, whether or not they wait for anything: those whose numbers come
+    /// after `after`. Gives the number of the last of them; `None` where there are no more.
+    /// One short transaction, so that a million people are woken while mail goes on.
+    ///
+    /// # Errors
+    /// Where the database refuses or is out of reach.
+    pub async fn wake_some(
+        &self,
+        after: Option<CustomerId>,
+        now: Timestamp,
+    ) -> Result<Option<CustomerId>, StoreError> {
+        match self.write(Write::WakeSome { after, now }).await? {
+            Written::Last(last) => Ok(last),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether the database answers, and takes writes where this process may write.
     ///
     /// # Errors
@@ -153,6 +173,27 @@ pub(super) async fn wake_found(
         super::wake::wake_rows(tx, rows(some)?).await?;
     }
     Ok(people.len() as u64)
+}
+
+pub(super) async fn wake_some(
+    tx: &mut Tx,
+    after: Option<CustomerId>,
+    now: Timestamp,
+) -> Result<Option<CustomerId>, StoreError> {
+    let after = after.map_or(i64::MIN, |after| after.0);
+    let limit = i64::try_from(WAKE_BATCH).unwrap_or(i64::MAX);
+    let found = tx
+        .fetch(&NEXT_PEOPLE, vec![after.into(), limit.into()])
+        .await?;
+    let mut people: Vec<(i64, i64)> = Vec::with_capacity(found.len());
+    for row in &found {
+        people.push((row.int(0)?, to_ms(now)));
+    }
+    if people.is_empty() {
+        return Ok(None);
+    }
+    super::wake::wake_rows(tx, rows(&people)?).await?;
+    Ok(people.last().map(|(id, _)| CustomerId(*id)))
 }
 
 /// The secret, made where there is none.

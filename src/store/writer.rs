@@ -73,6 +73,10 @@ pub(super) enum Write {
     WakeWaiting {
         now: Timestamp,
     },
+    WakeSome {
+        after: Option<CustomerId>,
+        now: Timestamp,
+    },
     Erase {
         customer: CustomerId,
         now: Timestamp,
@@ -93,6 +97,7 @@ pub(super) enum Write {
 pub(super) enum Written {
     Accepted(Vec<Accepted>),
     Saved(Vec<Saved>),
+    Last(Option<CustomerId>),
     Passed(Vec<Passed>),
     Settled(Vec<Settled>),
     Customers(Vec<CustomerId>),
@@ -536,6 +541,7 @@ async fn run_other(
         Write::WakeWaiting { now } => {
             Written::Count(upkeep::wake_found(tx, &assignments::WHO_WAITS, *now).await?)
         }
+        Write::WakeSome { after, now } => Written::Last(upkeep::wake_some(tx, *after, *now).await?),
         Write::Erase { customer, now } => {
             erase::erase(tx, &shared.secret, *customer, *now).await?;
             Written::Count(1)
@@ -568,6 +574,7 @@ impl Write {
             | Write::SetAside { now, .. }
             | Write::WakeAll { now }
             | Write::WakeWaiting { now }
+            | Write::WakeSome { now, .. }
             | Write::Erase { now, .. } => Some(*now),
             Write::Save(plans) => plans.iter().map(|one| one.now).max(),
             Write::Barrier(at) => at.iter().map(|one| one.now).max(),
@@ -599,6 +606,7 @@ impl Write {
             | Write::Meta { .. }
             | Write::WakeAll { .. }
             | Write::WakeWaiting { .. }
+            | Write::WakeSome { .. }
             | Write::DropQuarantined { .. }
             | Write::TriedQuarantined { .. }
             | Write::Leave

@@ -17,4 +17,5 @@ mod store;
 mod story;
 mod timeline;
 mod twin;
+mod waking;
 mod web;

@@ -86,6 +86,7 @@ pub const TRIPOD: Line = Line("TRP-TRAIL-CF", "P-TRP", &["accessory", "tripod"],
 pub const KIT: Line = Line("KIT-CAMERA", "P-CAMKIT", &["camera", "dslr", "kit"], 1);
 /// What the catalogue does not know.
 pub const NEW: Line = Line("NEW-1", "P-NEW-1", &[], 1);
+pub const COFFEE: Line = Line("COF-NORD-250", "P-COF-NORD", &["coffee"], 1);
 pub const LENS: Line = Line("LNS-50-18", "P-LENS-50", &["camera", "lens"], 1);
 
 impl Story {

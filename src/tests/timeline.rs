@@ -1,7 +1,7 @@
 //! Random timelines: what may happen to a few customers of a small shop, in any order,
 //! late, twice. One seed, one timeline.
 
-use crate::story::{CAMERA, KIT, LENS, Line, NEW, Story, TRIPOD};
+use crate::story::{CAMERA, COFFEE, KIT, LENS, Line, NEW, Story, TRIPOD};
 use aftercare::model::event::Event;
 use aftercare::model::time::Timestamp;
 use jiff::SignedDuration;
@@ -48,7 +48,7 @@ impl Chance {
 const WHO: [&str; 3] = ["ann", "bob", "eve"];
 /// How many different three there are.
 const CROWDS: u64 = 16;
-const BASKETS: [&[Line]; 8] = [
+const BASKETS: [&[Line]; 10] = [
     &[CAMERA],
     &[CAMERA, TRIPOD],
     &[LENS],
@@ -57,6 +57,8 @@ const BASKETS: [&[Line]; 8] = [
     &[KIT],
     &[NEW],
     &[KIT, NEW],
+    &[COFFEE],
+    &[CAMERA, COFFEE, COFFEE],
 ];
 const SCOPES: [&str; 4] = ["all", "all_marketing", "education", "review"];
 const STATES: [&str; 3] = ["subscribed", "unknown", "not_subscribed"];

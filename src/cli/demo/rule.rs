@@ -2,7 +2,7 @@
 //! time of day.
 
 use crate::model::event::{DerivedKind, FactKind};
-use crate::sequence::catalog::{Anchor, Catalog, Sequence, Step};
+use crate::sequence::catalog::{Anchor, Catalog, Sequence, Step, Timed};
 
 /// Why the mail of `sequence/step` goes when it goes; `None` where the files have no
 /// such step.
@@ -28,7 +28,12 @@ fn anchor(sequence: &Sequence, step: &Step) -> String {
     match &step.anchor {
         Anchor::Start => match (&sequence.start.on, &sequence.start.of) {
             (FactKind::Derived(DerivedKind::StepSent), Some(of)) => format!("{of} was sent"),
-            (on, _) => on.to_string(),
+            (on, _) => match &sequence.start.timed {
+                Some(Timed::Absence { of, length }) => format!("{length} without {of}"),
+                Some(Timed::Schedule(slot)) => format!("\"{}\"", slot.text),
+                Some(Timed::Replenish) => "the product was used up".to_owned(),
+                None => on.to_string(),
+            },
         },
         Anchor::Fact(fact) => fact.to_string(),
         Anchor::Step(earlier) => format!("{earlier} was sent"),

@@ -224,7 +224,7 @@ impl<'s> Reader<'s> {
             .number("at_least", 1, i64::from(u32::MAX))
             .and_then(|people| u32::try_from(people).ok());
         Some(Decide {
-            on: decide.date("on")?,
+            on: decide.date("on")?.value,
             at_least,
         })
     }

@@ -1,32 +1,27 @@
 //! What opens an enrolment: the fact, the key, and the names that follow from them.
 
-use super::{AGAIN, LATER_STARTS, Reader};
+use super::{AGAIN, Reader};
 use crate::model::event::{DerivedKind, EventKind, FactKind};
 use crate::model::names::{ITEM, Known, Type, field};
-use crate::sequence::catalog::{Per, Start};
+use crate::model::time::Length;
+use crate::sequence::catalog::{Per, Start, Timed};
 use crate::sequence::nearest;
 use crate::sequence::syntax::{Section, Spanned};
 
 impl<'s> Reader<'s> {
     pub(super) fn start(&self, section: &Section<'s, '_>, own: Option<&str>) -> Option<Start> {
         let on = section.need("on", "\"order.placed\"")?;
-        if LATER_STARTS.contains(&on.value.as_str()) {
-            self.sheet.report(
-                self.sheet
-                    .problem("E190", on.span, format!("starts on \"{}\" are not there yet", on.value))
-                    .help("they come in a later version; start on a fact for now, such as \"order.delivered\""),
-            );
-            return None;
-        }
-        section.only(
-            &["on", "of", "where", "per", "again"],
-            &[
-                ("for", "starts on silence"),
-                ("cron", "starts on a schedule"),
-            ],
-        );
-        let on = self.fact(&on)?;
-        let of = self.of(section, on, own);
+        section.only(&["on", "of", "for", "cron", "where", "per", "again"], &[]);
+        let on = match on.value.parse::<FactKind>() {
+            Ok(on) if on.is_of_time() => on,
+            _ => self.fact_to_start_on(&on)?,
+        };
+        let timed = self.timed(section, on);
+        let of = if on.is_of_time() {
+            None
+        } else {
+            self.of(section, on, own)
+        };
         let Some(per) = self.per(section, on, of.as_deref()) else {
             self.condition(section, "where", &everything());
             return None;
@@ -34,6 +29,8 @@ impl<'s> Reader<'s> {
         let mut start = Start {
             on,
             of,
+            timed,
+            since: None,
             where_: None,
             again: None,
             per,
@@ -52,7 +49,15 @@ impl<'s> Reader<'s> {
             ),
             Some(again) => start.again = Some(again.value),
             None if once => {}
+            // Each day of a schedule and each purchase that is used up stands for itself.
+            None if matches!(start.timed, Some(Timed::Schedule(_) | Timed::Replenish)) => {
+                start.again = Some(Length::NONE);
+            }
             None => start.again = Some(AGAIN),
+        }
+        if on.is_of_time() && start.timed.is_none() {
+            self.condition(section, "where", &self.known(&start));
+            return None;
         }
         start.where_ = self.condition(section, "where", &self.known(&start));
         if section.has("where").is_some() && start.where_.is_none() {
@@ -111,7 +116,15 @@ impl<'s> Reader<'s> {
         let text = match section.text("per") {
             Some(text) => text,
             None if section.has("per").is_some() => return None,
-            None => Spanned::new("order".to_owned(), section.has("on")?),
+            None => Spanned::new(
+                match default_per(Some(on)).first() {
+                    Some(Per::Customer) => "customer",
+                    Some(Per::Item) => "item",
+                    _ => "order",
+                }
+                .to_owned(),
+                section.has("on")?,
+            ),
         };
         let mut found: Vec<Per> = Vec::new();
         let mut whole = true;
@@ -160,6 +173,9 @@ impl<'s> Reader<'s> {
                 self.sheet.report(match needs {
                     "shipment" => problem
                         .help("start on a fact of a shipment, such as \"shipment.dispatched\""),
+                    _ if on.is_of_time() => {
+                        problem.help("it is about the customer alone: leave `per` out")
+                    }
                     _ => problem.help("write per = \"customer\", or start on a fact of an order"),
                 });
                 break;
@@ -201,7 +217,8 @@ impl<'s> Reader<'s> {
             FactKind::Event(
                 CustomerUpdated | CustomerMerged | ConsentChanged | ErasureRequested
                 | DataRequested | ProductUpdated,
-            ) => Vec::new(),
+            )
+            | FactKind::Derived(DerivedKind::Absence | DerivedKind::Schedule) => Vec::new(),
             _ if on.is_of_shipment() => vec!["order", "item", "shipment"],
             FactKind::Event(_) | FactKind::Derived(_) => vec!["order", "item"],
         }
@@ -231,6 +248,15 @@ impl<'s> Reader<'s> {
         }
         known
     }
+}
+
+/// The key of a sequence that names none.
+pub(super) fn default_per(on: Option<FactKind>) -> Vec<Per> {
+    vec![match on {
+        Some(FactKind::Derived(DerivedKind::Absence | DerivedKind::Schedule)) => Per::Customer,
+        Some(FactKind::Derived(DerivedKind::Replenish)) => Per::Item,
+        _ => Per::Order,
+    }]
 }
 
 /// A part of `per`, or what to say of it.

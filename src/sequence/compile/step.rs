@@ -117,7 +117,22 @@ impl<'s> Reader<'s> {
             }
             found.push(Forms { by_arm });
         }
+        self.renamed_once(&sections);
         found
+    }
+
+    /// Two steps cannot both be what one was.
+    fn renamed_once(&self, sections: &[Section<'s, '_>]) {
+        let mut seen: Vec<(String, usize)> = Vec::new();
+        for (index, section) in sections.iter().enumerate() {
+            for was in section.peek_texts("was") {
+                match seen.iter().find(|(had, _)| *had == was.value) {
+                    Some((_, first)) if *first != index => self.renamed_twice(&was),
+                    Some(_) => {}
+                    None => seen.push((was.value, index)),
+                }
+            }
+        }
     }
 
     pub(super) fn step(
@@ -130,6 +145,7 @@ impl<'s> Reader<'s> {
         section.only(
             &[
                 "id",
+                "was",
                 "kind",
                 "variant",
                 "after",
@@ -144,7 +160,7 @@ impl<'s> Reader<'s> {
                 "on_uncertain",
                 "incentive",
             ],
-            &[("was", "plan and apply")],
+            &[],
         );
         let id = section
             .need("id", "\"first-steps\"")
@@ -158,6 +174,7 @@ impl<'s> Reader<'s> {
                     .help("`start` in `after` is the fact that opened the enrolment"),
             );
         }
+        let was = self.was(section, around.all);
         let kind = match section.has("kind") {
             Some(_) => self.kind(section),
             None => of_sequence,
@@ -233,6 +250,7 @@ impl<'s> Reader<'s> {
         Some(Step {
             place: self.sheet.place(id.span.start),
             id: id.value,
+            was,
             kind,
             anchor,
             length: wait,
@@ -550,7 +568,7 @@ fn late(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Length, Box<Diagnos
 }
 
 /// A cron expression, with seconds or without.
-fn slot(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Slot, Box<Diagnostic>> {
+pub(super) fn slot(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Slot, Box<Diagnostic>> {
     let wrong = |message: &str| {
         sheet
             .problem("E110", text.span.clone(), message.to_owned())

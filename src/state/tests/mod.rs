@@ -55,6 +55,8 @@ fn policy() -> Policy {
         consent: ConsentTable::default(),
         ticket_cool_down: Length::Days(3),
         people: BTreeMap::new(),
+        country: None,
+        closed: std::collections::BTreeSet::new(),
     }
 }
 
