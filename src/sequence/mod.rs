@@ -227,7 +227,7 @@ fn products(
                 CATALOG,
                 complement.span.clone(),
                 format!(
-                    "no family, kit, product or SKU is called \"{}\"",
+                    "neither a family nor a product is called \"{}\"",
                     name.escape_debug()
                 ),
             );
