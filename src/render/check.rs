@@ -560,14 +560,7 @@ impl<'c> Checker<'c> {
             .or_else(|| names::field(SHARED, name).filter(|field| self.known.has(field.name)))
     }
 
-    fn unknown(
-        &mut self,
-        path: &Path,
-        at: &Found,
-        segment: &str,
-        nested: bool,
-        scope: &Scope<'_>,
-    ) {
+    fn unknown(&mut self, path: &Path, at: &Found, segment: &str, nested: bool, scope: &Scope<'_>) {
         let raw = &path.raw;
         if self.not_given(path, scope) {
             return;

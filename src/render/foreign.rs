@@ -112,9 +112,7 @@ pub fn inside(inside: &str) -> Option<Refusal> {
         if bare.contains(" ? ") && bare.contains(" : ") {
             return Some(refusal(
                 "mails have no `? :`",
-                format!(
-                    "write {{{{#if {first}}}}} … {{{{else}}}} … {{{{/if}}}}"
-                ),
+                format!("write {{{{#if {first}}}}} … {{{{else}}}} … {{{{/if}}}}"),
             ));
         }
         for (at, word) in words.iter().enumerate().skip(1) {
@@ -159,7 +157,9 @@ fn section(rest: &str, bare: &str) -> Option<Refusal> {
             Some("<") => "lt",
             Some("<=") => "lte",
             _ => {
-                let negated = after.strip_prefix('!').or_else(|| after.strip_prefix("not "));
+                let negated = after
+                    .strip_prefix('!')
+                    .or_else(|| after.strip_prefix("not "));
                 return negated.map(|value| {
                     refusal(
                         "a condition is a value or a helper in brackets",
@@ -223,9 +223,9 @@ fn literal_path(bare: &str, inside: &str) -> Option<Refusal> {
 
 /// `{{ x | filter: arg }}`.
 fn filter(bare: &str, inside: &str) -> Option<Refusal> {
-    let at = bare.find('|').filter(|at| {
-        !bare[..*at].trim_end().ends_with(" as") && !bare[*at..].starts_with("||")
-    })?;
+    let at = bare
+        .find('|')
+        .filter(|at| !bare[..*at].trim_end().ends_with(" as") && !bare[*at..].starts_with("||"))?;
     let value = inside[..at].trim();
     let name: String = inside[at + 1..]
         .trim_start()
@@ -297,10 +297,7 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
             let end = line.find("#}").map_or(line.len(), |end| end + 2);
             found.push((
                 at..at + end,
-                refusal(
-                    "{# #} is no comment here",
-                    "write {{! … }}",
-                ),
+                refusal("{# #} is no comment here", "write {{! … }}"),
             ));
             continue;
         }
@@ -309,7 +306,11 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
         };
         let inner = &line[1..end];
         let dollar = text[..at].ends_with('$');
-        let ends = line[end..].bytes().take_while(|b| *b == b'}').count().min(2);
+        let ends = line[end..]
+            .bytes()
+            .take_while(|b| *b == b'}')
+            .count()
+            .min(2);
         if !meant_as_tag(inner) {
             continue;
         }
@@ -319,12 +320,17 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
             Refusal {
                 code: if dollar { FOREIGN } else { TORN },
                 message: "this would be printed with its braces".into(),
-                help: Some(format!("a tag has two on both sides: {{{{{}}}}}", inner.trim())),
+                help: Some(format!(
+                    "a tag has two on both sides: {{{{{}}}}}",
+                    inner.trim()
+                )),
             },
         ));
     }
     for (at, _) in text.match_indices("}}") {
-        if found.iter().any(|(span, _)| span.end >= at && span.start <= at)
+        if found
+            .iter()
+            .any(|(span, _)| span.end >= at && span.start <= at)
             || text[..at].ends_with('}')
         {
             continue;
@@ -333,10 +339,7 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
             .rfind(['\n', '{', '}', ';', '>', '<'])
             .map_or(0, |before| before + 1);
         let words = text[start..at].trim_end();
-        let name = words
-            .rsplit(char::is_whitespace)
-            .next()
-            .unwrap_or_default();
+        let name = words.rsplit(char::is_whitespace).next().unwrap_or_default();
         if meant_as_tag(name) || words.is_empty() && at == 0 {
             found.push((
                 start + words.len() - name.len()..at + 2,
@@ -367,7 +370,12 @@ fn meant_as_tag(inner: &str) -> bool {
         .split(|c: char| c.is_whitespace())
         .next()
         .unwrap_or_default();
-    let word = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    let word = |name: &str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    };
     match mark {
         Some('#' | '/' | '^') => matches!(first, "if" | "unless" | "each" | "with"),
         Some(_) => word(first),
@@ -413,7 +421,11 @@ fn statement(words: &str, open: &str) -> Refusal {
         (_, "endfor") => "write {{/each}}".to_owned(),
         (_, "end") => "write {{/if}} or {{/each}}".to_owned(),
         (_, "for") => match rest.split_once(" in ") {
-            Some((one, list)) => format!("write {{{{#each {} as |{}|}}}} … {{{{/each}}}}", list.trim(), one.trim()),
+            Some((one, list)) => format!(
+                "write {{{{#each {} as |{}|}}}} … {{{{/each}}}}",
+                list.trim(),
+                one.trim()
+            ),
             None => "write {{#each list as |one|}} … {{/each}}".to_owned(),
         },
         (_, "include" | "render" | "import" | "extends" | "block") => {
@@ -444,8 +456,14 @@ mod tests {
             ("customer['first_name']", "customer.first_name"),
             ("order.[total]", "order.total"),
             ("item.title | upcase", "helpers are date"),
-            ("order.placed_at | date: \"%Y\"", "{{date order.placed_at \"long\"}}"),
-            ("customer.first_name or \"friend\"", "{{default customer.first_name \"friend\"}}"),
+            (
+                "order.placed_at | date: \"%Y\"",
+                "{{date order.placed_at \"long\"}}",
+            ),
+            (
+                "customer.first_name or \"friend\"",
+                "{{default customer.first_name \"friend\"}}",
+            ),
             ("order.paid ? \"a\" : \"b\"", "{{#if order.paid}}"),
             ("if order.paid", "{{#if …}}"),
             ("endif", "{{/if}}"),
@@ -453,9 +471,18 @@ mod tests {
             ("log order", "no log"),
             ("#order.items", "{{#each order.items}}"),
             ("#customer", "{{#with customer}}"),
-            ("#eq order.channel \"web\"", "{{#if (eq order.channel \"web\")}}"),
-            ("#if order.paid or order.gift", "{{#if (or order.paid order.gift)}}"),
-            ("#if order.channel == \"web\"", "{{#if (eq order.channel \"web\")}}"),
+            (
+                "#eq order.channel \"web\"",
+                "{{#if (eq order.channel \"web\")}}",
+            ),
+            (
+                "#if order.paid or order.gift",
+                "{{#if (or order.paid order.gift)}}",
+            ),
+            (
+                "#if order.channel == \"web\"",
+                "{{#if (eq order.channel \"web\")}}",
+            ),
             ("#if !order.paid", "{{#if (not order.paid)}}"),
             ("$item.title", "{{item.title}}"),
             ("> @partial-block", "{{{content}}}"),
@@ -480,8 +507,16 @@ mod tests {
     #[test]
     fn words_that_were_meant_as_tags_are_found_and_style_sheets_are_not() {
         for (text, words, help) in [
-            ("a {% if order.paid %} b", "{% if order.paid %}", "{{#if order.paid}}"),
-            ("{%- for i in order.items -%}", "{%- for i in order.items -%}", "as |i|"),
+            (
+                "a {% if order.paid %} b",
+                "{% if order.paid %}",
+                "{{#if order.paid}}",
+            ),
+            (
+                "{%- for i in order.items -%}",
+                "{%- for i in order.items -%}",
+                "as |i|",
+            ),
             ("Hi *|FNAME|*!", "*|FNAME|*", "customer.first_name"),
             ("<%= item.title %>", "<%= item.title %>", "{{item.title}}"),
             ("a {item.title} b", "{item.title}", "{{item.title}}"),
@@ -489,7 +524,11 @@ mod tests {
             ("a item.title}} b", "item.title}}", "{{item.title}}"),
             ("x ${item.title}", "${item.title}", "{{item.title}}"),
             ("x {/if} y", "{/if}", "{{/if}}"),
-            ("x {#if order.paid} y", "{#if order.paid}", "{{#if order.paid}}"),
+            (
+                "x {#if order.paid} y",
+                "{#if order.paid}",
+                "{{#if order.paid}}",
+            ),
             ("x {> greeting} y", "{> greeting}", "{{> greeting}}"),
             ("x {else} y", "{else}", "{{else}}"),
             ("{# a note #}", "{# a note #}", "{{! … }}"),

@@ -26,10 +26,8 @@ impl Masked {
         let mut at = 0;
         while let Some(start) = source[at..].find("{{").map(|hit| at + hit) {
             text.push_str(&source[at..start]);
-            let end = tags::end_of(&source[start..]).map_or_else(
-                |shown| start + shown.max(2),
-                |len| start + len,
-            );
+            let end = tags::end_of(&source[start..])
+                .map_or_else(|shown| start + shown.max(2), |len| start + len);
             let end = (end..=source.len())
                 .find(|end| source.is_char_boundary(*end))
                 .unwrap_or(source.len());
@@ -239,7 +237,10 @@ fn element(text: &str, start: usize, end: usize) -> Option<Element> {
             }
             _ => {
                 let from = at;
-                while at < end && !matches!(bytes[at], b'=' | b'>' | b'/' | b'<') && !bytes[at].is_ascii_whitespace() {
+                while at < end
+                    && !matches!(bytes[at], b'=' | b'>' | b'/' | b'<')
+                    && !bytes[at].is_ascii_whitespace()
+                {
                     at += 1;
                 }
                 if at == from {
@@ -324,7 +325,10 @@ mod tests {
                 Part::Comment(_) => "!".into(),
             })
             .collect();
-        assert_eq!(shown, ["a", "'Hi'", "/a", "br/", "style", "[a > b{}]", "/style"]);
+        assert_eq!(
+            shown,
+            ["a", "'Hi'", "/a", "br/", "style", "[a > b{}]", "/style"]
+        );
         let Part::Tag(link) = &found[0] else {
             unreachable!()
         };

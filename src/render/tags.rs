@@ -5,13 +5,13 @@
 //! A token is a word of ASCII letters and digits. It stands where the tag stood, in
 //! text, in attributes and in addresses alike; [`super::program`] reads it back.
 
-use crate::model::diagnostic::Diagnostic;
 use super::foreign::{self, Refusal, refusal};
+use crate::model::diagnostic::Diagnostic;
 use crate::render::MAX_DEPTH;
 use crate::render::program::{Call, Expr, Path, Place};
 use handlebars::Template;
-use std::collections::HashMap;
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
+use std::collections::HashMap;
 
 /// How tokens begin; a source that holds this word is refused.
 pub const TOKEN: &str = "qxhbz";
@@ -265,7 +265,11 @@ impl Tags {
                     let inner = text.trim_start_matches(['{', '~']);
                     let head = inner
                         .strip_prefix('#')
-                        .or_else(|| inner.strip_prefix('^').filter(|rest| !word(rest).is_empty()))
+                        .or_else(|| {
+                            inner
+                                .strip_prefix('^')
+                                .filter(|rest| !word(rest).is_empty())
+                        })
                         .map(|head| head.trim_start_matches(['>', '*', ' ']));
                     if let Some(head) = head {
                         open.push((word(head).to_owned(), span_of(end)));
@@ -476,7 +480,8 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
             help: (!help.is_empty()).then(|| help.to_owned()),
         })
     };
-    let foreign = |message: &str, help: &str| -> Result<Tag, Refusal> { Err(refusal(message, help)) };
+    let foreign =
+        |message: &str, help: &str| -> Result<Tag, Refusal> { Err(refusal(message, help)) };
     if text.starts_with("{{!") {
         return Ok(plain(Sort::Comment, place));
     }
@@ -735,11 +740,16 @@ fn argument(parameter: &Parameter, place: Place, text: &str) -> Expr {
 pub fn within(place: Place, text: &str, raw: &str) -> Place {
     let bytes = text.as_bytes();
     let part = |at: Option<&u8>| {
-        at.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'@' | b'-'))
+        at.is_some_and(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'@' | b'-')
+        })
     };
     let mut found = None;
     for (at, _) in text.match_indices(raw) {
-        let (before, after) = (at.checked_sub(1).and_then(|at| bytes.get(at)), at + raw.len());
+        let (before, after) = (
+            at.checked_sub(1).and_then(|at| bytes.get(at)),
+            at + raw.len(),
+        );
         let closing = text[..at].ends_with("{{/");
         if (part(before) && !closing) || part(bytes.get(after)) || bytes.get(after) == Some(&b'=') {
             continue;
@@ -750,7 +760,9 @@ pub fn within(place: Place, text: &str, raw: &str) -> Place {
         }
         found.get_or_insert(at);
         // The first word of several is the helper's or the block's name.
-        let head = text[..at].trim_end().ends_with(['{', '~', '#', '(', '>', '^']);
+        let head = text[..at]
+            .trim_end()
+            .ends_with(['{', '~', '#', '(', '>', '^']);
         if !head || !bytes.get(after).is_some_and(u8::is_ascii_whitespace) {
             found = Some(at);
             break;

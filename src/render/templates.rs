@@ -4,8 +4,8 @@
 use super::check::{Checker, Given, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places, Strings};
-use super::languages::Languages;
 use super::laid::Page;
+use super::languages::Languages;
 use super::load::Loader;
 use super::program::{Form, Place, Program};
 use super::{RenderError, text};
@@ -413,7 +413,14 @@ pub fn find<'m, T>(by: &'m BTreeMap<String, T>, wanted: &str) -> Option<(&'m str
 
 /// Each problem once, in the order of files.
 fn tidy(problems: &mut Vec<Diagnostic>) {
-    let key = |one: &Diagnostic| (one.code, one.file.clone(), one.span.clone(), one.message.clone());
+    let key = |one: &Diagnostic| {
+        (
+            one.code,
+            one.file.clone(),
+            one.span.clone(),
+            one.message.clone(),
+        )
+    };
     let mut seen = HashSet::with_capacity(problems.len());
     problems.retain(|one| seen.insert(key(one)));
     problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));

@@ -11,17 +11,58 @@ const SCHEMES: [&str; 3] = ["https", "mailto", "tel"];
 
 /// Words that say nothing about where a link leads, in lower case.
 const VAGUE: [&str; 40] = [
-    "click here", "here", "click", "click this link", "this link", "link", "this page",
-    "hier", "hier klicken", "klicken sie hier", "klick hier", "klicke hier", "dieser link", "diesen link", "zum link",
-    "ici", "cliquez ici", "cliquer ici", "clique ici", "ce lien", "lien",
-    "こちら", "ここ", "こちらをクリック", "ここをクリック", "クリック", "リンク", "このリンク",
-    "aquí", "haz clic aquí", "haga clic aquí", "este enlace",
-    "qui", "clicca qui", "aqui", "clique aqui", "klik hier", "kliknij tutaj", "klicka här", "点击这里",
+    "click here",
+    "here",
+    "click",
+    "click this link",
+    "this link",
+    "link",
+    "this page",
+    "hier",
+    "hier klicken",
+    "klicken sie hier",
+    "klick hier",
+    "klicke hier",
+    "dieser link",
+    "diesen link",
+    "zum link",
+    "ici",
+    "cliquez ici",
+    "cliquer ici",
+    "clique ici",
+    "ce lien",
+    "lien",
+    "こちら",
+    "ここ",
+    "こちらをクリック",
+    "ここをクリック",
+    "クリック",
+    "リンク",
+    "このリンク",
+    "aquí",
+    "haz clic aquí",
+    "haga clic aquí",
+    "este enlace",
+    "qui",
+    "clicca qui",
+    "aqui",
+    "clique aqui",
+    "klik hier",
+    "kliknij tutaj",
+    "klicka här",
+    "点击这里",
 ];
 
 /// Hosts that exist nowhere but on the author's machine or in examples (RFC 2606, 6761).
 const NOWHERE: [&str; 8] = [
-    "localhost", "example.com", "example.net", "example.org", "example", "test", "invalid", "local",
+    "localhost",
+    "example.com",
+    "example.net",
+    "example.org",
+    "example",
+    "test",
+    "invalid",
+    "local",
 ];
 
 /// The host of an address.
@@ -45,15 +86,22 @@ pub fn is_nowhere(host: &str) -> bool {
         .any(|net| host.starts_with(net) && host.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
     private
         || host == "::1"
-        || NOWHERE
-            .iter()
-            .any(|name| host == *name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.')))
+        || NOWHERE.iter().any(|name| {
+            host == *name
+                || host
+                    .strip_suffix(name)
+                    .is_some_and(|rest| rest.ends_with('.'))
+        })
 }
 
 /// Every link of a file.
 pub fn links(sheet: &Sheet<'_>, seen: &Seen, demo: bool, problems: &mut Vec<Diagnostic>) {
     for link in &seen.links {
-        let place = if link.href.is_empty() { link.place.clone() } else { link.href.clone() };
+        let place = if link.href.is_empty() {
+            link.place.clone()
+        } else {
+            link.href.clone()
+        };
         if let Some(problem) = address(sheet, &link.href, &place) {
             problems.push(problem);
         } else {
@@ -62,9 +110,14 @@ pub fn links(sheet: &Sheet<'_>, seen: &Seen, demo: bool, problems: &mut Vec<Diag
         let words = link.words.trim();
         if words.is_empty() {
             problems.push(
-                Diagnostic::new("E231", sheet.path, link.place.clone(), "this link has no words")
-                    .help("nobody can see it or hear it read out")
-                    .help("write what readers find there: [Your order](…)"),
+                Diagnostic::new(
+                    "E231",
+                    sheet.path,
+                    link.place.clone(),
+                    "this link has no words",
+                )
+                .help("nobody can see it or hear it read out")
+                .help("write what readers find there: [Your order](…)"),
             );
         } else if VAGUE.contains(&bare(words).as_str()) {
             problems.push(
@@ -120,7 +173,9 @@ fn address(sheet: &Sheet<'_>, href: &Range<usize>, place: &Range<usize>) -> Opti
     let scheme = literal
         .split_once(':')
         .map(|(scheme, _)| scheme)
-        .filter(|scheme| !scheme.contains(['/', '?', '#', '@']) && !scheme.contains(char::is_whitespace));
+        .filter(|scheme| {
+            !scheme.contains(['/', '?', '#', '@']) && !scheme.contains(char::is_whitespace)
+        });
     match scheme.map(str::to_ascii_lowercase).as_deref() {
         Some("http") => None,
         Some(scheme) if SCHEMES.contains(&scheme) => {
@@ -129,7 +184,10 @@ fn address(sheet: &Sheet<'_>, href: &Range<usize>, place: &Range<usize>) -> Opti
             if whole && rest.is_empty() {
                 Some(wrong(format!("\"{trimmed}\" is no whole address")))
             } else if scheme == "https" && !literal[scheme.len() + 1..].starts_with("//") {
-                Some(wrong(format!("\"{trimmed}\" is no whole address")).help(format!("write https://{rest}")))
+                Some(
+                    wrong(format!("\"{trimmed}\" is no whole address"))
+                        .help(format!("write https://{rest}")),
+                )
             } else if whole && text.contains(char::is_whitespace) {
                 Some(wrong("an address holds no spaces".into()).help("write %20 for a space"))
             } else {
@@ -137,27 +195,32 @@ fn address(sheet: &Sheet<'_>, href: &Range<usize>, place: &Range<usize>) -> Opti
             }
         }
         Some(scheme) => Some(
-            wrong(format!("links in mails cannot begin with \"{scheme}:\""))
-                .help(match super::super::check::nearest(scheme, SCHEMES.into_iter()) {
+            wrong(format!("links in mails cannot begin with \"{scheme}:\"")).help(
+                match super::super::check::nearest(scheme, SCHEMES.into_iter()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "they begin with https:, mailto: or tel:".into(),
-                }),
+                },
+            ),
         ),
         None if literal.contains('@') && !literal.contains('/') => Some(
-            wrong(format!("\"{trimmed}\" is no whole address")).help(format!("write mailto:{trimmed}")),
+            wrong(format!("\"{trimmed}\" is no whole address"))
+                .help(format!("write mailto:{trimmed}")),
         ),
         None if literal.starts_with('#') => Some(
             wrong(format!("\"{trimmed}\" leads nowhere"))
                 .help("jumps inside a mail do not work in most mail programs"),
         ),
         None if literal.starts_with("//") => Some(
-            wrong(format!("\"{trimmed}\" is no whole address")).help(format!("write https:{trimmed}")),
+            wrong(format!("\"{trimmed}\" is no whole address"))
+                .help(format!("write https:{trimmed}")),
         ),
         None if literal.starts_with('/') => Some(
-            wrong(format!("\"{trimmed}\" is no whole address")).help(format!("write {{{{shop.url}}}}{trimmed}")),
+            wrong(format!("\"{trimmed}\" is no whole address"))
+                .help(format!("write {{{{shop.url}}}}{trimmed}")),
         ),
         None => Some(
-            wrong(format!("\"{trimmed}\" is no whole address")).help(format!("write https://{trimmed}")),
+            wrong(format!("\"{trimmed}\" is no whole address"))
+                .help(format!("write https://{trimmed}")),
         ),
     }
 }
@@ -205,9 +268,14 @@ fn host_of(sheet: &Sheet<'_>, href: &Range<usize>, demo: bool, problems: &mut Ve
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
     {
         problems.push(
-            Diagnostic::new("W230", sheet.path, href.clone(), "this link is not encrypted")
-                .help("browsers warn readers before they open it, and spam filters count it")
-                .help(format!("write https://{}", &literal[7..])),
+            Diagnostic::new(
+                "W230",
+                sheet.path,
+                href.clone(),
+                "this link is not encrypted",
+            )
+            .help("browsers warn readers before they open it, and spam filters count it")
+            .help(format!("write https://{}", &literal[7..])),
         );
     }
 }
@@ -217,7 +285,9 @@ pub fn pictures(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) 
     for picture in &seen.pictures {
         if !picture.alt {
             let how = match sheet.sort {
-                Sort::Markdown if sheet.at(&picture.place).starts_with('!') => "write ![what it shows](https://…)",
+                Sort::Markdown if sheet.at(&picture.place).starts_with('!') => {
+                    "write ![what it shows](https://…)"
+                }
                 _ => "write alt=\"what it shows\", or alt=\"\" if it is decoration only",
             };
             problems.push(
@@ -227,12 +297,18 @@ pub fn pictures(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) 
                     picture.place.clone(),
                     "this picture has no words that stand in for it",
                 )
-                .help("many mail programs show no pictures at first, and some readers never see them")
+                .help(
+                    "many mail programs show no pictures at first, and some readers never see them",
+                )
                 .help(how),
             );
         }
         if let Some((message, help)) = source(sheet, picture) {
-            let place = if picture.src.is_empty() { &picture.place } else { &picture.src };
+            let place = if picture.src.is_empty() {
+                &picture.place
+            } else {
+                &picture.src
+            };
             problems.push(
                 Diagnostic::new("E233", sheet.path, place.clone(), message)
                     .help("mail programs would show an empty frame")
@@ -258,7 +334,10 @@ pub fn pictures(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) 
 fn source(sheet: &Sheet<'_>, picture: &Picture) -> Option<(String, String)> {
     let text = sheet.at(&picture.src);
     if text.trim().is_empty() {
-        return Some(("this picture has no address".into(), "write src=\"https://…\"".into()));
+        return Some((
+            "this picture has no address".into(),
+            "write src=\"https://…\"".into(),
+        ));
     }
     if let Some(hole) = sheet.masked.holes_in(&picture.src).next()
         && hole.start == picture.src.start
@@ -273,20 +352,35 @@ fn source(sheet: &Sheet<'_>, picture: &Picture) -> Option<(String, String)> {
             "put the picture on a server and write its https:// address; Gmail and Outlook show no data: pictures".into(),
         ))
     } else if lower.starts_with("cid:") {
-        Some(("pictures cannot be attached to a mail".into(), "put the picture on a server and write its https:// address".into()))
+        Some((
+            "pictures cannot be attached to a mail".into(),
+            "put the picture on a server and write its https:// address".into(),
+        ))
     } else if !lower.starts_with("https://") {
         let rest = lower
             .strip_prefix("http://")
             .or_else(|| lower.strip_prefix("//"))
-            .map_or_else(|| "write its whole address: https://…".to_owned(), |_| {
-                format!("write https://{}", text.split_once("//").map_or("", |(_, rest)| rest))
-            });
+            .map_or_else(
+                || "write its whole address: https://…".to_owned(),
+                |_| {
+                    format!(
+                        "write https://{}",
+                        text.split_once("//").map_or("", |(_, rest)| rest)
+                    )
+                },
+            );
         Some((format!("\"{text}\" is no https:// address"), rest))
     } else if file.ends_with(".svg") || file.ends_with(".svgz") {
-        Some(("most mail programs show no SVG".into(), "save it as PNG, twice as large as it is shown".into()))
+        Some((
+            "most mail programs show no SVG".into(),
+            "save it as PNG, twice as large as it is shown".into(),
+        ))
     } else if file.ends_with(".webp") || file.ends_with(".avif") {
         Some((
-            format!("Outlook shows no .{} pictures", file.rsplit('.').next().unwrap_or_default()),
+            format!(
+                "Outlook shows no .{} pictures",
+                file.rsplit('.').next().unwrap_or_default()
+            ),
             "save it as JPEG or PNG".into(),
         ))
     } else {

@@ -37,51 +37,219 @@ enum Look {
 
 /// Features whose absence breaks a mail: name in the data, where to look, what to write.
 const BREAKS: [(&str, Look, &str); 45] = [
-    ("css-display-flex", Look::Value("display", &["flex", "inline-flex"]), "place things side by side with a table; mj-section and mj-column make one"),
-    ("css-display-grid", Look::Value("display", &["grid", "inline-grid"]), "place things side by side with a table; mj-section and mj-column make one"),
-    ("css-position", Look::Value("position", &["absolute", "fixed", "sticky"]), "put it where it belongs with tables and padding"),
-    ("css-float", Look::Property(&["float"]), "place things side by side with a table; mj-column makes one"),
-    ("css-left-right-top-bottom", Look::Property(&["left", "right", "top", "bottom"]), "move it with padding"),
-    ("css-inset", Look::Property(&["inset"]), "move it with padding"),
-    ("css-gap", Look::Property(&["gap", "row-gap", "column-gap"]), "write padding for each cell"),
-    ("css-column-count", Look::Property(&["column-count", "columns"]), "write a table; mj-column makes one"),
-    ("css-transform", Look::Property(&["transform"]), "draw it as a picture"),
-    ("css-clip-path", Look::Property(&["clip-path"]), "cut the picture itself"),
-    ("css-mask-image", Look::Property(&["mask", "mask-image"]), "cut the picture itself"),
-    ("css-filter", Look::Property(&["filter"]), "change the picture itself"),
-    ("css-object-fit", Look::Property(&["object-fit"]), "cut the picture to its size before"),
-    ("css-aspect-ratio", Look::Property(&["aspect-ratio"]), "give the picture width and height"),
-    ("css-visibility", Look::Property(&["visibility"]), "leave it out with {{#if}}"),
-    ("css-opacity", Look::Property(&["opacity"]), "write the lighter colour itself"),
-    ("css-background-image", Look::Property(&["background-image"]), "set a background-color in the same rule, so that words on it stay readable"),
-    ("css-linear-gradient", Look::Function("linear-gradient"), "set a background-color in the same rule, so that words on it stay readable"),
-    ("css-radial-gradient", Look::Function("radial-gradient"), "set a background-color in the same rule, so that words on it stay readable"),
-    ("css-variables", Look::Function("var"), "write the value itself"),
-    ("css-unit-calc", Look::Function("calc"), "write the length itself"),
-    ("css-function-clamp", Look::Function("clamp"), "write the length itself"),
-    ("css-function-min", Look::Function("min"), "write the length itself"),
-    ("css-function-max", Look::Function("max"), "write the length itself"),
-    ("css-function-light-dark", Look::Function("light-dark"), "write the light colour, and the dark one inside @media (prefers-color-scheme: dark)"),
-    ("css-rgba", Look::Function("rgba"), "write the colour as #rrggbb"),
+    (
+        "css-display-flex",
+        Look::Value("display", &["flex", "inline-flex"]),
+        "place things side by side with a table; mj-section and mj-column make one",
+    ),
+    (
+        "css-display-grid",
+        Look::Value("display", &["grid", "inline-grid"]),
+        "place things side by side with a table; mj-section and mj-column make one",
+    ),
+    (
+        "css-position",
+        Look::Value("position", &["absolute", "fixed", "sticky"]),
+        "put it where it belongs with tables and padding",
+    ),
+    (
+        "css-float",
+        Look::Property(&["float"]),
+        "place things side by side with a table; mj-column makes one",
+    ),
+    (
+        "css-left-right-top-bottom",
+        Look::Property(&["left", "right", "top", "bottom"]),
+        "move it with padding",
+    ),
+    (
+        "css-inset",
+        Look::Property(&["inset"]),
+        "move it with padding",
+    ),
+    (
+        "css-gap",
+        Look::Property(&["gap", "row-gap", "column-gap"]),
+        "write padding for each cell",
+    ),
+    (
+        "css-column-count",
+        Look::Property(&["column-count", "columns"]),
+        "write a table; mj-column makes one",
+    ),
+    (
+        "css-transform",
+        Look::Property(&["transform"]),
+        "draw it as a picture",
+    ),
+    (
+        "css-clip-path",
+        Look::Property(&["clip-path"]),
+        "cut the picture itself",
+    ),
+    (
+        "css-mask-image",
+        Look::Property(&["mask", "mask-image"]),
+        "cut the picture itself",
+    ),
+    (
+        "css-filter",
+        Look::Property(&["filter"]),
+        "change the picture itself",
+    ),
+    (
+        "css-object-fit",
+        Look::Property(&["object-fit"]),
+        "cut the picture to its size before",
+    ),
+    (
+        "css-aspect-ratio",
+        Look::Property(&["aspect-ratio"]),
+        "give the picture width and height",
+    ),
+    (
+        "css-visibility",
+        Look::Property(&["visibility"]),
+        "leave it out with {{#if}}",
+    ),
+    (
+        "css-opacity",
+        Look::Property(&["opacity"]),
+        "write the lighter colour itself",
+    ),
+    (
+        "css-background-image",
+        Look::Property(&["background-image"]),
+        "set a background-color in the same rule, so that words on it stay readable",
+    ),
+    (
+        "css-linear-gradient",
+        Look::Function("linear-gradient"),
+        "set a background-color in the same rule, so that words on it stay readable",
+    ),
+    (
+        "css-radial-gradient",
+        Look::Function("radial-gradient"),
+        "set a background-color in the same rule, so that words on it stay readable",
+    ),
+    (
+        "css-variables",
+        Look::Function("var"),
+        "write the value itself",
+    ),
+    (
+        "css-unit-calc",
+        Look::Function("calc"),
+        "write the length itself",
+    ),
+    (
+        "css-function-clamp",
+        Look::Function("clamp"),
+        "write the length itself",
+    ),
+    (
+        "css-function-min",
+        Look::Function("min"),
+        "write the length itself",
+    ),
+    (
+        "css-function-max",
+        Look::Function("max"),
+        "write the length itself",
+    ),
+    (
+        "css-function-light-dark",
+        Look::Function("light-dark"),
+        "write the light colour, and the dark one inside @media (prefers-color-scheme: dark)",
+    ),
+    (
+        "css-rgba",
+        Look::Function("rgba"),
+        "write the colour as #rrggbb",
+    ),
     ("css-unit-rem", Look::Unit("rem"), "write px"),
     ("css-unit-vw", Look::Unit("vw"), "write px or %"),
     ("css-unit-vh", Look::Unit("vh"), "write px"),
-    ("css-margin-inline-block", Look::Property(&["margin-inline", "margin-block"]), "write margin-left and margin-right, or margin-top and margin-bottom"),
-    ("css-margin-inline-start-end", Look::Property(&["margin-inline-start", "margin-inline-end"]), "write margin-left and margin-right"),
-    ("css-margin-block-start-end", Look::Property(&["margin-block-start", "margin-block-end"]), "write margin-top and margin-bottom"),
-    ("css-padding-inline-block", Look::Property(&["padding-inline", "padding-block"]), "write padding-left and padding-right, or padding-top and padding-bottom"),
-    ("css-padding-inline-start-end", Look::Property(&["padding-inline-start", "padding-inline-end"]), "write padding-left and padding-right"),
-    ("css-padding-block-start-end", Look::Property(&["padding-block-start", "padding-block-end"]), "write padding-top and padding-bottom"),
-    ("css-block-inline-size", Look::Property(&["inline-size", "block-size"]), "write width and height"),
-    ("css-pseudo-element-before", Look::Selector(&["::before", ":before"]), "write the words into the mail itself"),
-    ("css-pseudo-element-after", Look::Selector(&["::after", ":after"]), "write the words into the mail itself"),
-    ("css-at-import", Look::Import, "write the rules into the page itself"),
-    ("html-video", Look::Element(&["video"]), "show a picture that links to the film"),
-    ("html-audio", Look::Element(&["audio"]), "write a link to it"),
-    ("html-svg", Look::Element(&["svg"]), "save it as PNG and show it with <img>"),
-    ("html-form", Look::Element(&["form", "input", "select", "textarea", "button"]), "write a link to a page with the form"),
-    ("html-dialog", Look::Element(&["dialog", "progress", "meter", "marquee"]), "write it as words or as a picture"),
-    ("html-hidden", Look::Attribute("hidden"), "leave it out with {{#if}}: it would be shown"),
+    (
+        "css-margin-inline-block",
+        Look::Property(&["margin-inline", "margin-block"]),
+        "write margin-left and margin-right, or margin-top and margin-bottom",
+    ),
+    (
+        "css-margin-inline-start-end",
+        Look::Property(&["margin-inline-start", "margin-inline-end"]),
+        "write margin-left and margin-right",
+    ),
+    (
+        "css-margin-block-start-end",
+        Look::Property(&["margin-block-start", "margin-block-end"]),
+        "write margin-top and margin-bottom",
+    ),
+    (
+        "css-padding-inline-block",
+        Look::Property(&["padding-inline", "padding-block"]),
+        "write padding-left and padding-right, or padding-top and padding-bottom",
+    ),
+    (
+        "css-padding-inline-start-end",
+        Look::Property(&["padding-inline-start", "padding-inline-end"]),
+        "write padding-left and padding-right",
+    ),
+    (
+        "css-padding-block-start-end",
+        Look::Property(&["padding-block-start", "padding-block-end"]),
+        "write padding-top and padding-bottom",
+    ),
+    (
+        "css-block-inline-size",
+        Look::Property(&["inline-size", "block-size"]),
+        "write width and height",
+    ),
+    (
+        "css-pseudo-element-before",
+        Look::Selector(&["::before", ":before"]),
+        "write the words into the mail itself",
+    ),
+    (
+        "css-pseudo-element-after",
+        Look::Selector(&["::after", ":after"]),
+        "write the words into the mail itself",
+    ),
+    (
+        "css-at-import",
+        Look::Import,
+        "write the rules into the page itself",
+    ),
+    (
+        "html-video",
+        Look::Element(&["video"]),
+        "show a picture that links to the film",
+    ),
+    (
+        "html-audio",
+        Look::Element(&["audio"]),
+        "write a link to it",
+    ),
+    (
+        "html-svg",
+        Look::Element(&["svg"]),
+        "save it as PNG and show it with <img>",
+    ),
+    (
+        "html-form",
+        Look::Element(&["form", "input", "select", "textarea", "button"]),
+        "write a link to a page with the form",
+    ),
+    (
+        "html-dialog",
+        Look::Element(&["dialog", "progress", "meter", "marquee"]),
+        "write it as words or as a picture",
+    ),
+    (
+        "html-hidden",
+        Look::Attribute("hidden"),
+        "leave it out with {{#if}}: it would be shown",
+    ),
 ];
 
 /// Elements that mail programs take out, some of them together with the mail's good name.
@@ -94,7 +262,10 @@ const REFUSED: [(&str, &str); 9] = [
     ("frame", "write a link to the page"),
     ("frameset", "write a link to the page"),
     ("base", "write every address whole: https://…"),
-    ("link", "write the styles into the page, inside <style> or mj-style"),
+    (
+        "link",
+        "write the styles into the page, inside <style> or mj-style",
+    ),
 ];
 
 /// Which programs do not show a feature at all.
@@ -149,7 +320,11 @@ pub fn check(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {
         if programs.is_empty() {
             continue;
         }
-        let code = if feature.starts_with("html") { "W241" } else { "W240" };
+        let code = if feature.starts_with("html") {
+            "W241"
+        } else {
+            "W240"
+        };
         for place in places {
             let words = sheet.at(&place).trim();
             let short: String = words.chars().take(60).collect();
@@ -188,7 +363,10 @@ fn found(sheet: &Sheet<'_>, seen: &Seen, styles: &style::Styles, look: Look) -> 
         Look::Property(names) => declared(&|one| {
             names.contains(&one.property.as_str())
                 && !(one.property == "background-image" && coloured(one))
-                && !matches!(value(one).as_str(), "none" | "auto" | "visible" | "1" | "0" | "normal")
+                && !matches!(
+                    value(one).as_str(),
+                    "none" | "auto" | "visible" | "1" | "0" | "normal"
+                )
         }),
         Look::Value(name, values) => declared(&|one| {
             let value = value(one);

@@ -260,7 +260,8 @@ impl<'s> Sheet<'s> {
                         seen.says = true;
                         let alt = given("alt");
                         if let (Some(link), Some(alt)) = (&mut open, &alt) {
-                            link.words.push_str(text.get(alt.clone()).unwrap_or_default());
+                            link.words
+                                .push_str(text.get(alt.clone()).unwrap_or_default());
                         }
                         seen.pictures.push(Picture {
                             src: given("src").unwrap_or(tag.span.start..tag.span.start),

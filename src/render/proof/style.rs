@@ -38,7 +38,10 @@ pub fn read_sheet(text: &str, span: Range<usize>, rules: &mut usize, found: &mut
             b'/' if bytes.get(at + 1) == Some(&b'*') => {
                 let close = text.get(at..end).and_then(|rest| rest.find("*/"));
                 at = close.map_or(end, |close| at + close + 2);
-                if text.get(from..at).is_some_and(|head| head.trim_start().starts_with("/*")) {
+                if text
+                    .get(from..at)
+                    .is_some_and(|head| head.trim_start().starts_with("/*"))
+                {
                     from = at;
                 }
             }
@@ -56,7 +59,9 @@ pub fn read_sheet(text: &str, span: Range<usize>, rules: &mut usize, found: &mut
                 let close = closing(bytes, at, end);
                 if !head.trim_start().starts_with('@') {
                     let lead = head.len() - head.trim_start().len();
-                    found.selectors.push(from + lead..from + head.trim_end().len());
+                    found
+                        .selectors
+                        .push(from + lead..from + head.trim_end().len());
                     *rules += 1;
                     // Rules for one program alone, by its own mark.
                     if !head.contains("[data-og") && !head.contains("#MessageViewBody") {
@@ -155,7 +160,9 @@ pub fn dark(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {
             .elements
             .iter()
             .find(|element| matches!(element.name.as_str(), "mj-head" | "head" | "mjml" | "html"));
-        let place = root.map_or(sheet.body.start..sheet.body.start, |root| root.name_span.clone());
+        let place = root.map_or(sheet.body.start..sheet.body.start, |root| {
+            root.name_span.clone()
+        });
         problems.push(
             Diagnostic::new(
                 "W235",

@@ -8,7 +8,11 @@ use crate::model::names::{IN_MAILS, SHARED};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares each translation with that of the shop's first language, or with the first.
-pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, locales: &[String], problems: &mut Vec<Diagnostic>) {
+pub fn check(
+    by_locale: &BTreeMap<&str, &Sheet<'_>>,
+    locales: &[String],
+    problems: &mut Vec<Diagnostic>,
+) {
     let first = locales
         .iter()
         .find_map(|locale| by_locale.get_key_value(locale.as_str()))
@@ -30,33 +34,73 @@ pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, locales: &[String], problem
             continue;
         }
         let start = sheet.body.start.min(sheet.source.len());
-        let line = sheet.source[start..].find('\n').map_or(sheet.source.len(), |end| start + end);
+        let line = sheet.source[start..]
+            .find('\n')
+            .map_or(sheet.source.len(), |end| start + end);
         let own = links(sheet, &tags);
-        for (_, (href, _)) in model_links.iter().filter(|(key, _)| !own.contains_key(*key)) {
+        for (_, (href, _)) in model_links
+            .iter()
+            .filter(|(key, _)| !own.contains_key(*key))
+        {
             problems.push(
-                Diagnostic::new("W255", sheet.path, start..line, format!("this translation does not lead to {href}, and {} does", model.path))
-                    .help("readers of one language would miss what others get")
-                    .help("add the link, or take it out of both"),
+                Diagnostic::new(
+                    "W255",
+                    sheet.path,
+                    start..line,
+                    format!(
+                        "this translation does not lead to {href}, and {} does",
+                        model.path
+                    ),
+                )
+                .help("readers of one language would miss what others get")
+                .help("add the link, or take it out of both"),
             );
         }
-        for (_, (href, span)) in own.iter().filter(|(key, _)| !model_links.contains_key(*key)) {
+        for (_, (href, span)) in own
+            .iter()
+            .filter(|(key, _)| !model_links.contains_key(*key))
+        {
             problems.push(
-                Diagnostic::new("W255", sheet.path, span.clone(), format!("{} does not lead to {href}", model.path))
-                    .help("readers of one language would get what others miss")
-                    .help("write the same address in both, or add it there"),
+                Diagnostic::new(
+                    "W255",
+                    sheet.path,
+                    span.clone(),
+                    format!("{} does not lead to {href}", model.path),
+                )
+                .help("readers of one language would get what others miss")
+                .help("write the same address in both, or add it there"),
             );
         }
         let own = names(sheet);
-        for (name, _) in model_names.iter().filter(|(name, _)| !own.contains_key(*name)) {
+        for (name, _) in model_names
+            .iter()
+            .filter(|(name, _)| !own.contains_key(*name))
+        {
             problems.push(
-                Diagnostic::new("W256", sheet.path, start..line, format!("this translation does not name `{name}`, and {} does", model.path))
-                    .help("readers of one language would not be told what others are"),
+                Diagnostic::new(
+                    "W256",
+                    sheet.path,
+                    start..line,
+                    format!(
+                        "this translation does not name `{name}`, and {} does",
+                        model.path
+                    ),
+                )
+                .help("readers of one language would not be told what others are"),
             );
         }
-        for (name, span) in own.iter().filter(|(name, _)| !model_names.contains_key(*name)) {
+        for (name, span) in own
+            .iter()
+            .filter(|(name, _)| !model_names.contains_key(*name))
+        {
             problems.push(
-                Diagnostic::new("W256", sheet.path, span.clone(), format!("{} does not name `{name}`", model.path))
-                    .help("readers of one language would be told what others are not"),
+                Diagnostic::new(
+                    "W256",
+                    sheet.path,
+                    span.clone(),
+                    format!("{} does not name `{name}`", model.path),
+                )
+                .help("readers of one language would be told what others are not"),
             );
         }
     }
@@ -77,7 +121,9 @@ fn links(sheet: &Sheet<'_>, tags: &[String]) -> Places {
             .split(['/', '?', '&', '='])
             .filter(|part| !part.is_empty() && !tags.contains(&part.to_lowercase()))
             .collect();
-        found.entry(key.join("/")).or_insert((href.to_owned(), link.href.clone()));
+        found
+            .entry(key.join("/"))
+            .or_insert((href.to_owned(), link.href.clone()));
     }
     found
 }
@@ -85,19 +131,28 @@ fn links(sheet: &Sheet<'_>, tags: &[String]) -> Places {
 /// The names of the shop that a mail prints or asks for, with their first place.
 fn names(sheet: &Sheet<'_>) -> BTreeMap<String, std::ops::Range<usize>> {
     let mut found = BTreeMap::new();
-    let tops: BTreeSet<&str> = IN_MAILS.iter().chain(SHARED).map(|field| field.name).collect();
+    let tops: BTreeSet<&str> = IN_MAILS
+        .iter()
+        .chain(SHARED)
+        .map(|field| field.name)
+        .collect();
     for hole in &sheet.masked.holes {
         if hole.start < sheet.body.start {
             continue;
         }
         let tag = sheet.at(hole);
         let mut from = 0;
-        for word in tag.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '"'))) {
+        for word in
+            tag.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '"')))
+        {
             let at = from;
             from += word.len() + 1;
             let top = word.split('.').next().unwrap_or_default();
             // How people are called, and how a shop names itself, differs by custom.
-            if matches!(top, "customer" | "shop" | "sender" | "mail") || !word.contains('.') || !tops.contains(top) {
+            if matches!(top, "customer" | "shop" | "sender" | "mail")
+                || !word.contains('.')
+                || !tops.contains(top)
+            {
                 continue;
             }
             found

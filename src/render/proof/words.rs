@@ -13,7 +13,11 @@ const LONGEST_LINE: usize = 998;
 type Texts<'s, 't> = BTreeMap<Option<(&'t str, &'t str)>, &'s Sheet<'t>>;
 
 /// Looks at one mail in all its languages; `texts` holds the text parts.
-pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, texts: &Texts<'_, '_>, problems: &mut Vec<Diagnostic>) {
+pub fn check(
+    by_locale: &BTreeMap<&str, &Sheet<'_>>,
+    texts: &Texts<'_, '_>,
+    problems: &mut Vec<Diagnostic>,
+) {
     for (locale, sheet) in by_locale {
         let seen = &sheet.seen;
         if !seen.says {
@@ -32,7 +36,10 @@ pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, texts: &Texts<'_, '_>, prob
             problems.push(
                 Diagnostic::new("E257", own.path, 0..0, "this text part says nothing")
                     .help("readers whose program shows text alone would get an empty mail")
-                    .help(format!("write it, or delete the file: then it is made from {}", sheet.path)),
+                    .help(format!(
+                        "write it, or delete the file: then it is made from {}",
+                        sheet.path
+                    )),
             );
             continue;
         }
@@ -45,15 +52,25 @@ pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, texts: &Texts<'_, '_>, prob
             .filter(|href| !href.is_empty())
             .filter(|href| {
                 let name = href.trim_matches(['{', '}', '~', ' ']);
-                let bare = href.trim_start_matches("mailto:").trim_start_matches("tel:");
-                !own.source.contains(bare) && !own.source.contains(name.rsplit(' ').next().unwrap_or(name))
+                let bare = href
+                    .trim_start_matches("mailto:")
+                    .trim_start_matches("tel:");
+                !own.source.contains(bare)
+                    && !own.source.contains(name.rsplit(' ').next().unwrap_or(name))
             })
             .collect();
         for href in missing {
             problems.push(
-                Diagnostic::new("W258", own.path, 0..0, format!("this text part does not lead to {href}, and the page in \"{locale}\" does"))
-                    .help("who reads the text alone could not go there")
-                    .help("write the address into the text"),
+                Diagnostic::new(
+                    "W258",
+                    own.path,
+                    0..0,
+                    format!(
+                        "this text part does not lead to {href}, and the page in \"{locale}\" does"
+                    ),
+                )
+                .help("who reads the text alone could not go there")
+                .help("write the address into the text"),
             );
         }
     }
@@ -63,9 +80,14 @@ pub fn check(by_locale: &BTreeMap<&str, &Sheet<'_>>, texts: &Texts<'_, '_>, prob
 fn leftovers(own: &Sheet<'_>, problems: &mut Vec<Diagnostic>) {
     let mut told = |span: Range<usize>, what: &str| {
         problems.push(
-            Diagnostic::new("W257", own.path, span, format!("{what} would be read as words"))
-                .help("a text part is shown as it is")
-                .help("write plain words"),
+            Diagnostic::new(
+                "W257",
+                own.path,
+                span,
+                format!("{what} would be read as words"),
+            )
+            .help("a text part is shown as it is")
+            .help("write plain words"),
         );
     };
     for part in parts(&own.masked.text, 0..own.source.len()) {
@@ -83,7 +105,9 @@ fn leftovers(own: &Sheet<'_>, problems: &mut Vec<Diagnostic>) {
             told(lead..lead + words.trim_end().len(), "this Markdown heading");
         }
         if let Some(hit) = line.find("](") {
-            let end = line[hit..].find(')').map_or(line.len(), |end| hit + end + 1);
+            let end = line[hit..]
+                .find(')')
+                .map_or(line.len(), |end| hit + end + 1);
             let start = line[..hit].rfind('[').unwrap_or(hit);
             told(at + start..at + end, "this Markdown link");
         }
@@ -98,7 +122,10 @@ fn long_lines(own: &Sheet<'_>, problems: &mut Vec<Diagnostic>) {
     let mut at = 0;
     for line in own.source.split_inclusive('\n') {
         // Lines are folded at spaces; a word is not.
-        if let Some(word) = line.split_whitespace().find(|word| word.len() > LONGEST_LINE) {
+        if let Some(word) = line
+            .split_whitespace()
+            .find(|word| word.len() > LONGEST_LINE)
+        {
             let start = at + line.find(word).unwrap_or(0);
             problems.push(
                 Diagnostic::new("W257", own.path, start..start + word.len(), format!("this word is longer than the {LONGEST_LINE} bytes that a line of mail may have"))
