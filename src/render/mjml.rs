@@ -201,12 +201,22 @@ mod tests {
         let all = Components::get();
         let words = all.by[name].words;
         let inside = match name {
-            "mj-social" => "<mj-social-element name=\"facebook\" href=\"https://a.b\">x</mj-social-element>",
+            "mj-social" => {
+                "<mj-social-element name=\"facebook\" href=\"https://a.b\">x</mj-social-element>"
+            }
             "mj-navbar" => "<mj-navbar-link href=\"/x\">x</mj-navbar-link>",
-            "mj-accordion" => "<mj-accordion-element><mj-accordion-title>a</mj-accordion-title><mj-accordion-text>b</mj-accordion-text></mj-accordion-element>",
-            "mj-accordion-element" => "<mj-accordion-title>a</mj-accordion-title><mj-accordion-text>b</mj-accordion-text>",
-            "mj-carousel" => "<mj-carousel-image src=\"https://a.b/c.png\" /><mj-carousel-image src=\"https://a.b/d.png\" />",
-            "mj-section" | "mj-group" => "<mj-column><mj-text>x</mj-text></mj-column><mj-column><mj-text>y</mj-text></mj-column>",
+            "mj-accordion" => {
+                "<mj-accordion-element><mj-accordion-title>a</mj-accordion-title><mj-accordion-text>b</mj-accordion-text></mj-accordion-element>"
+            }
+            "mj-accordion-element" => {
+                "<mj-accordion-title>a</mj-accordion-title><mj-accordion-text>b</mj-accordion-text>"
+            }
+            "mj-carousel" => {
+                "<mj-carousel-image src=\"https://a.b/c.png\" /><mj-carousel-image src=\"https://a.b/d.png\" />"
+            }
+            "mj-section" | "mj-group" => {
+                "<mj-column><mj-text>x</mj-text></mj-column><mj-column><mj-text>y</mj-text></mj-column>"
+            }
             "mj-wrapper" => "<mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section>",
             "mj-column" | "mj-hero" => "<mj-text>x</mj-text>",
             "mj-body" => "<mj-section></mj-section>",
@@ -215,17 +225,32 @@ mod tests {
             _ => "",
         };
         let more = match name {
-            "mj-image" | "mj-carousel-image" if attribute != "src" && !attribute.starts_with("src=") => " src=\"https://a.b/c.png\"",
-            "mj-button" | "mj-navbar-link" | "mj-social-element" if !attribute.starts_with("href") => " href=\"https://a.b\"",
+            "mj-image" | "mj-carousel-image"
+                if attribute != "src" && !attribute.starts_with("src=") =>
+            {
+                " src=\"https://a.b/c.png\""
+            }
+            "mj-button" | "mj-navbar-link" | "mj-social-element"
+                if !attribute.starts_with("href") =>
+            {
+                " href=\"https://a.b\""
+            }
             _ => "",
         };
         // Some attributes need another one beside them.
         let more = match name {
+            "mj-hero" if attribute.starts_with("mode") => {
+                " height=\"300px\" background-url=\"https://a.b/c.png\" background-height=\"200px\" background-width=\"600px\""
+            }
             "mj-section" | "mj-wrapper" | "mj-hero" if !attribute.starts_with("background-url") => {
                 " background-url=\"https://a.b/c.png\""
             }
             "mj-column" if !attribute.starts_with("padding=") => " padding=\"9px\"",
-            "mj-image" if attribute.starts_with("rel") || attribute.starts_with("target") || attribute.starts_with("name") => {
+            "mj-image"
+                if attribute.starts_with("rel")
+                    || attribute.starts_with("target")
+                    || attribute.starts_with("name") =>
+            {
                 " src=\"https://a.b/c.png\" href=\"https://a.b\""
             }
             "mj-image" | "mj-social-element" if attribute.starts_with("sizes") => {
@@ -239,16 +264,24 @@ mod tests {
             more.to_owned()
         };
         let element = format!("<{name}{more} {attribute}>{inside}</{name}>");
-        let column = |inside: String| format!("<mj-body><mj-section><mj-column>{inside}</mj-column></mj-section></mj-body>");
+        let column = |inside: String| {
+            format!("<mj-body><mj-section><mj-column>{inside}</mj-column></mj-section></mj-body>")
+        };
         let body = match name {
             "mj-body" => element,
             "mj-section" | "mj-wrapper" | "mj-hero" => format!("<mj-body>{element}</mj-body>"),
-            "mj-column" | "mj-group" => format!("<mj-body><mj-section>{element}</mj-section></mj-body>"),
+            "mj-column" | "mj-group" => {
+                format!("<mj-body><mj-section>{element}</mj-section></mj-body>")
+            }
             "mj-social-element" => column(format!("<mj-social>{element}</mj-social>")),
             "mj-navbar-link" => column(format!("<mj-navbar>{element}</mj-navbar>")),
             "mj-accordion-element" => column(format!("<mj-accordion>{element}</mj-accordion>")),
-            "mj-accordion-title" | "mj-accordion-text" => column(format!("<mj-accordion><mj-accordion-element>{element}</mj-accordion-element></mj-accordion>")),
-            "mj-carousel-image" => column(format!("<mj-carousel>{element}<mj-carousel-image src=\"https://a.b/d.png\" /></mj-carousel>")),
+            "mj-accordion-title" | "mj-accordion-text" => column(format!(
+                "<mj-accordion><mj-accordion-element>{element}</mj-accordion-element></mj-accordion>"
+            )),
+            "mj-carousel-image" => column(format!(
+                "<mj-carousel>{element}<mj-carousel-image src=\"https://a.b/d.png\" /></mj-carousel>"
+            )),
             _ => column(element),
         };
         format!("<mjml>{body}</mjml>")
@@ -257,7 +290,12 @@ mod tests {
     /// Values that an attribute of a type takes, most of them unlike any default.
     fn values(of: &str) -> Vec<String> {
         if let Some(list) = of.strip_prefix("enum(") {
-            return list.trim_end_matches(')').split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect();
+            return list
+                .trim_end_matches(')')
+                .split(',')
+                .filter(|one| !one.is_empty())
+                .map(str::to_owned)
+                .collect();
         }
         let one = match of {
             "color" => "#123456",
@@ -265,14 +303,35 @@ mod tests {
             _ if of.starts_with("unit") => "17px",
             _ => "17px solid red",
         };
-        let more = ["hamburger", "1", "true", "fixed-height", "fluid-height", "top left"];
-        std::iter::once(one).chain(more).map(str::to_owned).collect()
+        let more = [
+            "hamburger",
+            "1",
+            "true",
+            "fixed-height",
+            "fluid-height",
+            "top left",
+        ];
+        std::iter::once(one)
+            .chain(more)
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn attributes_that_we_do_not_use_are_known() {
         // Those of the head say what the page is, and ids of parts are drawn anew each time.
-        let apart = ["mj-font", "mj-breakpoint", "mj-style", "mj-raw", "mj-class", "mj-include", "mjml", "mj-carousel", "mj-carousel-image", "mj-navbar"];
+        let apart = [
+            "mj-font",
+            "mj-breakpoint",
+            "mj-style",
+            "mj-raw",
+            "mj-class",
+            "mj-include",
+            "mjml",
+            "mj-carousel",
+            "mj-carousel-image",
+            "mj-navbar",
+        ];
         let mut unused = BTreeSet::new();
         for (name, component) in &Components::get().by {
             if apart.contains(name) || NOT_RENDERED.contains(name) {
@@ -283,7 +342,10 @@ mod tests {
                 if (*name, *attribute) == ("mj-social-element", "name") {
                     continue;
                 }
-                let plain = to_html(&around(name, &format!("{attribute}=\"\"")).replace(&format!(" {attribute}=\"\""), ""));
+                let plain = to_html(
+                    &around(name, &format!("{attribute}=\"\""))
+                        .replace(&format!(" {attribute}=\"\""), ""),
+                );
                 let used = values(of).iter().any(|value| {
                     to_html(&around(name, &format!("{attribute}=\"{value}\""))) != plain
                 });

@@ -11,6 +11,7 @@ mod last_moment;
 mod people;
 mod plan;
 mod shop;
+mod slips;
 mod store;
 mod story;
 mod timeline;
