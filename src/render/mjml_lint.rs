@@ -21,11 +21,12 @@ pub const NOT_RENDERED: [&str; 3] = ["mj-html-attributes", "mj-selector", "mj-ht
 
 /// Attributes that MJML has and that change nothing here; a test holds this list against
 /// our renderer.
-pub const UNUSED: [(&str, &str); 26] = [
+pub const UNUSED: [(&str, &str); 27] = [
     ("mj-accordion-title", "font-weight"),
     ("mj-body", "id"),
     ("mj-button", "title"),
     ("mj-hero", "border-radius"),
+    ("mj-hero", "mode"),
     ("mj-image", "border-bottom"),
     ("mj-image", "border-top"),
     ("mj-image", "sizes"),
