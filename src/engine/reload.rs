@@ -3,6 +3,7 @@
 
 use super::{Engine, EngineError};
 use crate::files;
+use crate::lint;
 use crate::model::allow::{self, Allowance};
 use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -82,6 +83,9 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
         problems.extend(proofread(&files, &policy));
         templates
     });
+    if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
+        problems.extend(lint::look(&files, catalog, templates));
+    }
     let (mut allowances, found) = sequence::allowances(&files);
     problems.extend(found);
     allowances.extend(render::allowances(&files));

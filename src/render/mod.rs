@@ -32,6 +32,7 @@ pub mod page;
 mod program;
 pub mod proof;
 mod show;
+pub mod survey;
 mod tags;
 mod templates;
 #[cfg(test)]
