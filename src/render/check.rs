@@ -10,7 +10,10 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::names::{self, Field, IN_MAILS, Known, SHARED, Type};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The names that the shop's files give to each partial, by the partial's name.
+pub type Given = BTreeMap<String, BTreeSet<String>>;
 
 /// Most parts of a mail that one check walks through, partials included.
 const MAX_CHECKED: u32 = 100_000;
@@ -62,6 +65,8 @@ pub struct Checker<'c> {
     pub path: &'c dyn Fn(u16) -> String,
     /// Whether subject and preheader exist yet.
     pub heads: bool,
+    /// What partials are given anywhere.
+    pub given: Option<&'c Given>,
     pub problems: &'c mut Vec<Diagnostic>,
     /// Names that were printed or asked for, in full.
     pub used: BTreeSet<String>,
@@ -93,6 +98,8 @@ struct Scope<'s> {
     level: bool,
     turn: bool,
     names: Vec<(String, Found)>,
+    /// The partial whose inside this is, and where it is printed.
+    partial: Option<(&'s str, Place)>,
 }
 
 impl<'c> Checker<'c> {
@@ -110,6 +117,7 @@ impl<'c> Checker<'c> {
             strings,
             path,
             heads: false,
+            given: None,
             problems,
             used: BTreeSet::new(),
             guards: Vec::new(),
@@ -130,6 +138,7 @@ impl<'c> Checker<'c> {
             level: true,
             turn: false,
             names: Vec::new(),
+            partial: None,
         };
         self.nodes(&program.nodes, &root);
     }
@@ -188,6 +197,7 @@ impl<'c> Checker<'c> {
                         level: true,
                         turn: true,
                         names: names.iter().cloned().zip([this.clone(), index]).collect(),
+                        partial: None,
                         this,
                     };
                     self.nodes(body, &inner);
@@ -215,6 +225,7 @@ impl<'c> Checker<'c> {
                             .map(|name| (name, this.clone()))
                             .into_iter()
                             .collect(),
+                        partial: None,
                         this,
                     };
                     let before = self.guards.len();
@@ -224,10 +235,11 @@ impl<'c> Checker<'c> {
                     self.nodes(other, scope);
                 }
                 Node::Partial {
+                    name: partial,
                     body,
                     context,
                     hash,
-                    ..
+                    place,
                 } => {
                     let this = context
                         .as_ref()
@@ -244,6 +256,7 @@ impl<'c> Checker<'c> {
                         level: this.is_some(),
                         turn: false,
                         names,
+                        partial: Some((partial, *place)),
                         this: this.unwrap_or_else(|| scope.this.clone()),
                     };
                     self.nodes(body, &inner);
@@ -549,6 +562,9 @@ impl<'c> Checker<'c> {
 
     fn unknown(&mut self, path: &Path, at: &Found, segment: &str, nested: bool, scope: &Scope<'_>) {
         let raw = &path.raw;
+        if self.not_given(path, scope) {
+            return;
+        }
         if matches!(at.of, Shape::Root) && names::field(SHARED, segment).is_some() {
             let known: Vec<&str> = self.known.iter().collect();
             self.report(
@@ -573,6 +589,38 @@ impl<'c> Checker<'c> {
             nearest_local(path, scope).or_else(|| self.near(path, at, segment))
         };
         self.report("E203", path.place, format!("`{raw}` does not exist"), help);
+    }
+
+    /// Reports a name that a partial uses, that others give it, and that it was not given
+    /// where it is printed: the mistake is there.
+    fn not_given(&mut self, path: &Path, scope: &Scope<'_>) -> bool {
+        let Some(name) = path.segments.first().filter(|_| !path.explicit) else {
+            return false;
+        };
+        let Some((inside, (partial, place))) =
+            chain(scope).find_map(|scope| Some((scope, scope.partial?)))
+        else {
+            return false;
+        };
+        if !self
+            .given
+            .and_then(|given| given.get(partial))
+            .is_some_and(|names| names.contains(name))
+        {
+            return false;
+        }
+        let given = inside.names.iter().map(|(name, _)| name.as_str());
+        let help = match nearest(name, given) {
+            Some(near) => format!("did you mean `{name}` where it says `{near}`?"),
+            None => format!("write {{{{> {partial} {name}=\"…\"}}}}"),
+        };
+        self.report(
+            "E215",
+            place,
+            format!("the partial \"{partial}\" needs `{name}`, which it is not given here"),
+            Some(help),
+        );
+        true
     }
 
     /// A name that was probably meant.
@@ -888,7 +936,7 @@ fn name_of(expr: &Expr) -> String {
 fn nearest_local(path: &Path, scope: &Scope<'_>) -> Option<String> {
     let first = path.segments.first().filter(|_| !path.explicit)?;
     let names = chain(scope).flat_map(|scope| scope.names.iter().map(|(name, _)| name.as_str()));
-    let near = nearest(first, names)?;
+    let near = nearest(first, names).filter(|near| near != first)?;
     let rest = path.raw.get(first.len()..).unwrap_or_default();
     Some(format!("did you mean `{near}{rest}`?"))
 }

@@ -206,6 +206,7 @@ impl<'e> Evaluation<'e> {
                     context,
                     hash,
                     place,
+                    ..
                 } => {
                     let depth = self.deeper(depth, *place)?;
                     let of = match context {

@@ -311,7 +311,12 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
             .take_while(|b| *b == b'}')
             .count()
             .min(2);
-        if !meant_as_tag(inner) {
+        // One brace before and two behind are a slip whatever stands between.
+        let half = ends == 2
+            && !inner.trim().is_empty()
+            && !inner.contains([':', ';', '{', '<'])
+            && line.bytes().filter(|b| *b == b'{').count() == 1;
+        if !meant_as_tag(inner) && !half {
             continue;
         }
         let from = at - usize::from(dollar);
@@ -327,32 +332,86 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
             },
         ));
     }
-    for (at, _) in text.match_indices("}}") {
+    for at in unopened(text) {
         if found
             .iter()
             .any(|(span, _)| span.end >= at && span.start <= at)
-            || text[..at].ends_with('}')
         {
             continue;
         }
-        let start = text[..at]
-            .rfind(['\n', '{', '}', ';', '>', '<'])
-            .map_or(0, |before| before + 1);
-        let words = text[start..at].trim_end();
-        let name = words.rsplit(char::is_whitespace).next().unwrap_or_default();
-        if meant_as_tag(name) || words.is_empty() && at == 0 {
-            found.push((
-                start + words.len() - name.len()..at + 2,
-                Refusal {
-                    code: TORN,
-                    message: "this tag is not opened".into(),
-                    help: Some(format!("begin it with {{{{: {{{{{name}}}}}")),
-                },
-            ));
-        }
+        let end = at + text[at..].bytes().take_while(|b| *b == b'}').count();
+        let start = meant_from(text, at);
+        let words = text.get(start..at).unwrap_or_default().trim();
+        found.push((
+            start..end,
+            Refusal {
+                code: TORN,
+                message: "this tag is not opened".into(),
+                help: Some(if words.is_empty() {
+                    "begin it with {{".into()
+                } else {
+                    format!("begin it with {{{{: {{{{{words}}}}}")
+                }),
+            },
+        ));
     }
     found.sort_by_key(|(span, _)| (span.start, span.end));
     found
+}
+
+/// Where `}}` stands that closes nothing: neither a rule in a rule of a style sheet nor
+/// an object in an object.
+fn unopened(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at, mut found) = (0_usize, 0, Vec::new());
+    while at < bytes.len() {
+        match bytes[at] {
+            b'{' => depth += 1,
+            b'}' if depth == 0 && bytes.get(at + 1) == Some(&b'}') => {
+                found.push(at);
+                while bytes.get(at + 1) == Some(&b'}') {
+                    at += 1;
+                }
+            }
+            b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Where the words begin that were meant as the inside of a tag that ends at `end`: at a
+/// block's mark, a partial's or a helper's name on the same line, else at the last word.
+fn meant_from(text: &str, end: usize) -> usize {
+    let line = text[..end].rfind('\n').map_or(0, |at| at + 1);
+    let words = &text[line..end];
+    let mut last = None;
+    for (at, _) in words.char_indices() {
+        let starts = words[..at]
+            .chars()
+            .next_back()
+            .is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | '>' | '(' | '[' | '.'));
+        let rest = &words[at..];
+        if !starts || rest.starts_with(char::is_whitespace) {
+            continue;
+        }
+        let first = rest
+            .split(|c: char| c.is_whitespace())
+            .next()
+            .unwrap_or_default();
+        let opens = first == "else"
+            || rest.starts_with("> ")
+            || first.starts_with(['#', '/']) && meant_as_tag(rest)
+            || super::functions::Function::named(first).is_some();
+        if opens {
+            return line + at;
+        }
+        if !words[..at].ends_with('.') {
+            last = Some(line + at);
+        }
+    }
+    last.unwrap_or(end)
 }
 
 /// Whether what stands in single braces was meant as a tag: a name that mails know, or a
@@ -532,6 +591,23 @@ mod tests {
             ("x {> greeting} y", "{> greeting}", "{{> greeting}}"),
             ("x {else} y", "{else}", "{{else}}"),
             ("{# a note #}", "{# a note #}", "{{! … }}"),
+            ("say {word}} x", "{word}}", "{{word}}"),
+            ("a > signature}}", "> signature}}", "{{> signature}}"),
+            (
+                "<p lang=\"mail.locale}}\">",
+                "mail.locale}}",
+                "{{mail.locale}}",
+            ),
+            (
+                "on date order.placed_at \"long\"}}.",
+                "date order.placed_at \"long\"}}",
+                "{{date order",
+            ),
+            (
+                "x #if (eq a.b \"c\")}}",
+                "#if (eq a.b \"c\")}}",
+                "{{#if (eq",
+            ),
             (
                 "[x]({this.product_url})",
                 "{this.product_url}",

@@ -2,7 +2,7 @@
 //! partials, mails and pages. All that is wrong is collected; what is concerned is left
 //! out.
 
-use super::check::nearest;
+use super::check::{Given, nearest};
 use super::evaluate::Strings;
 use super::html::State;
 use super::laid::{Laid, Page};
@@ -11,7 +11,7 @@ use super::program::{Building, Form, Place, Program};
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
-use crate::model::diagnostic::Diagnostic;
+use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub struct Loader<'l> {
     open: Vec<u16>,
     /// Mails that have a file, by name, with its languages.
     pub written: BTreeMap<String, BTreeSet<String>>,
+    /// The names that partials are given.
+    pub handed: Given,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -71,6 +73,7 @@ impl<'l> Loader<'l> {
             known: tags::Known::default(),
             open: Vec::new(),
             written: BTreeMap::new(),
+            handed: Given::new(),
             problems: Vec::new(),
         };
         for (number, path, _) in loader.under("templates/partials/") {
@@ -340,6 +343,8 @@ impl<'l> Loader<'l> {
                 out.push_str(&token(number));
                 continue;
             };
+            let given = self.handed.entry(tag.name.clone()).or_default();
+            given.extend(tag.call.hash.iter().map(|(name, _)| name.clone()));
             let file = path_of(&self.files, tag.place.file);
             if !state.in_text() {
                 problems.push(Diagnostic::new(
@@ -478,8 +483,9 @@ impl<'l> Loader<'l> {
         let (path, text) = self.given.get(usize::from(number))?;
         let masked = Masked::new(text, false);
         let found = mjml_lint::check(path, &masked, body..text.len());
-        if !found.is_empty() {
-            self.problems.extend(found);
+        let broken = found.iter().any(|one| one.severity() == Severity::Error);
+        self.problems.extend(found);
+        if broken {
             return None;
         }
         match mjml::to_html(&without_comments(source, tags)) {

@@ -17,7 +17,39 @@ const COMPONENTS: &str = include_str!("mjml_components.tsv");
 const EVERYWHERE: [&str; 2] = ["css-class", "mj-class"];
 
 /// What MJML has and our renderer leaves out; a test holds this list against it.
-const NOT_RENDERED: [&str; 3] = ["mj-html-attributes", "mj-selector", "mj-html-attribute"];
+pub const NOT_RENDERED: [&str; 3] = ["mj-html-attributes", "mj-selector", "mj-html-attribute"];
+
+/// Attributes that MJML has and that change nothing here; a test holds this list against
+/// our renderer.
+pub const UNUSED: [(&str, &str); 27] = [
+    ("mj-accordion-title", "font-weight"),
+    ("mj-body", "id"),
+    ("mj-button", "title"),
+    ("mj-hero", "border-radius"),
+    ("mj-hero", "mode"),
+    ("mj-image", "border-bottom"),
+    ("mj-image", "border-top"),
+    ("mj-image", "sizes"),
+    ("mj-section", "gutter"),
+    ("mj-section", "text-padding"),
+    ("mj-social", "border"),
+    ("mj-social", "table-layout"),
+    ("mj-social-element", "border"),
+    ("mj-social-element", "icon-position"),
+    ("mj-social-element", "sizes"),
+    ("mj-social-element", "srcset"),
+    ("mj-spacer", "border"),
+    ("mj-spacer", "border-bottom"),
+    ("mj-spacer", "border-left"),
+    ("mj-spacer", "border-right"),
+    ("mj-spacer", "border-top"),
+    ("mj-table", "font-weight"),
+    ("mj-table", "role"),
+    ("mj-text", "background-color"),
+    ("mj-wrapper", "gap"),
+    ("mj-wrapper", "gutter"),
+    ("mj-wrapper", "text-padding"),
+];
 
 /// An element of MJML.
 #[derive(Debug, Default)]
@@ -143,13 +175,19 @@ impl Lint<'_> {
         let mut open: Vec<Open> = Vec::new();
         // Inside an element of words only its own end counts.
         let mut words: Option<String> = None;
+        // How many elements of the same name were opened in it by mistake.
+        let mut nested = 0_usize;
         for (at, part) in parts.iter().enumerate() {
             match part {
                 Part::Tag(tag) => {
                     if let Some(element) = &words {
                         if tag.closing && tag.name == *element {
-                            words = None;
-                            open.pop();
+                            if nested > 0 {
+                                nested -= 1;
+                            } else {
+                                words = None;
+                                open.pop();
+                            }
                             continue;
                         }
                         if !self.all.by.contains_key(tag.name.as_str()) {
@@ -157,6 +195,7 @@ impl Lint<'_> {
                         }
                         let holder = open.iter().rev().nth(1).map(|one| one.name.as_str());
                         if !tag.closing && closes_later(&parts[at..], element, holder) {
+                            nested += usize::from(tag.name == *element && !tag.closed);
                             self.report(
                                 "E222",
                                 tag.name_span.clone(),
@@ -378,6 +417,14 @@ impl Lint<'_> {
             };
             if let Some(of) = found {
                 self.value(attribute, of);
+                if UNUSED.contains(&(name, key)) {
+                    self.report(
+                        "W220",
+                        attribute.name_span.clone(),
+                        format!("`{key}` of <{name}> changes nothing here"),
+                        "set it with a class: css-class=\"…\" here, and a rule in mj-style".into(),
+                    );
+                }
             } else if !EVERYWHERE.contains(&key) || (!name.starts_with("mj-") && !defaults) {
                 let known: Vec<&str> = if any {
                     self.all
@@ -768,9 +815,7 @@ mod tests {
                 "outside <mjml>",
             ),
             (
-                page(
-                    "<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>",
-                ),
+                column("<mj-text>a<mj-text>b</mj-text></mj-text>"),
                 "E222",
                 "mj-text",
                 "inside <mj-text>",

@@ -197,6 +197,7 @@ pub enum Node {
         other: Vec<Node>,
     },
     Partial {
+        name: String,
         body: Vec<Node>,
         context: Option<Expr>,
         hash: Vec<(String, Expr)>,
@@ -247,6 +248,7 @@ enum Opened {
     },
     /// What a partial prints, with the values it was given.
     Partial {
+        name: String,
         context: Option<Expr>,
         hash: Vec<(String, Expr)>,
     },
@@ -527,6 +529,7 @@ impl Building<'_> {
         };
         match name.as_str() {
             PARTIAL => Opened::Partial {
+                name: tag.call.name.clone(),
                 context: tag.call.params.first().cloned(),
                 hash: tag.call.hash.clone(),
             },
@@ -594,7 +597,12 @@ fn close(block: Block, inner: Vec<Node>) -> Vec<Node> {
             body: then,
             other,
         }),
-        Opened::Partial { context, hash } => nodes.push(Node::Partial {
+        Opened::Partial {
+            name,
+            context,
+            hash,
+        } => nodes.push(Node::Partial {
+            name,
             body: then,
             context,
             hash,

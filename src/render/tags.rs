@@ -185,6 +185,10 @@ impl Tags {
                         .label("opens here")
                         .help("end it with }}; quotes inside it must be straight and in pairs"),
                     );
+                    if shown >= MAX_TAG {
+                        at = source.len();
+                        break;
+                    }
                     // A block that opens or closes here still does, so that its other end
                     // gives no message of its own.
                     let inner = source[start..start + shown].trim_start_matches(['{', '~']);
@@ -197,7 +201,20 @@ impl Tags {
                     continue;
                 }
             };
-            if source[end..].starts_with('}') && source[start..].starts_with("{{") {
+            let tag = &source[start..end];
+            if tag.starts_with("{{{") && !tag.starts_with("{{{{") && !tag.ends_with("}}}") {
+                refuse(
+                    problems,
+                    path,
+                    span_of(end),
+                    Refusal {
+                        code: foreign::TORN,
+                        message: "this tag begins with three braces and ends with two".into(),
+                        help: Some("write {{ }}, or {{{ }}} for what a head lists in `raw`".into()),
+                    },
+                );
+            }
+            if source[end..].starts_with('}') && tag.starts_with("{{") {
                 let more = source[end..].bytes().take_while(|b| *b == b'}').count();
                 refuse(
                     problems,

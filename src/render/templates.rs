@@ -1,7 +1,7 @@
 //! All templates of a shop: read and compiled at load, rendered from then on without
 //! reading anything. Start here.
 
-use super::check::{Checker, nearest};
+use super::check::{Checker, Given, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places, Strings};
 use super::laid::Page;
@@ -61,6 +61,8 @@ pub struct Templates {
     strings: BTreeMap<String, Strings>,
     none: Strings,
     languages: Languages,
+    /// What partials are given anywhere.
+    given: Given,
     fallback: Option<String>,
 }
 
@@ -115,6 +117,7 @@ impl Templates {
             written: loader.written,
             pages,
             strings: loader.strings,
+            given: loader.handed,
             none: Strings::new(),
             languages: Languages::default(),
             fallback: shop.fallback.clone(),
@@ -214,6 +217,7 @@ impl Templates {
         for (locale, mail) in by_locale {
             let strings = self.strings_for(locale);
             let mut checker = Checker::new(known, kind, &strings, &path, &mut problems);
+            checker.given = Some(&self.given);
             checker.check(&mail.subject);
             if let Some(preheader) = &mail.preheader {
                 checker.check(preheader);

@@ -894,6 +894,252 @@ fn names_are_checked_with_their_types() {
     }
 }
 
+/// What is said of a mail beside some partials: code, file, words, message.
+fn among(body: &str, partials: &[(&str, &str)]) -> Vec<(&'static str, String, String, String)> {
+    let text = mail(body);
+    let mut files = vec![("templates/mail/a/b.en.md", text.as_str())];
+    files.extend(partials.iter().copied());
+    let files = shop(&files);
+    let (templates, mut problems) = Templates::load(&files, &policy());
+    problems.extend(templates.check("a/b", &known(), Kind::Education, &["en".into()], None));
+    problems
+        .into_iter()
+        .map(|one| {
+            let text = &files.iter().find(|(path, _)| *path == one.file).unwrap().1;
+            let words = text[one.span].to_owned();
+            (
+                one.code,
+                one.file,
+                words,
+                format!("{}; {}", one.message, one.help.join("; ")),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_misspelt_name_is_found_wherever_it_stands() {
+    for (body, words, help) in [
+        ("{{item.titel}}", "item.titel", "`item.title`"),
+        ("{{#if item.titel}}x{{/if}}", "item.titel", "`item.title`"),
+        (
+            "{{#unless item.titel}}x{{/unless}}",
+            "item.titel",
+            "`item.title`",
+        ),
+        (
+            "x {{#if order.paid}}a{{else if item.titel}}b{{/if}}",
+            "item.titel",
+            "`item.title`",
+        ),
+        (
+            "{{#each order.itms}}x{{/each}}",
+            "order.itms",
+            "`order.items`",
+        ),
+        (
+            "{{#with order.ship_too}}x{{/with}}",
+            "order.ship_too",
+            "`order.ship_to`",
+        ),
+        (
+            "{{#each order.items}}{{this.titel}}{{/each}}",
+            "this.titel",
+            "`this.title`",
+        ),
+        (
+            "{{#each order.items as |line|}}{{line.titel}}{{/each}}",
+            "line.titel",
+            "`line.title`",
+        ),
+        (
+            "{{#each order.items as |line|}}{{lin.title}}{{/each}}",
+            "lin.title",
+            "`line.title`",
+        ),
+        (
+            "{{#each order.items}}{{../order.order_idd}}{{/each}}",
+            "../order.order_idd",
+            "`../order.order_id`",
+        ),
+        ("{{#each order.items}}{{@indx}}{{/each}}", "@indx", "@index"),
+        ("{{@index}}", "@index", ""),
+        ("{{money order.totl}}", "order.totl", "`order.total`"),
+        (
+            "{{date order.placed_att \"long\"}}",
+            "order.placed_att",
+            "`order.placed_at`",
+        ),
+        (
+            "{{default item.titel item.title}}",
+            "item.titel",
+            "`item.title`",
+        ),
+        (
+            "{{#if (and item.title (eq item.titel \"x\"))}}x{{/if}}",
+            "item.titel",
+            "`item.title`",
+        ),
+        (
+            "{{t \"hello\" who=item.titel n=1}}",
+            "item.titel",
+            "`item.title`",
+        ),
+        (
+            "{{plural item.quantiti one=\"a\" other=\"b\"}}",
+            "item.quantiti",
+            "`item.quantity`",
+        ),
+        (
+            "[x]({{link item.product_ur}})",
+            "item.product_ur",
+            "`item.product_url`",
+        ),
+        ("{{> card what=item.titel}}", "item.titel", "`item.title`"),
+    ] {
+        let found = among(body, &[("templates/partials/card.hbs", "{{what}}")]);
+        assert_eq!(found.len(), 1, "{body}: {found:?}");
+        assert_eq!(found[0].0, "E203", "{found:?}");
+        assert_eq!(found[0].2, words, "{found:?}");
+        assert!(found[0].3.contains(help), "{found:?}");
+    }
+    let found = among("{{#if (an item.title order.paid)}}x{{/if}}", &[]);
+    assert_eq!(
+        (found[0].0, found[0].2.as_str()),
+        ("E205", "an"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_may_be_empty_wants_a_guard_in_partials_too() {
+    let card = "templates/partials/card.hbs";
+    let of = |body: &str, partial: &str| among(body, &[(card, partial)]);
+    for (body, partial, file, words) in [
+        (
+            "{{> card}}",
+            "{{item.variant_title}}",
+            card,
+            "item.variant_title",
+        ),
+        (
+            "{{> card item}}",
+            "{{this.variant_title}}",
+            card,
+            "this.variant_title",
+        ),
+        (
+            "{{> card what=item.variant_title}}",
+            "{{what}}",
+            card,
+            "what",
+        ),
+        (
+            "{{#if item.variant_title}}x{{else}}{{item.variant_title}}{{/if}}",
+            "",
+            "templates/mail/a/b.en.md",
+            "item.variant_title",
+        ),
+        (
+            "{{#if (or item.variant_title order.paid)}}{{item.variant_title}}{{/if}}",
+            "",
+            "templates/mail/a/b.en.md",
+            "item.variant_title",
+        ),
+        (
+            "{{#if (gt item.delivered_at item.dispatched_at)}}x{{/if}}",
+            "",
+            "templates/mail/a/b.en.md",
+            "item.delivered_at",
+        ),
+    ] {
+        let found = of(body, partial);
+        assert_eq!(found[0].0, "E201", "{body}: {found:?}");
+        assert_eq!(
+            (found[0].1.as_str(), found[0].2.as_str()),
+            (file, words),
+            "{body}: {found:?}"
+        );
+    }
+    for (body, partial) in [
+        (
+            "{{#if item.variant_title}}{{> card}}{{/if}}",
+            "{{item.variant_title}}",
+        ),
+        (
+            "{{#if (and order.paid item.variant_title)}}{{item.variant_title}}{{/if}}",
+            "",
+        ),
+        (
+            "{{#if (eq item.variant_title \"red\")}}{{item.variant_title}}{{/if}}",
+            "",
+        ),
+        (
+            "{{#unless item.variant_title}}x{{else}}{{item.variant_title}}{{/unless}}",
+            "",
+        ),
+        (
+            "{{#if (not item.variant_title)}}x{{else}}{{item.variant_title}}{{/if}}",
+            "",
+        ),
+        (
+            "{{#if (and item.delivered_at item.dispatched_at (gt item.delivered_at item.dispatched_at))}}x{{/if}}",
+            "",
+        ),
+        ("{{#with item.variant_title}}{{this}}{{/with}}", ""),
+        (
+            "{{> card what=(default item.variant_title \"plain\")}}",
+            "{{what}}",
+        ),
+    ] {
+        assert_eq!(of(body, partial), [], "{body}");
+    }
+}
+
+#[test]
+fn partials_are_given_what_they_need() {
+    let card = ("templates/partials/card.hbs", "{{what}}");
+    let found = among("{{> card what=\"a\"}} {{> card}}", &[card]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].2.as_str()), ("E215", "{{> card}}"));
+    assert!(found[0].3.contains("{{> card what="), "{found:?}");
+    let found = among("{{> card what=\"a\"}} {{> card wat=\"b\"}}", &[card]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].0, found[0].2.as_str()),
+        ("E215", "{{> card wat=\"b\"}}")
+    );
+    assert!(found[0].3.contains("where it says `wat`"), "{found:?}");
+    // Where nobody gives it, the partial itself is wrong.
+    let found = among(
+        "{{> card what=\"a\"}}",
+        &[("templates/partials/card.hbs", "{{wat}}")],
+    );
+    assert_eq!(
+        (found[0].0, found[0].1.as_str(), found[0].2.as_str()),
+        ("E203", "templates/partials/card.hbs", "wat")
+    );
+}
+
+#[test]
+fn text_parts_set_colons_as_their_language_does() {
+    for (locale, text) in [
+        ("en", "Guide: https://s.de/a"),
+        ("fr", "Guide\u{202f}: https://s.de/a"),
+        ("ja", "Guide：https://s.de/a"),
+    ] {
+        let path = format!("templates/mail/a/b.{locale}.md");
+        let strings = format!("templates/strings/{locale}.toml");
+        let templates = load(&[
+            (path.as_str(), &mail("[Guide](https://s.de/a)")),
+            (strings.as_str(), "stop = \"x\""),
+        ]);
+        let context = context_of(values(), locale, &[]);
+        let rendered = templates.render("a/b", &[locale.into()], &context).unwrap();
+        assert!(rendered.text.contains(text), "{}", rendered.text);
+    }
+}
+
 #[test]
 fn footers_follow_the_kind_and_languages_the_policy() {
     let found = checked("x", Kind::Fulfilment);

@@ -13,6 +13,7 @@ mod live_experiments;
 mod people;
 mod plan;
 mod shop;
+mod slips;
 mod store;
 mod story;
 mod timeline;

@@ -455,7 +455,7 @@ fn mails_say_something_in_both_parts() {
     };
     only(&with(" "), "E257", "", "text part says nothing");
     only(
-        &with("Guide: https://s.de/a <b>now</b>").get(..1).unwrap(),
+        with("Guide: https://s.de/a <b>now</b>").get(..1).unwrap(),
         "W257",
         "<b>",
         "as words",
