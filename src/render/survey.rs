@@ -162,7 +162,11 @@ impl Walk<'_> {
             head(self, preheader);
         }
         self.head = false;
-        self.program(&mail.html);
+        // The layout first: what it prints counts as said before the mail begins.
+        if let Some(laid) = &mail.page.layout {
+            self.program(&laid.program);
+        }
+        self.program(&mail.page.checked);
         self.links();
         let text = match &mail.text {
             // Below this line stands what the layout says.
