@@ -162,11 +162,11 @@ impl Walk<'_> {
             head(self, preheader);
         }
         self.head = false;
-        // The mail comes first: what the layout prints around it is no part of its order.
-        self.program(&mail.page.checked);
+        // The layout first: what it prints counts as said before the mail begins.
         if let Some(laid) = &mail.page.layout {
             self.program(&laid.program);
         }
+        self.program(&mail.page.checked);
         self.links();
         let text = match &mail.text {
             // Below this line stands what the layout says.
