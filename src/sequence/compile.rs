@@ -134,6 +134,9 @@ struct Reader<'s> {
 impl<'s> Reader<'s> {
     /// One file. `None` where something that the rest hangs on is missing.
     fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
+        if root.is_empty("a sequence begins with format = 1, id, kind, title and from") {
+            return None;
+        }
         root.only(
             &[
                 "format", "id", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
@@ -149,7 +152,7 @@ impl<'s> Reader<'s> {
                     self.sheet.report(
                         self.sheet
                             .problem(
-                                "E105",
+                                "E106",
                                 span,
                                 format!("format {format} is not known to this version"),
                             )
@@ -171,7 +174,7 @@ impl<'s> Reader<'s> {
         {
             self.sheet.report(suggest(
                 self.sheet.problem(
-                    "E105",
+                    "E125",
                     from.span.clone(),
                     format!("nobody in config/people.toml is called \"{}\"", from.value),
                 ),
@@ -228,7 +231,7 @@ impl<'s> Reader<'s> {
         if !fits {
             self.sheet.report(
                 self.sheet
-                    .problem("E105", id.span.clone(), "this is no id")
+                    .problem("E111", id.span.clone(), "this is no id")
                     .help(format!(
                         "ids are small letters, digits, - and _, at most {MAX_ID}: \"first-steps\""
                     )),
@@ -288,7 +291,7 @@ impl<'s> Reader<'s> {
                 self.sheet.report(
                     self.sheet
                         .problem(
-                            "E105",
+                            "E126",
                             text.span.clone(),
                             "\"product.updated\" is about no customer",
                         )

@@ -92,7 +92,11 @@ pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     unread(files, feed.as_deref(), &mut found);
     let around = compile::Around {
         hours: policy.as_ref().and_then(|policy| policy.hours.as_ref()),
-        people: people.as_ref().map(|people| people.ids.as_slice()),
+        // Where nobody could be read, whoever signs is not asked for.
+        people: people
+            .as_ref()
+            .map(|people| people.ids.as_slice())
+            .filter(|ids| !ids.is_empty()),
         // A product may be missing because its file cannot be read.
         products: whole.then_some(&products),
     };

@@ -180,6 +180,19 @@ impl<'s, 'd> Section<'s, 'd> {
             .collect()
     }
 
+    /// Whether nothing is written in it, with a report: one, not one for each key.
+    pub(crate) fn is_empty(&self, help: &str) -> bool {
+        let empty = self.table.is_empty();
+        if empty {
+            self.sheet.report(
+                self.sheet
+                    .problem("E102", self.span.clone(), format!("{} is empty", self.what))
+                    .help(help),
+            );
+        }
+        empty
+    }
+
     /// Reports keys that are not among `known`. `later` are keys of a later version, with
     /// what they come with.
     pub(crate) fn only(&self, known: &[&str], later: &[(&str, &str)]) {
@@ -294,7 +307,7 @@ impl<'s, 'd> Section<'s, 'd> {
         if text.value.trim().is_empty() || text.value.chars().any(char::is_control) {
             self.sheet.report(
                 self.sheet
-                    .problem("E105", text.span, format!("`{key}` wants one line of text"))
+                    .problem("E127", text.span, format!("`{key}` wants one line of text"))
                     .help(format!("write {key} = {example}")),
             );
             return None;
@@ -314,7 +327,7 @@ impl<'s, 'd> Section<'s, 'd> {
             Some(number) if (least..=most).contains(&number) => Some(number),
             Some(number) => {
                 self.sheet.report(self.sheet.problem(
-                    "E105",
+                    "E118",
                     span,
                     format!("`{key}` wants a number from {least} to {most}, and this is {number}"),
                 ));

@@ -8,6 +8,7 @@ mod guards;
 mod harness;
 mod house;
 mod last_moment;
+mod mutations;
 mod people;
 mod plan;
 mod shop;
