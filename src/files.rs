@@ -115,8 +115,13 @@ impl Reading {
             } else if path.is_dir() {
                 if is_read(&own) {
                     self.problems.push(
-                        Diagnostic::new("E109", name, 0..0, "this is a folder, and a file belongs here")
-                            .help("folders have names without an ending; what is in it is not read"),
+                        Diagnostic::new(
+                            "E109",
+                            name,
+                            0..0,
+                            "this is a folder, and a file belongs here",
+                        )
+                        .help("folders have names without an ending; what is in it is not read"),
                     );
                 } else {
                     self.folder(root, &path, &name, depth + 1);
@@ -426,7 +431,10 @@ mod tests {
 
     #[test]
     fn what_editors_and_systems_leave_is_read_or_told() {
-        let utf16: Vec<u8> = "\u{feff}a = 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> = "\u{feff}a = 1"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         let large = vec![b'#'; usize::try_from(MAX_WRITTEN).unwrap() + 1];
         let shop = shop(&[
             ("config/store.toml", "\u{feff}a = 1\r\n".as_bytes()),
@@ -451,9 +459,15 @@ mod tests {
             "error[E109]: config/catalog.toml: this file is over 4 MiB",
             "error[E109]: config/sequences/x.toml: this is a folder, and a file belongs here",
         ] {
-            assert!(said.iter().any(|said| said == wanted), "{wanted} in {said:#?}");
+            assert!(
+                said.iter().any(|said| said == wanted),
+                "{wanted} in {said:#?}"
+            );
         }
-        assert!(said.iter().any(|said| said.contains("config/gone.toml: this cannot be read")));
+        assert!(
+            said.iter()
+                .any(|said| said.contains("config/gone.toml: this cannot be read"))
+        );
         assert_eq!(said.len(), 4);
     }
 

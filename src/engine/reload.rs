@@ -60,13 +60,27 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
         let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
         for step in draft.sequences.iter().flat_map(|one| &one.steps) {
-            problems.extend(templates.check(
+            let found = templates.check(
                 &step.mail,
                 &step.known,
                 step.kind,
                 &load.locales,
                 load.fallback.as_deref(),
-            ));
+            );
+            // A mail of which there is no file is told where it is named.
+            let place = (found.iter())
+                .any(|one| one.code == "E210" && templates.locales_of(&step.mail).is_empty())
+                .then(|| files.iter().find(|(path, _)| *path == step.place.file))
+                .flatten()
+                .and_then(|(_, text)| sequence::place_of_mail(text, &step.mail));
+            problems.extend(found.into_iter().map(|one| match &place {
+                Some(span) => Diagnostic {
+                    file: step.place.file.clone(),
+                    span: span.clone(),
+                    ..one
+                },
+                None => one,
+            }));
         }
         templates
     });

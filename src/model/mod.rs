@@ -22,3 +22,4 @@ pub mod product;
 pub mod reason;
 pub mod send;
 pub mod time;
+pub mod torn;

@@ -147,14 +147,22 @@ impl Tags {
                                 return String::new();
                             }
                         }
-                        Sort::Else if open.is_empty() => problems.push(Diagnostic::new(
-                            "E202",
-                            path,
-                            span_of(end),
-                            "this {{else}} belongs to no block",
-                        )),
+                        Sort::Else if open.is_empty() => {
+                            problems.push(
+                                Diagnostic::new(
+                                    "E202",
+                                    path,
+                                    span_of(end),
+                                    "this {{else}} belongs to no block",
+                                )
+                                .help("without one, nobody can say who gets which words")
+                                .help("begin the block before it, with {{#if …}}"),
+                            );
+                            // The end of that block is then no second mistake.
+                            open.push((String::new(), span_of(end)));
+                        }
                         Sort::Close => match open.pop() {
-                            Some((name, _)) if name == tag.name => {}
+                            Some((name, _)) if name == tag.name || name.is_empty() => {}
                             Some((name, opened)) => problems.push(
                                 Diagnostic::new(
                                     "E202",
@@ -165,12 +173,19 @@ impl Tags {
                                 .related(opened, "opened here")
                                 .help(format!("write {{{{/{name}}}}} here first")),
                             ),
-                            None => problems.push(Diagnostic::new(
-                                "E202",
-                                path,
-                                span_of(end),
-                                format!("{{{{/{}}}}} closes nothing", tag.name),
-                            )),
+                            None => problems.push(
+                                Diagnostic::new(
+                                    "E202",
+                                    path,
+                                    span_of(end),
+                                    format!("{{{{/{}}}}} closes nothing", tag.name),
+                                )
+                                .help("without its beginning, nobody can say who gets which words")
+                                .help(format!(
+                                    "begin the block before it, with {{{{#{} …}}}}, or take this out",
+                                    tag.name
+                                )),
+                            ),
                         },
                         _ => {}
                     }
@@ -194,7 +209,7 @@ impl Tags {
             at = end;
         }
         out.push_str(&source[at..]);
-        for (name, span) in open {
+        for (name, span) in open.into_iter().filter(|(name, _)| !name.is_empty()) {
             problems.push(
                 Diagnostic::new(
                     "E202",

@@ -43,6 +43,8 @@ struct Head {
     start: Option<FactKind>,
     of: Option<String>,
     per: Vec<Per>,
+    /// Whether the id of every step could be read.
+    whole: bool,
 }
 
 /// Reads all sequence files.
@@ -57,10 +59,15 @@ pub(crate) fn sequences(
     let documents: Vec<Option<Document<&str>>> = sheets.iter().map(Sheet::parse).collect();
     let mut heads: BTreeMap<String, Head> = BTreeMap::new();
     let mut twice = Vec::new();
+    let mut nameless = false;
     for (index, document) in documents.iter().enumerate() {
-        let Some(document) = document else { continue };
+        let Some(document) = document else {
+            nameless = true;
+            continue;
+        };
         let quiet = Sheet::new(sheets[index].path, sheets[index].text);
         let Some((id, head)) = head(&Section::root(&quiet, document)) else {
+            nameless = true;
             continue;
         };
         match heads.get(&id.value) {
@@ -89,6 +96,7 @@ pub(crate) fn sequences(
         let reader = Reader {
             sheet,
             around,
+            nameless,
             heads: &heads,
         };
         found.extend(reader.sequence(&Section::root(sheet, document)));
@@ -121,12 +129,19 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
             start: text("on").and_then(|on| on.value.parse().ok()),
             of: text("of").map(|of| of.value),
             per,
+            whole: root.table_keys_are(&["step"])
+                && root
+                    .tables("step")
+                    .iter()
+                    .all(|step| step.peek("id").is_some()),
         },
     ))
 }
 
 struct Reader<'s> {
     sheet: &'s Sheet<'s>,
+    /// Whether there are files whose id cannot be read.
+    nameless: bool,
     around: Around<'s>,
     heads: &'s BTreeMap<String, Head>,
 }
@@ -260,6 +275,14 @@ impl<'s> Reader<'s> {
             .heads
             .get(sequence)
             .is_some_and(|head| head.steps.iter().any(|had| had == step));
+        // It may be in a file, or the step, whose id cannot be read: that was said already.
+        let unsure = match self.heads.get(sequence) {
+            Some(head) => !head.whole,
+            None => self.nameless,
+        };
+        if unsure {
+            return true;
+        }
         if !known {
             let all: Vec<String> = self
                 .heads

@@ -16,6 +16,7 @@ use crate::model::policy::Policy;
 use crate::model::product::Products;
 use catalog::{Catalog, Sequence};
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 use std::sync::Arc;
 use syntax::Sheet;
 
@@ -124,6 +125,29 @@ pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     (draft, found)
 }
 
+/// Where a sequence file names a mail; silent where it cannot be read.
+pub fn place_of_mail(text: &str, mail: &str) -> Option<Range<usize>> {
+    fn within(table: &dyn toml_edit::TableLike, mail: &str) -> Option<Range<usize>> {
+        table.iter().find_map(|(key, item)| {
+            if key == "mail" && item.as_str() == Some(mail) {
+                return item.span();
+            }
+            match item {
+                toml_edit::Item::ArrayOfTables(all) => {
+                    all.iter().find_map(|table| within(table, mail))
+                }
+                toml_edit::Item::Value(toml_edit::Value::Array(all)) => all
+                    .iter()
+                    .filter_map(toml_edit::Value::as_inline_table)
+                    .find_map(|table| within(table, mail)),
+                _ => within(item.as_table_like()?, mail),
+            }
+        })
+    }
+    let document = toml_edit::Document::parse(text).ok()?;
+    within(document.as_table(), mail)
+}
+
 /// SHA-256 over all paths and texts, hex: the same files have the same version, whatever
 /// the order they come in.
 pub fn version(files: &[(String, String)]) -> String {
@@ -195,7 +219,22 @@ fn products(
             ),
         }
     }
+    let fed = !rows.is_empty();
     let products = Products::new(rows, shelves.families);
+    for family in shelves.matches.iter().filter(|_| fed) {
+        if products.members(&family.value).next().is_none() {
+            found.push(
+                Diagnostic::new(
+                    "W136",
+                    CATALOG,
+                    family.span.clone(),
+                    format!("no product of the feed belongs to family \"{}\"", family.value),
+                )
+                .help("sequences that run for it start for nobody, and nobody owns any of it")
+                .help("compare the names here with those in the feed; a stronger match of another family wins"),
+            );
+        }
+    }
     for complement in shelves.complements {
         let name = &complement.value;
         if products.family(name).is_none() && products.product(name).is_none() {

@@ -567,6 +567,8 @@ pub(crate) struct Shelves {
     pub(crate) families: Vec<Family>,
     /// What is to be checked against the feed: complements, with their places.
     pub(crate) complements: Vec<Spanned<String>>,
+    /// Families that could match something, each with the place of what it matches.
+    pub(crate) matches: Vec<Spanned<String>>,
 }
 
 /// Reads `catalog.toml`.
@@ -616,7 +618,11 @@ pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
             ]
             .iter()
             .all(|list| list.is_empty());
-            if empty {
+            if !empty {
+                shelves
+                    .matches
+                    .push(Spanned::new(key.value.clone(), matching.span.clone()));
+            } else {
                 sheet.report(
                     sheet
                         .problem("W136", matching.span.clone(), format!("no product can belong to family \"{}\"", key.value.escape_debug()))

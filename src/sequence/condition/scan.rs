@@ -131,15 +131,13 @@ pub(super) fn scan(text: &str) -> Result<String, Vec<Problem>> {
                             format!("\"{sign}\" closes what \"{}\" opened", other as char),
                         )
                         .help(format!("write {} here", partner(other) as char)),
-                        None => Problem::new(
-                            "E130",
-                            at..at + 1,
-                            format!("\"{sign}\" closes nothing"),
-                        )
-                        .help(format!(
-                            "take it out, or open with {} where it belongs",
-                            partner(byte) as char
-                        )),
+                        None => {
+                            Problem::new("E130", at..at + 1, format!("\"{sign}\" closes nothing"))
+                                .help(format!(
+                                    "take it out, or open with {} where it belongs",
+                                    partner(byte) as char
+                                ))
+                        }
                     });
                     return Err(found);
                 }
