@@ -25,6 +25,10 @@ pub const MAX_STEPS: usize = 100;
 pub const MAX_ID: usize = 64;
 /// When the next enrolment of one key may open, where the file does not say.
 const AGAIN: Length = Length::Days(365);
+/// The keys of a sequence file.
+const KEYS: [&str; 10] = [
+    "format", "id", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
+];
 /// Starts that come in a later version, and the keys that go with them.
 const LATER_STARTS: [&str; 3] = ["absence", "schedule", "replenish"];
 
@@ -129,7 +133,7 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
             start: text("on").and_then(|on| on.value.parse().ok()),
             of: text("of").map(|of| of.value),
             per,
-            whole: root.table_keys_are(&["step"])
+            whole: root.all_known(&KEYS, "step")
                 && root
                     .tables("step")
                     .iter()
@@ -152,12 +156,7 @@ impl<'s> Reader<'s> {
         if root.is_empty("a sequence begins with format = 1, id, kind, title and from") {
             return None;
         }
-        root.only(
-            &[
-                "format", "id", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
-            ],
-            &[("experiment", "experiments")],
-        );
+        root.only(&KEYS, &[("experiment", "experiments")]);
         match root.has("format") {
             None => root.missing("format", "1"),
             Some(span) => {

@@ -185,12 +185,11 @@ impl<'s, 'd> Section<'s, 'd> {
         empty
     }
 
-    /// Whether no key is so near to one of `names` that it was most likely meant.
-    pub(crate) fn table_keys_are(&self, names: &[&str]) -> bool {
-        self.keys().iter().all(|key| {
-            names.contains(&key.value.as_str())
-                || nearest(&key.value, names.iter().copied()).is_none()
-        })
+    /// Whether no key outside of `known` is most likely `name`, misspelt.
+    pub(crate) fn all_known(&self, known: &[&str], name: &str) -> bool {
+        self.keys()
+            .iter()
+            .all(|key| known.contains(&key.value.as_str()) || nearest(&key.value, [name]).is_none())
     }
 
     /// Reports keys that are not among `known`. `later` are keys of a later version, with
