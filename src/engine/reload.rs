@@ -8,6 +8,7 @@ use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
+use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{self, catalog::Catalog};
 use crate::store::Store;
@@ -82,8 +83,12 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
                 None => one,
             }));
         }
+        problems.extend(templates.weigh());
         templates
     });
+    if let Some(catalog) = &draft.catalog {
+        problems.extend(proofread(&files, &proof_policy(catalog)));
+    }
     let (mut allowances, found) = sequence::allowances(&files);
     problems.extend(found);
     allowances.extend(render::allowances(&files));
@@ -100,6 +105,22 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
         problems,
         files,
         allowances,
+    }
+}
+
+/// What proofreading the mails needs to know of the shop.
+fn proof_policy(catalog: &Catalog) -> ProofPolicy {
+    ProofPolicy {
+        locales: catalog.policy.locales.clone(),
+        url: catalog.policy.url.clone(),
+        courses: catalog
+            .sequences
+            .iter()
+            .map(|sequence| {
+                let mails = sequence.steps.iter().map(|step| step.mail.clone());
+                (sequence.id.clone(), mails.collect())
+            })
+            .collect(),
     }
 }
 
