@@ -84,18 +84,26 @@ fn visible(text: &str, at: Range<usize>) -> Range<usize> {
 
 /// The key of a line above `before` in the same table.
 fn first_of(text: &str, key: &str, before: usize) -> Option<Range<usize>> {
+    let of_header = text.get(..before)?.ends_with('[');
     let mut found = None;
     let mut start = 0;
     for line in text.get(..before)?.split_inclusive('\n') {
         let begins = line.trim_start();
         let at = start + line.len() - begins.len();
         let is_header = begins.starts_with('[');
-        if is_header {
+        if is_header && !of_header {
             found = None;
         }
         let name = begins.trim_start_matches('[');
         let own = name.strip_prefix(key).map(str::trim_start);
-        if own.is_some_and(|rest| rest.starts_with('=') || is_header && rest.starts_with(']')) {
+        let fits = |rest: &str| {
+            if of_header {
+                is_header && rest.starts_with(']')
+            } else {
+                rest.starts_with('=')
+            }
+        };
+        if own.is_some_and(fits) {
             let at = at + begins.len() - name.len();
             found = Some(at..at + key.len());
         }
@@ -264,6 +272,8 @@ mod tests {
         assert_eq!(torn.message, "`a` stands twice in one table");
         assert_eq!(torn.related, Some((14..15, "first one".to_owned())));
         assert_eq!(torn.span, 26..27);
+        let first = super::torn("[a]\n[b]\n[a]\n", Some(9..10), "duplicate key", "x").related;
+        assert_eq!(first, Some((1..2, "first one".to_owned())));
     }
 
     #[test]

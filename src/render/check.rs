@@ -6,6 +6,7 @@ use super::evaluate::Strings;
 use super::functions::{Function, Signature};
 use super::languages::DateStyle;
 use super::program::{Call, Expr, From, Node, Path, Place, Program};
+use super::reads::reads;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::names::{self, Field, IN_MAILS, Known, SHARED, Type};
@@ -227,8 +228,9 @@ impl<'c> Checker<'c> {
                     body,
                     context,
                     hash,
-                    ..
+                    place,
                 } => {
+                    let reads = reads(body);
                     let this = context
                         .as_ref()
                         .map(|of| self.infer(of, scope).unwrap_or_else(anything));
@@ -238,6 +240,9 @@ impl<'c> Checker<'c> {
                             name.clone(),
                             self.infer(value, scope).unwrap_or_else(anything),
                         ));
+                        if !reads.contains(name.as_str()) {
+                            names.extend(self.unread(name, &reads, hash, *place));
+                        }
                     }
                     let inner = Scope {
                         parent: Some(scope),
@@ -250,6 +255,35 @@ impl<'c> Checker<'c> {
                 }
             }
         }
+    }
+
+    /// Reports a value that a partial is given and never reads; the name that was most
+    /// likely meant counts as given, so that one slip gives one message.
+    fn unread(
+        &mut self,
+        name: &str,
+        reads: &BTreeSet<&str>,
+        given: &[(String, Expr)],
+        place: Place,
+    ) -> Option<(String, Found)> {
+        let open: Vec<&str> = reads
+            .iter()
+            .copied()
+            .filter(|read| self.top(read).is_none() && given.iter().all(|(had, _)| had != read))
+            .collect();
+        let near = nearest(name, open.iter().copied());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if open.is_empty() => "take it out: it changes nothing".to_owned(),
+            None => format!("it reads {}", open.join(", ")),
+        };
+        self.report(
+            "E205",
+            place,
+            format!("this partial reads no `{name}`"),
+            Some(help),
+        );
+        near.map(|near| (near.to_owned(), anything()))
     }
 
     fn guarded(&mut self, test: &Expr, positive: bool, nodes: &[Node], scope: &Scope<'_>) {
@@ -570,9 +604,28 @@ impl<'c> Checker<'c> {
                 path.segments.join(".")
             ))
         } else {
-            nearest_local(path, scope).or_else(|| self.near(path, at, segment))
+            nearest_local(path, scope)
+                .or_else(|| self.near(path, at, segment))
+                .or_else(|| {
+                    nearest(raw, ["else"].into_iter()).map(|_| "did you mean {{else}}?".to_owned())
+                })
+                .or_else(|| self.all_there_are(at))
         };
         self.report("E203", path.place, format!("`{raw}` does not exist"), help);
+    }
+
+    /// The names in a place, where none of them is near.
+    fn all_there_are(&self, at: &Found) -> Option<String> {
+        let names: Vec<&str> = match at.of {
+            Shape::Root => IN_MAILS
+                .iter()
+                .chain(SHARED.iter().filter(|field| self.known.has(field.name)))
+                .map(|field| field.name)
+                .collect(),
+            Shape::Of(Type::Object(fields)) => fields.iter().map(|field| field.name).collect(),
+            Shape::Of(_) => return None,
+        };
+        Some(format!("there are {}", names.join(", ")))
     }
 
     /// A name that was probably meant.

@@ -34,8 +34,13 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
     let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let Some(opened) = line_end(&text[start..], "+++").map(|end| start + end) else {
         problems.push(
-            Diagnostic::new("E200", path, start..start, "this mail has no head")
-                .help("begin it with +++, subject = \"…\", preheader = \"…\", +++"),
+            Diagnostic::new(
+                "E200",
+                path,
+                start..start + text[start..].lines().next().map_or(0, str::len),
+                "this mail has no head",
+            )
+            .help("begin it with +++, subject = \"…\", preheader = \"…\", +++"),
         );
         return None;
     };

@@ -31,6 +31,7 @@ mod mjml_lint;
 pub mod page;
 mod program;
 pub mod proof;
+mod reads;
 mod show;
 mod tags;
 mod templates;

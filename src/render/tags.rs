@@ -13,6 +13,8 @@ use handlebars::Template;
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
 use std::collections::HashMap;
 
+/// The blocks that there are.
+const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
 /// How tokens begin; a source that holds this word is refused.
 pub const TOKEN: &str = "qxhbz";
 /// The name of the block that stands around what a partial prints; no author can write it.
@@ -246,6 +248,37 @@ impl Tags {
                         }
                         Sort::Close => match open.pop() {
                             Some((name, _)) if name == tag.name || name.is_empty() => {}
+                            // The one of the two that is no block was misspelt.
+                            Some((name, opened))
+                                if !BLOCKS.contains(&name.as_str())
+                                    && BLOCKS.contains(&tag.name.as_str()) =>
+                            {
+                                problems.push(
+                                    Diagnostic::new(
+                                        "E202",
+                                        path,
+                                        opened,
+                                        format!("there is no block \"{}\"", name.escape_debug()),
+                                    )
+                                    .label(format!("did you mean {{{{#{}}}}}?", tag.name))
+                                    .related(span_of(end), "closed here"),
+                                );
+                            }
+                            Some((name, opened))
+                                if BLOCKS.contains(&name.as_str())
+                                    && !BLOCKS.contains(&tag.name.as_str()) =>
+                            {
+                                problems.push(
+                                    Diagnostic::new(
+                                        "E202",
+                                        path,
+                                        span_of(end),
+                                        format!("there is no block \"{}\"", tag.name.escape_debug()),
+                                    )
+                                    .label(format!("did you mean {{{{/{name}}}}}?"))
+                                    .related(opened, "opened here"),
+                                );
+                            }
                             Some((name, opened)) => problems.push(
                                 Diagnostic::new(
                                     "E202",
