@@ -10,7 +10,10 @@ use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
 use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{self, LoadPolicy, Templates};
-use crate::sequence::{self, catalog::Catalog};
+use crate::sequence::{
+    self,
+    catalog::{Catalog, Sequence},
+};
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,11 +87,15 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
             }));
         }
         problems.extend(templates.weigh());
+        let policy = ProofPolicy {
+            locales: load.locales,
+            // Unknown while the policy cannot be read: then nothing is said of it.
+            url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
+            courses: draft.sequences.iter().map(course).collect(),
+        };
+        problems.extend(proofread(&files, &policy));
         templates
     });
-    if let Some(catalog) = &draft.catalog {
-        problems.extend(proofread(&files, &proof_policy(catalog)));
-    }
     let (mut allowances, found) = sequence::allowances(&files);
     problems.extend(found);
     allowances.extend(render::allowances(&files));
@@ -108,20 +115,10 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
     }
 }
 
-/// What proofreading the mails needs to know of the shop.
-fn proof_policy(catalog: &Catalog) -> ProofPolicy {
-    ProofPolicy {
-        locales: catalog.policy.locales.clone(),
-        url: catalog.policy.url.clone(),
-        courses: catalog
-            .sequences
-            .iter()
-            .map(|sequence| {
-                let mails = sequence.steps.iter().map(|step| step.mail.clone());
-                (sequence.id.clone(), mails.collect())
-            })
-            .collect(),
-    }
+/// A sequence's mails in the order of its steps.
+fn course(sequence: &Sequence) -> (String, Vec<String>) {
+    let mails = sequence.steps.iter().map(|step| step.mail.clone());
+    (sequence.id.clone(), mails.collect())
 }
 
 impl Live {

@@ -383,7 +383,7 @@ fn meant_as_tag(inner: &str) -> bool {
             let top = first.split('.').next().unwrap_or_default();
             let path = first.contains('.')
                 && first.split('.').all(word)
-                && super::names_of_mails().any(|name| {
+                && super::names_of_mails().chain(["this"]).any(|name| {
                     strsim::damerau_levenshtein(name, top) <= usize::from(top.len() > 4)
                 });
             let helper = super::functions::Function::named(first).is_some()
@@ -532,6 +532,7 @@ mod tests {
             ("x {> greeting} y", "{> greeting}", "{{> greeting}}"),
             ("x {else} y", "{else}", "{{else}}"),
             ("{# a note #}", "{# a note #}", "{{! … }}"),
+            ("[x]({this.product_url})", "{this.product_url}", "{{this.product_url}}"),
         ] {
             let found = between(text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");

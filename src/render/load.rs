@@ -5,9 +5,9 @@
 use super::check::nearest;
 use super::evaluate::Strings;
 use super::html::State;
-use super::laid::{Laid, Page};
 use super::markup::Masked;
 use super::program::{Building, Form, Place, Program};
+use super::laid::{Laid, Page};
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
@@ -262,10 +262,7 @@ impl<'l> Loader<'l> {
                     "E214",
                     file,
                     place.span(),
-                    format!(
-                        "these partials print each other for ever: {}",
-                        names.join(" → ")
-                    ),
+                    format!("these partials print each other for ever: {}", names.join(" → ")),
                 )
                 .help("no mail that prints one of them could ever be finished")
                 .help("take one of these tags out, or put what both need into a third partial"),
@@ -453,7 +450,7 @@ impl<'l> Loader<'l> {
         let made = self.source(number).and_then(|source| {
             let path = path_of(&self.files, number);
             let html = if path.ends_with(".mjml") {
-                self.mjml(number, 0, &source.text)?
+                self.mjml(number, 0, &source.text, &source.tags)?
             } else {
                 source.text.clone()
             };
@@ -474,7 +471,13 @@ impl<'l> Loader<'l> {
     }
 
     /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
-    fn mjml(&mut self, number: u16, body: usize, source: &str) -> Option<String> {
+    fn mjml(
+        &mut self,
+        number: u16,
+        body: usize,
+        source: &str,
+        tags: &Tags,
+    ) -> Option<String> {
         let (path, text) = self.given.get(usize::from(number))?;
         let masked = Masked::new(text, false);
         let found = mjml_lint::check(path, &masked, body..text.len());
@@ -482,7 +485,7 @@ impl<'l> Loader<'l> {
             self.problems.extend(found);
             return None;
         }
-        match mjml::to_html(source) {
+        match mjml::to_html(&without_comments(source, tags)) {
             Ok(html) => Some(html),
             Err(message) => {
                 let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
@@ -554,13 +557,7 @@ impl<'l> Loader<'l> {
             let mut head = |this: &mut Self, words: &front::Words| {
                 let mut tags = Tags::default();
                 let before = problems.len();
-                let text = tags.protect(
-                    &words.text,
-                    file,
-                    words.span.start,
-                    &mut this.known,
-                    &mut problems,
-                );
+                let text = tags.protect(&words.text, file, words.span.start, &mut this.known, &mut problems);
                 (problems.len() == before).then(|| {
                     this.build(
                         &text,
@@ -611,11 +608,13 @@ impl<'l> Loader<'l> {
                         laid.state.clone(),
                     )
                 }
-                None if ending == "mjml" => (
-                    self.mjml(number, front.body, &body)?,
-                    None,
-                    State::default(),
-                ),
+                None if ending == "mjml" => {
+                    (
+                        self.mjml(number, front.body, &body, &tags)?,
+                        None,
+                        State::default(),
+                    )
+                }
                 None => (body, None, State::default()),
             };
             let text_tags = tags.clone();
@@ -727,6 +726,22 @@ impl<'l> Loader<'l> {
         }
         pages
     }
+}
+
+/// A text without the tokens of comments, which may stand where MJML takes no words.
+fn without_comments(text: &str, tags: &Tags) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(words) => out.push_str(words),
+            Piece::Tag(number) => {
+                if tags.get(number).is_none_or(|tag| tag.sort != Sort::Comment) {
+                    out.push_str(&token(number));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// The tag in a layout that stands for the mail.

@@ -143,19 +143,42 @@ impl Lint<'_> {
         let mut open: Vec<Open> = Vec::new();
         // Inside an element of words only its own end counts.
         let mut words: Option<String> = None;
-        for part in parts {
+        for (at, part) in parts.iter().enumerate() {
             match part {
                 Part::Tag(tag) => {
                     if let Some(element) = &words {
                         if tag.closing && tag.name == *element {
                             words = None;
                             open.pop();
-                        } else if tag.name.starts_with("mj")
-                            && self.all.by.contains_key(tag.name.as_str())
-                        {
-                            self.inside_words(tag, element.clone(), &mut open, &mut words);
+                            continue;
                         }
-                        continue;
+                        if !self.all.by.contains_key(tag.name.as_str()) {
+                            continue;
+                        }
+                        let holder = open.iter().rev().nth(1).map(|one| one.name.as_str());
+                        if !tag.closing && closes_later(&parts[at..], element, holder) {
+                            self.report(
+                                "E222",
+                                tag.name_span.clone(),
+                                format!("<{}> cannot stand inside <{element}>", tag.name),
+                                format!("end the element before it with </{element}>; inside it there are words and HTML only"),
+                            );
+                            continue;
+                        }
+                        if tag.closing && holder != Some(tag.name.as_str()) {
+                            continue;
+                        }
+                        // The element was not closed before the next one, or before the end
+                        // of what holds it.
+                        words = None;
+                        if let Some(left) = open.pop() {
+                            self.report(
+                                "E224",
+                                left.span,
+                                format!("<{}> is never closed", left.name),
+                                format!("end it with </{}>", left.name),
+                            );
+                        }
                     }
                     if tag.closing {
                         self.closes(tag, &mut open);
@@ -188,37 +211,6 @@ impl Lint<'_> {
                 left.span,
                 format!("<{}> is never closed", left.name),
                 format!("end it with </{}>", left.name),
-            );
-        }
-    }
-
-    /// An element of MJML where only words may stand.
-    fn inside_words(
-        &mut self,
-        tag: &Element,
-        element: String,
-        open: &mut Vec<Open>,
-        words: &mut Option<String>,
-    ) {
-        let holder = open.iter().rev().nth(1).map(|one| one.name.clone());
-        if tag.closing && holder.as_deref() == Some(tag.name.as_str()) {
-            // What held the element ends: the element was not closed.
-            if let Some(left) = open.pop() {
-                self.report(
-                    "E224",
-                    left.span,
-                    format!("<{}> is never closed", left.name),
-                    format!("end it with </{}>", left.name),
-                );
-            }
-            open.pop();
-            *words = None;
-        } else if !tag.closing {
-            self.report(
-                "E222",
-                tag.name_span.clone(),
-                format!("<{}> cannot stand inside <{element}>", tag.name),
-                format!("end the element before it with </{element}>; inside it there are words and HTML only"),
             );
         }
     }
@@ -286,14 +278,12 @@ impl Lint<'_> {
                         .unwrap_or_default(),
                 );
             } else if parent.is_none_or(|parent| parent.known) {
-                let place =
-                    parent.map_or_else(|| "here".into(), |one| format!("inside <{}>", one.name));
+                let place = parent.map_or_else(|| "here".into(), |one| format!("inside <{}>", one.name));
                 self.report(
                     "E222",
                     tag.name_span.clone(),
                     format!("<{name}> is HTML and cannot stand {place}"),
-                    "put HTML into mj-text, mj-table or mj-raw; it would vanish without a word"
-                        .into(),
+                    "put HTML into mj-text, mj-table or mj-raw; it would vanish without a word".into(),
                 );
             }
             return false;
@@ -394,19 +384,12 @@ impl Lint<'_> {
                         .flat_map(|one| one.attributes.keys().copied())
                         .collect()
                 } else {
-                    component
-                        .attributes
-                        .keys()
-                        .copied()
-                        .chain(EVERYWHERE)
-                        .collect()
+                    component.attributes.keys().copied().chain(EVERYWHERE).collect()
                 };
                 let help = match nearest(key, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if key == "class" => "write css-class=\"…\"".into(),
-                    None if key == "style" => {
-                        "write its attributes one by one, or a class and mj-style".into()
-                    }
+                    None if key == "style" => "write its attributes one by one, or a class and mj-style".into(),
                     None => format!("<{name}> takes {}", known.join(", ")),
                 };
                 self.report(
@@ -440,17 +423,10 @@ impl Lint<'_> {
             && !near.is_empty()
         {
             help = format!("did you mean `{near}`?");
-        } else if of.starts_with("unit")
-            && value.bytes().all(|b| b.is_ascii_digit())
-            && !value.is_empty()
-        {
+        } else if of.starts_with("unit") && value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
             help = format!("write {value}px");
         }
-        let span = if span.is_empty() {
-            attribute.name_span.clone()
-        } else {
-            span
-        };
+        let span = if span.is_empty() { attribute.name_span.clone() } else { span };
         self.report(
             "E223",
             span,
@@ -481,6 +457,29 @@ impl Lint<'_> {
     }
 }
 
+/// Whether an open element's end comes before that of what holds it.
+fn closes_later(parts: &[Part], element: &str, holder: Option<&str>) -> bool {
+    let mut depth = 1_usize;
+    for part in parts {
+        let Part::Tag(tag) = part else {
+            continue;
+        };
+        if tag.closing && Some(tag.name.as_str()) == holder {
+            return false;
+        }
+        if tag.name == element && !tag.closed {
+            if !tag.closing {
+                depth += 1;
+            } else if depth == 1 {
+                return true;
+            } else {
+                depth -= 1;
+            }
+        }
+    }
+    false
+}
+
 fn either(places: &[&str]) -> String {
     match places.split_last() {
         Some((last, [])) => (*last).to_owned(),
@@ -503,9 +502,7 @@ fn fits(value: &str, of: &str, colours: &[&str]) -> Result<(), String> {
     }
     if of == "integer" {
         let fine = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-        return fine
-            .then_some(())
-            .ok_or_else(|| "write a whole number".into());
+        return fine.then_some(()).ok_or_else(|| "write a whole number".into());
     }
     if of == "boolean" {
         return matches!(value, "true" | "false")
@@ -545,23 +542,10 @@ fn fits(value: &str, of: &str, colours: &[&str]) -> Result<(), String> {
     if fine {
         return Ok(());
     }
-    let shown: Vec<&str> = units
-        .iter()
-        .map(|unit| {
-            if unit.is_empty() {
-                "a bare number"
-            } else {
-                unit
-            }
-        })
-        .collect();
+    let shown: Vec<&str> = units.iter().map(|unit| if unit.is_empty() { "a bare number" } else { unit }).collect();
     Err(format!(
         "write {} in {}",
-        if most > 1 {
-            "one to four lengths"
-        } else {
-            "a length"
-        },
+        if most > 1 { "one to four lengths" } else { "a length" },
         either(&shown)
     ))
 }
@@ -575,9 +559,7 @@ fn is_length(word: &str, units: &[&str], negative: bool) -> bool {
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
         .unwrap_or(number.len());
     let (amount, unit) = number.split_at(digits);
-    amount
-        .parse::<f64>()
-        .is_ok_and(|amount| amount == 0.0 && unit.is_empty() || units.contains(&unit))
+    amount.parse::<f64>().is_ok_and(|amount| amount == 0.0 && unit.is_empty() || units.contains(&unit))
 }
 
 fn is_colour(value: &str, colours: &[&str]) -> bool {
@@ -608,11 +590,7 @@ mod tests {
             .into_iter()
             .map(|one| {
                 let words = source[one.span].to_owned();
-                (
-                    one.code,
-                    words,
-                    format!("{}; {}", one.message, one.help.join("; ")),
-                )
+                (one.code, words, format!("{}; {}", one.message, one.help.join("; ")))
             })
             .collect()
     }
@@ -622,140 +600,39 @@ mod tests {
     }
 
     fn column(inside: &str) -> String {
-        page(&format!(
-            "<mj-section><mj-column>{inside}</mj-column></mj-section>"
-        ))
+        page(&format!("<mj-section><mj-column>{inside}</mj-column></mj-section>"))
     }
 
     #[test]
     fn every_slip_is_told_in_its_place() {
         for (source, code, words, message) in [
-            (
-                column("<mj-divder />"),
-                "E220",
-                "mj-divder",
-                "did you mean `mj-divider`?",
-            ),
-            (
-                column("<mj-text colour=\"red\">x</mj-text>"),
-                "E221",
-                "colour",
-                "did you mean `color`?",
-            ),
-            (
-                column("<mj-text class=\"red\">x</mj-text>"),
-                "E221",
-                "class",
-                "css-class",
-            ),
-            (
-                column("<mj-text color=\"redd\">x</mj-text>"),
-                "E223",
-                "redd",
-                "did you mean `red`?",
-            ),
-            (
-                column("<mj-text color=\"#12345\">x</mj-text>"),
-                "E223",
-                "#12345",
-                "a colour is",
-            ),
-            (
-                column("<mj-text font-size=\"16\">x</mj-text>"),
-                "E223",
-                "16",
-                "write 16px",
-            ),
-            (
-                column("<mj-text font-size=\"1em\">x</mj-text>"),
-                "E223",
-                "1em",
-                "a length in px",
-            ),
-            (
-                column("<mj-text padding=\"1px 2px 3px 4px 5px\">x</mj-text>"),
-                "E223",
-                "1px 2px 3px 4px 5px",
-                "one to four",
-            ),
-            (
-                column("<mj-text align=\"centre\">x</mj-text>"),
-                "E223",
-                "centre",
-                "did you mean `center`?",
-            ),
-            (
-                page("<mj-column><mj-text>x</mj-text></mj-column>"),
-                "E222",
-                "mj-column",
-                "it belongs into mj-group or mj-section",
-            ),
-            (
-                column("<mj-section></mj-section>"),
-                "E222",
-                "mj-section",
-                "inside <mj-column>",
-            ),
-            (
-                page("<mj-style>a{}</mj-style>"),
-                "E222",
-                "mj-style",
-                "it belongs into mj-head",
-            ),
+            (column("<mj-divder />"), "E220", "mj-divder", "did you mean `mj-divider`?"),
+            (column("<mj-text colour=\"red\">x</mj-text>"), "E221", "colour", "did you mean `color`?"),
+            (column("<mj-text class=\"red\">x</mj-text>"), "E221", "class", "css-class"),
+            (column("<mj-text color=\"redd\">x</mj-text>"), "E223", "redd", "did you mean `red`?"),
+            (column("<mj-text color=\"#12345\">x</mj-text>"), "E223", "#12345", "a colour is"),
+            (column("<mj-text font-size=\"16\">x</mj-text>"), "E223", "16", "write 16px"),
+            (column("<mj-text font-size=\"1em\">x</mj-text>"), "E223", "1em", "a length in px"),
+            (column("<mj-text padding=\"1px 2px 3px 4px 5px\">x</mj-text>"), "E223", "1px 2px 3px 4px 5px", "one to four"),
+            (column("<mj-text align=\"centre\">x</mj-text>"), "E223", "centre", "did you mean `center`?"),
+            (page("<mj-column><mj-text>x</mj-text></mj-column>"), "E222", "mj-column", "it belongs into mj-group or mj-section"),
+            (column("<mj-section></mj-section>"), "E222", "mj-section", "inside <mj-column>"),
+            (page("<mj-style>a{}</mj-style>"), "E222", "mj-style", "it belongs into mj-head"),
             (column("<div>x</div>"), "E222", "div", "is HTML"),
             (column("words"), "E222", "words", "vanish"),
-            (
-                column("<mj-text>x"),
-                "E224",
-                "mj-text",
-                "<mj-text> is never closed",
-            ),
-            (
-                column("<mj-text>x</mj-tex></mj-text></mj-text>"),
-                "E224",
-                "mj-text",
-                "closes nothing",
-            ),
-            (
-                column("<mj-text color=red>x</mj-text>"),
-                "E224",
-                "color",
-                "in quotes",
-            ),
-            (
-                column("<mj-text color=\"red\" color=\"red\">x</mj-text>"),
-                "E224",
-                "color",
-                "twice",
-            ),
-            (
-                page("<mj-include path=\"/etc/passwd\" />"),
-                "E225",
-                "mj-include",
-                "partials",
-            ),
-            (
-                "<mj-text>x</mj-text>".into(),
-                "E222",
-                "mj-text",
-                "outside <mjml>",
-            ),
-            (
-                page(
-                    "<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>",
-                ),
-                "E222",
-                "mj-text",
-                "inside <mj-text>",
-            ),
+            (column("<mj-text>x"), "E224", "mj-text", "<mj-text> is never closed"),
+            (column("<mj-text>x</mj-tex></mj-text></mj-text>"), "E224", "mj-text", "closes nothing"),
+            (column("<mj-text color=red>x</mj-text>"), "E224", "color", "in quotes"),
+            (column("<mj-text color=\"red\" color=\"red\">x</mj-text>"), "E224", "color", "twice"),
+            (column("<mj-text>x<mj-text>y</mj-text>"), "E224", "mj-text", "never closed"),
+            (column("<mj-text>x<mj-divider />"), "E224", "mj-text", "never closed"),
+            (page("<mj-include path=\"/etc/passwd\" />"), "E225", "mj-include", "partials"),
+            ("<mj-text>x</mj-text>".into(), "E222", "mj-text", "outside <mjml>"),
+            (page("<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>"), "E222", "mj-text", "inside <mj-text>"),
         ] {
             let found = problems(&source);
             assert_eq!(found.len(), 1, "{source}: {found:?}");
-            assert_eq!(
-                (found[0].0, found[0].1.as_str()),
-                (code, words),
-                "{source}: {found:?}"
-            );
+            assert_eq!((found[0].0, found[0].1.as_str()), (code, words), "{source}: {found:?}");
             assert!(found[0].2.contains(message), "{source}: {found:?}");
         }
     }

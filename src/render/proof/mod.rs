@@ -21,9 +21,9 @@ use std::collections::BTreeMap;
 pub struct ProofPolicy {
     /// The shop's languages, the first one first.
     pub locales: Vec<String>,
-    /// Where the shop is; addresses that lead nowhere are fine in a shop that is an
-    /// example itself.
-    pub url: String,
+    /// Where the shop is, if that is known; addresses that lead nowhere are fine in a
+    /// shop that is an example itself.
+    pub url: Option<String>,
     /// The mails of each sequence in the order of its steps.
     pub courses: Vec<(String, Vec<String>)>,
 }
@@ -35,7 +35,10 @@ pub fn proofread(files: &[(String, String)], policy: &ProofPolicy) -> Vec<Diagno
         .iter()
         .filter_map(|(path, text)| Sheet::of(path, text))
         .collect();
-    let demo = addresses::is_nowhere(addresses::host(&policy.url).unwrap_or_default());
+    let demo = policy
+        .url
+        .as_deref()
+        .is_none_or(|url| addresses::host(url).is_some_and(addresses::is_nowhere));
     for sheet in &sheets {
         let seen = &sheet.seen;
         if sheet.sort != Sort::Text {
