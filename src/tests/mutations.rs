@@ -507,7 +507,7 @@ fn around(path: &str, all: &Files) -> Files {
         {
             text.clone()
         } else if is_mail && other.ends_with(".en.md") {
-            "+++\nsubject = \"Hello\"\npreheader = \"Hello\"\n+++\nHello.\n".to_owned()
+            format!("+++\nsubject = \"Hello\"\npreheader = \"{other}\"\n+++\nHello.\n")
         } else if other.ends_with("fulfilment.mjml") {
             orders.clone()
         } else if other.ends_with(".mjml") {
@@ -588,8 +588,19 @@ fn told(problem: &Diagnostic, text: &str) -> String {
     )
 }
 
+/// What makes a problem the same one, wherever its line has gone.
+fn key(problem: &Diagnostic) -> (String, String) {
+    (problem.file.clone(), problem.message.clone())
+}
+
 /// What is wrong with how a slip is told.
-fn fault(path: &str, text: &str, slip: &Slip, mut files: Files) -> Option<String> {
+fn fault(
+    path: &str,
+    text: &str,
+    slip: &Slip,
+    mut files: Files,
+    before: &[(String, String)],
+) -> Option<String> {
     let mut changed = text.to_owned();
     changed.replace_range(slip.at.clone(), &slip.with);
     for (other, text) in &mut files {
@@ -598,9 +609,10 @@ fn fault(path: &str, text: &str, slip: &Slip, mut files: Files) -> Option<String
         }
     }
     let check = AssertUnwindSafe(|| reload::check(files, Vec::new()).problems);
-    let Ok(problems) = catch_unwind(check) else {
+    let Ok(mut problems) = catch_unwind(check) else {
         return Some("PANIC".into());
     };
+    problems.retain(|one| !before.contains(&key(one)));
     let show = |problems: &[Diagnostic]| -> String {
         problems
             .iter()
@@ -681,19 +693,24 @@ fn every_slip_in_the_shipped_files_is_found_in_its_place() {
     }
     let next = AtomicUsize::new(0);
     let faults = Mutex::new(Vec::new());
-    let surroundings: Mutex<BTreeMap<String, Files>> = Mutex::default();
+    // The files around each path, and what is wrong with them without a slip.
+    let surroundings: Mutex<BTreeMap<String, (Files, Vec<(String, String)>)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some((path, text, slip)) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    let files = surroundings
+                    let (files, before) = surroundings
                         .lock()
                         .unwrap()
                         .entry((*path).clone())
-                        .or_insert_with(|| around(path, &all))
+                        .or_insert_with(|| {
+                            let files = around(path, &all);
+                            let problems = reload::check(files.clone(), Vec::new()).problems;
+                            (files, problems.iter().map(key).collect())
+                        })
                         .clone();
-                    if let Some(fault) = fault(path, text, slip, files) {
+                    if let Some(fault) = fault(path, text, slip, files, &before) {
                         let line = line_of(text, slip.at.start);
                         let was = &text[slip.at.clone()];
                         faults.lock().unwrap().push(format!(
@@ -739,7 +756,9 @@ fn without_a_slip_the_surroundings_are_without_errors() {
             continue;
         }
         let problems = reload::check(around(path, &all), Vec::new()).problems;
-        assert!(problems.is_empty(), "{path}: {problems:#?}");
+        let is_error = |one: &&Diagnostic| one.severity() == Severity::Error;
+        let errors: Vec<&Diagnostic> = problems.iter().filter(is_error).collect();
+        assert!(errors.is_empty(), "{path}: {errors:#?}");
         seen.insert(folder, ());
     }
 }
