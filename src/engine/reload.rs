@@ -86,6 +86,7 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
                 None => one,
             }));
         }
+        render::settle_values(&mut problems);
         problems.extend(templates.weigh());
         let policy = ProofPolicy {
             locales: load.locales,

@@ -45,6 +45,47 @@ const COMPLEMENT: &[Field] = &[
     },
 ];
 
+/// How the message on a value begins that a partial never reads.
+const UNREAD: &str = "this partial reads no ";
+/// Where partials are.
+const PARTIALS: &str = "templates/partials/";
+/// Mails that give a partial the same name; more of them are right, and the partial is
+/// wrong.
+const MISTAKEN: usize = 3;
+
+/// Of a value that a partial is given under one name and reads under another, keeps the
+/// problem that stands where the slip was made: in the mail, or, where many mails agree,
+/// in the partial.
+pub fn settle_values(problems: &mut Vec<Diagnostic>) {
+    let mut given: std::collections::BTreeMap<String, BTreeSet<String>> = Default::default();
+    let mut meant = BTreeSet::new();
+    for one in problems
+        .iter()
+        .filter(|one| one.message.starts_with(UNREAD))
+    {
+        let mail = one.file.split('.').next().unwrap_or_default().to_owned();
+        given.entry(one.message.clone()).or_default().insert(mail);
+    }
+    let many = |message: &str| {
+        given
+            .get(message)
+            .is_some_and(|mails| mails.len() > MISTAKEN)
+    };
+    for one in problems.iter() {
+        if one.message.starts_with(UNREAD) && !many(&one.message) {
+            let near = one
+                .help
+                .first()
+                .and_then(|help| help.strip_prefix("did you mean "));
+            meant.extend(near.map(|near| format!("{} does not exist", near.trim_end_matches('?'))));
+        }
+    }
+    problems.retain(|one| {
+        let in_partial = one.file.starts_with(PARTIALS);
+        !(many(&one.message) || in_partial && meant.contains(&one.message))
+    });
+}
+
 /// The nearest of some names to one that is unknown, if one is near enough.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
@@ -66,6 +107,8 @@ pub struct Checker<'c> {
     pub problems: &'c mut Vec<Diagnostic>,
     /// Names that were printed or asked for, in full.
     pub used: BTreeSet<String>,
+    /// Whether this is a page and no mail.
+    page: bool,
     guards: Vec<String>,
     steps: u32,
     scopes: usize,
@@ -113,6 +156,7 @@ impl<'c> Checker<'c> {
             heads: false,
             problems,
             used: BTreeSet::new(),
+            page: false,
             guards: Vec::new(),
             steps: 0,
             scopes: 0,
@@ -121,10 +165,21 @@ impl<'c> Checker<'c> {
 
     /// Checks a program.
     pub fn check(&mut self, program: &Program) {
+        self.check_in(program, Shape::Root);
+    }
+
+    /// Checks the program of a page, which sees other names than a mail.
+    pub fn check_page(&mut self, program: &Program) {
+        self.page = true;
+        self.check_in(program, Shape::Of(Type::Object(names::IN_PAGES)));
+        self.page = false;
+    }
+
+    fn check_in(&mut self, program: &Program, of: Shape) {
         let root = Scope {
             parent: None,
             this: Found {
-                of: Shape::Root,
+                of,
                 maybe: false,
                 full: String::new(),
             },
@@ -241,7 +296,7 @@ impl<'c> Checker<'c> {
                             self.infer(value, scope).unwrap_or_else(anything),
                         ));
                         if !reads.contains(name.as_str()) {
-                            names.extend(self.unread(name, &reads, hash, *place));
+                            self.unread(name, &reads, hash, *place);
                         }
                     }
                     let inner = Scope {
@@ -257,15 +312,15 @@ impl<'c> Checker<'c> {
         }
     }
 
-    /// Reports a value that a partial is given and never reads; the name that was most
-    /// likely meant counts as given, so that one slip gives one message.
+    /// Reports a value that a partial is given and never reads; [`settle_values`] weighs it
+    /// against what the partial reads and was not given.
     fn unread(
         &mut self,
         name: &str,
         reads: &BTreeSet<&str>,
         given: &[(String, Expr)],
         place: Place,
-    ) -> Option<(String, Found)> {
+    ) {
         let open: Vec<&str> = reads
             .iter()
             .copied()
@@ -277,13 +332,7 @@ impl<'c> Checker<'c> {
             None if open.is_empty() => "take it out: it changes nothing".to_owned(),
             None => format!("it reads {}", open.join(", ")),
         };
-        self.report(
-            "E205",
-            place,
-            format!("this partial reads no `{name}`"),
-            Some(help),
-        );
-        near.map(|near| (near.to_owned(), anything()))
+        self.report("E205", place, format!("{UNREAD}`{name}`"), Some(help));
     }
 
     fn guarded(&mut self, test: &Expr, positive: bool, nodes: &[Node], scope: &Scope<'_>) {
@@ -598,7 +647,7 @@ impl<'c> Checker<'c> {
             .first()
             .map(String::as_str)
             .unwrap_or_default();
-        let help = if nested && self.top(first).is_some() {
+        let help = if nested && !self.page && self.top(first).is_some() {
             Some(format!(
                 "inside {{{{#each}}}} and {{{{#with}}}} write `@root.{}`",
                 path.segments.join(".")

@@ -86,8 +86,45 @@ pub fn check(path: &str, masked: &Masked, within: Range<usize>) -> Vec<Diagnosti
         all: Components::get(),
         problems: Vec::new(),
     };
+    if let Some(torn) = torn(&masked.text, within.clone()) {
+        let problem = Diagnostic::new(
+            "E224",
+            path,
+            torn.clone(),
+            "this element has no > at its end",
+        )
+        .label("begins here")
+        .help("all that follows would be taken for its attributes, and vanish")
+        .help(format!("write {}>", &masked.text[torn]));
+        return vec![problem];
+    }
     lint.walk(&parts(&masked.text, within));
     first_causes(lint.problems)
+}
+
+/// The first element of MJML whose tag does not end before the next one begins.
+fn torn(text: &str, within: Range<usize>) -> Option<Range<usize>> {
+    let part = text.get(within.clone())?;
+    for (at, _) in part.match_indices('<') {
+        let name = part[at + 1..].trim_start_matches('/');
+        if !name.starts_with("mj") {
+            continue;
+        }
+        let length = name
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .unwrap_or(name.len());
+        let end = part.len() - name.len() + length;
+        let mut quoted = false;
+        let stops = part[end..].char_indices().find(|(_, c)| {
+            quoted ^= *c == '"';
+            !quoted && matches!(c, '<' | '>')
+        });
+        // A quote that is not closed is another matter.
+        if matches!(stops, Some((_, '<'))) {
+            return Some(within.start + at..within.start + end);
+        }
+    }
+    None
 }
 
 /// Where the tree is broken, all that stands deeper or later seems to be in the wrong
@@ -378,7 +415,8 @@ impl Lint<'_> {
                     format!("`{key}` has no value in quotes"),
                     format!("write {key}=\"…\""),
                 );
-                continue;
+                // What follows in this element was meant to be in the quotes.
+                break;
             }
             if key == "xmlns" || key.starts_with("xmlns:") {
                 continue;

@@ -40,6 +40,7 @@ mod tests;
 mod text;
 
 pub use allow::allowances;
+pub use check::settle_values;
 pub use context::{Campaign, Context};
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
 
