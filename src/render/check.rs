@@ -848,7 +848,10 @@ impl<'c> Checker<'c> {
                         "E211",
                         call.place,
                         format!("templates/strings has no \"{key}\" for this language"),
-                        near.map(|near| format!("did you mean `{near}`?")),
+                        Some(near.map_or_else(
+                            || format!("add {key} = \"…\" to the wording of each language"),
+                            |near| format!("did you mean `{near}`?"),
+                        )),
                     );
                 }
                 (Type::Text, false)

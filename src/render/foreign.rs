@@ -311,7 +311,13 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
             .take_while(|b| *b == b'}')
             .count()
             .min(2);
-        if !meant_as_tag(inner) {
+        // One brace before a word and two behind it mean nothing in a style sheet either.
+        let lame = ends == 2
+            && !inner.is_empty()
+            && inner
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+        if !meant_as_tag(inner) && !lame {
             continue;
         }
         let from = at - usize::from(dollar);

@@ -33,6 +33,7 @@ mod program;
 pub mod proof;
 mod reads;
 mod show;
+pub mod survey;
 mod tags;
 mod templates;
 #[cfg(test)]

@@ -465,6 +465,13 @@ fn slips(path: &str, text: &str) -> Vec<Slip> {
         found.push(slip("fence dropped", body - 4..body, "").anywhere(true));
     } else {
         of_tags(text, 0, &mut found);
+        if path.starts_with("templates/partials/") {
+            // A value that a partial is given has two names: the mail's may be the slip.
+            let alone = |slip: &Slip| text[..slip.at.start].ends_with("{{");
+            for slip in found.iter_mut().filter(|slip| alone(slip)) {
+                slip.anywhere = true;
+            }
+        }
         if path.ends_with(".mjml") {
             of_mjml(text, &mut found);
         }
