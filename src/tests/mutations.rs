@@ -491,7 +491,11 @@ fn around(path: &str, all: &Files) -> Files {
             .map(|(_, text)| text.clone())
             .unwrap()
     };
-    let plain = text_of("templates/layouts/default.mjml", &small);
+    // What the law of some countries asks of every layout.
+    let plain = text_of("templates/layouts/default.mjml", &small).replace(
+        "{{shop.address}}",
+        "{{shop.address}} {{sender.email}} <a href=\"{{links.preferences}}\">preferences</a>",
+    );
     let orders = plain.replace(
         "<mj-text><a href=\"{{links.unsubscribe}}\">{{t \"stop\"}}</a></mj-text>",
         "",
