@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 
 /// Largest file that is read, in bytes; a feed of a large shop fits.
 pub const MAX_FILE: u64 = 64 << 20;
+/// Largest file that people write, in bytes: all but feeds.
+pub const MAX_WRITTEN: u64 = 4 << 20;
 /// Largest sum of all files, in bytes.
 pub const MAX_TOTAL: u64 = 256 << 20;
 /// Most files of a shop.
@@ -111,11 +113,20 @@ impl Reading {
             if !path.starts_with(root) {
                 self.problem(&name, "this link leads out of the shop's folder");
             } else if path.is_dir() {
-                self.folder(root, &path, &name, depth + 1);
-            } else if ENDINGS
-                .iter()
-                .any(|ending| own.ends_with(&format!(".{ending}")))
-            {
+                if is_read(&own) {
+                    self.problems.push(
+                        Diagnostic::new(
+                            "E109",
+                            name,
+                            0..0,
+                            "this is a folder, and a file belongs here",
+                        )
+                        .help("folders have names without an ending; what is in it is not read"),
+                    );
+                } else {
+                    self.folder(root, &path, &name, depth + 1);
+                }
+            } else if is_read(&own) {
                 self.file(&path, name);
             }
         }
@@ -128,10 +139,15 @@ impl Reading {
             }
             return;
         }
-        let bytes = match bytes(path) {
+        let most = if name.ends_with(".json") {
+            MAX_FILE
+        } else {
+            MAX_WRITTEN
+        };
+        let bytes = match bytes(path, most) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
-                return self.problem(&name, format!("this file is over {} MiB", MAX_FILE >> 20));
+                return self.problem(&name, format!("this file is over {} MiB", most >> 20));
             }
             Err(error) => return self.problem(&name, format!("this file cannot be read: {error}")),
         };
@@ -144,34 +160,55 @@ impl Reading {
                 format!("the files of this shop are over {} MiB", MAX_TOTAL >> 20),
             );
         }
-        match String::from_utf8(bytes) {
+        match text(bytes) {
             Ok(text) => self.files.push((name, text)),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let line = error.as_bytes()[..at]
-                    .iter()
-                    .filter(|byte| **byte == b'\n')
-                    .count()
-                    + 1;
-                let problem =
-                    Diagnostic::new("E109", name, 0..0, format!("line {line} is not UTF-8"))
-                        .help("save the file as UTF-8");
-                self.problems.push(problem);
-            }
+            Err(why) => self.problems.push(
+                Diagnostic::new("E109", name, 0..0, why)
+                    .help("another encoding would reach customers as \"GrÃ¼ÃŸe\"")
+                    .help("save the file as UTF-8"),
+            ),
         }
     }
 }
 
-/// The bytes of a regular file of at most [`MAX_FILE`]; never more is read.
-fn bytes(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+/// Whether a file of this name is read.
+fn is_read(name: &str) -> bool {
+    ENDINGS
+        .iter()
+        .any(|ending| name.ends_with(&format!(".{ending}")))
+}
+
+/// The text of a file, without the mark that some editors put before it.
+///
+/// # Errors
+/// Why it is none.
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("this file is UTF-16, not UTF-8".to_owned());
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        }),
+        Err(error) => {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(format!("line {line} is not UTF-8"))
+        }
+    }
+}
+
+/// The bytes of a regular file of at most `most`; never more is read.
+fn bytes(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
     if !fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is no regular file"));
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?
-        .take(MAX_FILE + 1)
+        .take(most + 1)
         .read_to_end(&mut bytes)?;
-    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE);
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= most);
     Ok(fits.then_some(bytes))
 }
 
@@ -234,18 +271,17 @@ pub fn configuration(
 ) -> Result<(Config, Vec<Diagnostic>), BadConfig> {
     let path = shop.join(CONFIGURATION);
     let mut files = Vec::new();
-    match fs::read_to_string(&path) {
-        Ok(text) => files.push((CONFIGURATION.to_owned(), text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            let problem = Diagnostic::new(
-                "E109",
-                CONFIGURATION,
-                0..0,
-                format!("this file cannot be read: {error}"),
-            );
+    let read = match bytes(&path, MAX_WRITTEN) {
+        Ok(Some(bytes)) => text(bytes).map(Some),
+        Ok(None) => Err(format!("this file is over {} MiB", MAX_WRITTEN >> 20)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("this file cannot be read: {error}")),
+    };
+    match read {
+        Ok(text) => files.extend(text.map(|text| (CONFIGURATION.to_owned(), text))),
+        Err(why) => {
             return Err(BadConfig {
-                problems: vec![problem],
+                problems: vec![Diagnostic::new("E109", CONFIGURATION, 0..0, why)],
                 files,
             });
         }
@@ -253,7 +289,7 @@ pub fn configuration(
     let file = files
         .first()
         .map(|(path, text)| (path.as_str(), text.as_str()));
-    let open = |path: &Path| match bytes(path) {
+    let open = |path: &Path| match bytes(path, MAX_WRITTEN) {
         Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()),
         Ok(None) => Err("it is too large".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -391,6 +427,48 @@ mod tests {
                 .any(|s| s == "error[E109]: config/away: this link leads out of the shop's folder")
         );
         assert!(said.iter().any(|s| s.contains("nested more than")));
+    }
+
+    #[test]
+    fn what_editors_and_systems_leave_is_read_or_told() {
+        let utf16: Vec<u8> = "\u{feff}a = 1"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let large = vec![b'#'; usize::try_from(MAX_WRITTEN).unwrap() + 1];
+        let shop = shop(&[
+            ("config/store.toml", "\u{feff}a = 1\r\n".as_bytes()),
+            ("config/people.toml", &utf16),
+            ("config/catalog.toml", &large),
+            ("config/feed.json", &large),
+            ("config/empty.toml", b""),
+            ("config/sequences/x.toml/y.toml", b"a"),
+        ]);
+        std::os::unix::fs::symlink("/nowhere", shop.path().join("config/gone.toml")).unwrap();
+        let (files, problems) = read(shop.path());
+        let text = |path: &str| {
+            let file = files.iter().find(|(had, _)| had == path);
+            file.map(|(_, text)| text.as_str())
+        };
+        assert_eq!(text("config/store.toml"), Some("a = 1\r\n"));
+        assert_eq!(text("config/empty.toml"), Some(""));
+        assert!(text("config/feed.json").is_some());
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        for wanted in [
+            "error[E109]: config/people.toml: this file is UTF-16, not UTF-8",
+            "error[E109]: config/catalog.toml: this file is over 4 MiB",
+            "error[E109]: config/sequences/x.toml: this is a folder, and a file belongs here",
+        ] {
+            assert!(
+                said.iter().any(|said| said == wanted),
+                "{wanted} in {said:#?}"
+            );
+        }
+        assert!(
+            said.iter()
+                .any(|said| said.contains("config/gone.toml: this cannot be read"))
+        );
+        assert_eq!(said.len(), 4);
     }
 
     #[test]

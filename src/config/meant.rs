@@ -114,7 +114,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let given = self.raw.get(key)?.clone();
         let value = read(given.text.trim());
         if value.is_none() {
-            self.report(given.problem("E105", format!("`{key}` wants {wanted}")));
+            self.report(given.problem("E186", format!("`{key}` wants {wanted}")));
         }
         value
     }
@@ -162,7 +162,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             if path.is_empty() {
                 self.report(
                     given
-                        .problem("E105", "`database.url` names no file")
+                        .problem("E186", "`database.url` names no file")
                         .help("write sqlite:data/aftercare.db"),
                 );
                 return None;
@@ -185,7 +185,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             _ => {
                 self.report(
                     given
-                        .problem("E105", "`database.url` names no database we know")
+                        .problem("E186", "`database.url` names no database we know")
                         .help("write sqlite:PATH or postgres://user@host/name"),
                 );
                 None
@@ -262,7 +262,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                 let Some(parsed) = parsed else {
                     self.report(
                         given
-                            .problem("E105", "`smtp.url` names no relay")
+                            .problem("E186", "`smtp.url` names no relay")
                             .help("write capture, smtp://HOST:PORT, smtp+starttls://HOST:PORT or smtps://HOST:PORT"),
                     );
                     return None;
@@ -398,7 +398,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         }
         if secrets.len() > MAX_SECRETS {
             self.report(Diagnostic::new(
-                "E105",
+                "E186",
                 super::raw::ENVIRONMENT,
                 0..0,
                 format!("intake.events takes {MAX_SECRETS} secrets at most, two while one replaces the other"),

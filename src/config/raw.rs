@@ -2,6 +2,7 @@
 //! environment, each with the place it came from.
 
 use crate::model::diagnostic::Diagnostic;
+use crate::model::torn::torn;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml_edit::{Document, Item, TableLike, Value};
@@ -103,12 +104,10 @@ impl Raw {
         if let Some((path, text)) = file {
             match Document::parse(text) {
                 Ok(document) => raw.table(path, document.as_table(), ""),
-                Err(error) => raw.problems.push(Diagnostic::new(
-                    "E100",
-                    path,
-                    error.span().unwrap_or(0..0),
-                    format!("this is no TOML: {}", error.message().replace('\n', ", ")),
-                )),
+                Err(error) => {
+                    let torn = torn(text, error.span(), error.message(), "this is no TOML");
+                    raw.problems.push(torn.problem("E100", path, 0));
+                }
             }
         }
         let mut variables: Vec<(String, String)> = environment.into_iter().collect();
@@ -137,12 +136,10 @@ impl Raw {
             }
             match (item.as_table_like(), is_section) {
                 (Some(inner), true) => self.table(file, inner, &path),
-                (None, true) => self.problems.push(Diagnostic::new(
-                    "E103",
-                    file,
-                    span,
-                    format!("`{path}` wants a table, written [{path}]"),
-                )),
+                (None, true) => self.problems.push(
+                    Diagnostic::new("E103", file, span, format!("`{path}` wants a table"))
+                        .help(format!("write [{path}], and its keys below")),
+                ),
                 (_, false) => self.value(file, &path, item, span),
             }
         }
@@ -185,12 +182,11 @@ impl Raw {
             // What was said of a list of secrets is enough.
             _ if SECRETS.contains(&key) => return,
             _ => {
-                self.problems.push(Diagnostic::new(
-                    "E103",
-                    file,
-                    span,
-                    format!("`{key}` wants one value"),
-                ));
+                self.problems.push(
+                    Diagnostic::new("E103", file, span, format!("`{key}` wants one value")).help(
+                        "config/aftercare.toml of a new shop shows every key with an example",
+                    ),
+                );
                 return;
             }
         };

@@ -122,35 +122,35 @@ fn values_are_checked() {
     refused(
         "[http]\nlisten = \"8025\"\n",
         &[],
-        "E105",
+        "E186",
         "`http.listen` wants an address and a port: \"127.0.0.1:8025\"",
         "",
     );
     refused(
         "[database]\nurl = \"mysql://x\"\n",
         &[],
-        "E105",
+        "E186",
         "`database.url` names no database we know",
         "sqlite:PATH",
     );
     refused(
         "",
         &[("AFTERCARE_SMTP__URL", "mail.example.com")],
-        "E105",
+        "E186",
         "`smtp.url` names no relay",
         "AFTERCARE_SMTP__URL",
     );
     refused(
         "[smtp.timeouts]\ndot = \"soon\"\n",
         &[],
-        "E105",
+        "E186",
         "`smtp.timeouts.dot` wants a time such as \"30s\", \"5min\" or \"1h\", a day at most",
         "",
     );
     refused(
         "[mailer]\nkeep_bodies = \"perhaps\"\n",
         &[],
-        "E105",
+        "E186",
         "`mailer.keep_bodies` wants true or false",
         "",
     );
@@ -252,7 +252,7 @@ fn a_rehearsal_sends_no_real_mail() {
     refused(
         "[clock]\nstart = \"soon\"\n",
         &[],
-        "E105",
+        "E186",
         "`clock.start` wants an instant: 2026-03-01T00:00:00Z",
         "",
     );

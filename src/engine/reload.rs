@@ -24,6 +24,9 @@ use std::sync::atomic::Ordering;
 /// Under which key the database remembers when each step was first in the files.
 const STEPS_SEEN: &str = "steps_seen";
 
+/// Where the wording of layouts and pages stands.
+const WORDING: &str = "templates/strings/";
+
 /// One complete, valid set of files.
 #[derive(Debug, Clone)]
 pub struct Live {
@@ -66,13 +69,34 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
         let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
         for step in draft.sequences.iter().flat_map(|one| one.all_forms()) {
-            problems.extend(templates.check(
+            let found = templates.check(
                 &step.mail,
                 &step.known,
                 step.kind,
                 &load.locales,
                 load.fallback.as_deref(),
-            ));
+            );
+            // A mail of which there is no file is told where it is named.
+            let place = (found.iter())
+                .any(|one| one.code == "E210" && templates.locales_of(&step.mail).is_empty())
+                .then(|| files.iter().find(|(path, _)| *path == step.place.file))
+                .flatten()
+                .and_then(|(_, text)| sequence::place_of_mail(text, &step.mail));
+            problems.extend(found.into_iter().map(|one| match &place {
+                Some(span) => Diagnostic {
+                    file: step.place.file.clone(),
+                    span: span.clone(),
+                    ..one
+                },
+                None => one,
+            }));
+        }
+        render::settle_values(&mut problems);
+        // Wording that cannot be read is not missing.
+        let unworded = (problems.iter())
+            .any(|one| one.file.starts_with(WORDING) && one.severity() == Severity::Error);
+        if unworded {
+            problems.retain(|one| one.code != "E211");
         }
         problems.extend(templates.weigh());
         let policy = ProofPolicy {

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(page.code, "E104");
         assert_eq!(page.title, "unknown key");
         assert_eq!(page.severity(), Severity::Error);
-        assert!(page.why().contains("customers"), "{}", page.why());
+        assert!(page.why().contains("spared"), "{}", page.why());
         assert!(!page.wrong().is_empty() && !page.right().is_empty());
         assert_eq!(page.allowed(), None);
         for none in ["E999", "../E104", "README", "", "E1Ü4", "Ü"] {

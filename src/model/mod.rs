@@ -25,4 +25,5 @@ pub mod product;
 pub mod reason;
 pub mod send;
 pub mod time;
+pub mod torn;
 pub mod waiting;

@@ -300,6 +300,14 @@ pub const IN_MAILS: &[Field] = &[
     must("step", Type::Object(ID)),
 ];
 
+/// What pages of `templates/pages` see, and nothing else.
+pub const IN_PAGES: &[Field] = &[
+    must("locale", Type::Text),
+    must("shop", Type::Object(SHOP)),
+    must("action", Type::Text),
+    must("done", Type::Bool),
+];
+
 /// Which of the shared names a sequence or a step knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {

@@ -6,6 +6,7 @@ use super::evaluate::Strings;
 use super::functions::{Function, Signature};
 use super::languages::DateStyle;
 use super::program::{Call, Expr, From, Node, Path, Place, Program};
+use super::reads::reads;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::names::{self, Field, IN_MAILS, Known, SHARED, Type};
@@ -47,6 +48,47 @@ const COMPLEMENT: &[Field] = &[
     },
 ];
 
+/// How the message on a value begins that a partial never reads.
+const UNREAD: &str = "this partial reads no ";
+/// Where partials are.
+const PARTIALS: &str = "templates/partials/";
+/// Mails that give a partial the same name; more of them are right, and the partial is
+/// wrong.
+const MISTAKEN: usize = 3;
+
+/// Of a value that a partial is given under one name and reads under another, keeps the
+/// problem that stands where the slip was made: in the mail, or, where many mails agree,
+/// in the partial.
+pub fn settle_values(problems: &mut Vec<Diagnostic>) {
+    let mut given: std::collections::BTreeMap<String, BTreeSet<String>> = Default::default();
+    let mut meant = BTreeSet::new();
+    for one in problems
+        .iter()
+        .filter(|one| one.message.starts_with(UNREAD))
+    {
+        let mail = one.file.split('.').next().unwrap_or_default().to_owned();
+        given.entry(one.message.clone()).or_default().insert(mail);
+    }
+    let many = |message: &str| {
+        given
+            .get(message)
+            .is_some_and(|mails| mails.len() > MISTAKEN)
+    };
+    for one in problems.iter() {
+        if one.message.starts_with(UNREAD) && !many(&one.message) {
+            let near = one
+                .help
+                .first()
+                .and_then(|help| help.strip_prefix("did you mean "));
+            meant.extend(near.map(|near| format!("{} does not exist", near.trim_end_matches('?'))));
+        }
+    }
+    problems.retain(|one| {
+        let in_partial = one.file.starts_with(PARTIALS);
+        !(many(&one.message) || in_partial && meant.contains(&one.message))
+    });
+}
+
 /// The nearest of some names to one that is unknown, if one is near enough.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
@@ -70,6 +112,8 @@ pub struct Checker<'c> {
     pub problems: &'c mut Vec<Diagnostic>,
     /// Names that were printed or asked for, in full.
     pub used: BTreeSet<String>,
+    /// Whether this is a page and no mail.
+    page: bool,
     guards: Vec<String>,
     steps: u32,
     scopes: usize,
@@ -120,6 +164,7 @@ impl<'c> Checker<'c> {
             given: None,
             problems,
             used: BTreeSet::new(),
+            page: false,
             guards: Vec::new(),
             steps: 0,
             scopes: 0,
@@ -128,10 +173,21 @@ impl<'c> Checker<'c> {
 
     /// Checks a program.
     pub fn check(&mut self, program: &Program) {
+        self.check_in(program, Shape::Root);
+    }
+
+    /// Checks the program of a page, which sees other names than a mail.
+    pub fn check_page(&mut self, program: &Program) {
+        self.page = true;
+        self.check_in(program, Shape::Of(Type::Object(names::IN_PAGES)));
+        self.page = false;
+    }
+
+    fn check_in(&mut self, program: &Program, of: Shape) {
         let root = Scope {
             parent: None,
             this: Found {
-                of: Shape::Root,
+                of,
                 maybe: false,
                 full: String::new(),
             },
@@ -241,6 +297,7 @@ impl<'c> Checker<'c> {
                     hash,
                     place,
                 } => {
+                    let reads = reads(body);
                     let this = context
                         .as_ref()
                         .map(|of| self.infer(of, scope).unwrap_or_else(anything));
@@ -250,6 +307,9 @@ impl<'c> Checker<'c> {
                             name.clone(),
                             self.infer(value, scope).unwrap_or_else(anything),
                         ));
+                        if !reads.contains(name.as_str()) {
+                            self.unread(name, &reads, hash, *place);
+                        }
                     }
                     let inner = Scope {
                         parent: Some(scope),
@@ -263,6 +323,29 @@ impl<'c> Checker<'c> {
                 }
             }
         }
+    }
+
+    /// Reports a value that a partial is given and never reads; [`settle_values`] weighs it
+    /// against what the partial reads and was not given.
+    fn unread(
+        &mut self,
+        name: &str,
+        reads: &BTreeSet<&str>,
+        given: &[(String, Expr)],
+        place: Place,
+    ) {
+        let open: Vec<&str> = reads
+            .iter()
+            .copied()
+            .filter(|read| self.top(read).is_none() && given.iter().all(|(had, _)| had != read))
+            .collect();
+        let near = nearest(name, open.iter().copied());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if open.is_empty() => "take it out: it changes nothing".to_owned(),
+            None => format!("it reads {}", open.join(", ")),
+        };
+        self.report("E205", place, format!("{UNREAD}`{name}`"), Some(help));
     }
 
     fn guarded(&mut self, test: &Expr, positive: bool, nodes: &[Node], scope: &Scope<'_>) {
@@ -580,13 +663,18 @@ impl<'c> Checker<'c> {
             .first()
             .map(String::as_str)
             .unwrap_or_default();
-        let help = if nested && self.top(first).is_some() {
+        let help = if nested && !self.page && self.top(first).is_some() {
             Some(format!(
                 "inside {{{{#each}}}} and {{{{#with}}}} write `@root.{}`",
                 path.segments.join(".")
             ))
         } else {
-            nearest_local(path, scope).or_else(|| self.near(path, at, segment))
+            nearest_local(path, scope)
+                .or_else(|| self.near(path, at, segment))
+                .or_else(|| {
+                    nearest(raw, ["else"].into_iter()).map(|_| "did you mean {{else}}?".to_owned())
+                })
+                .or_else(|| self.all_there_are(at))
         };
         self.report("E203", path.place, format!("`{raw}` does not exist"), help);
     }
@@ -621,6 +709,20 @@ impl<'c> Checker<'c> {
             Some(help),
         );
         true
+    }
+
+    /// The names in a place, where none of them is near.
+    fn all_there_are(&self, at: &Found) -> Option<String> {
+        let names: Vec<&str> = match at.of {
+            Shape::Root => IN_MAILS
+                .iter()
+                .chain(SHARED.iter().filter(|field| self.known.has(field.name)))
+                .map(|field| field.name)
+                .collect(),
+            Shape::Of(Type::Object(fields)) => fields.iter().map(|field| field.name).collect(),
+            Shape::Of(_) => return None,
+        };
+        Some(format!("there are {}", names.join(", ")))
     }
 
     /// A name that was probably meant.
@@ -794,7 +896,10 @@ impl<'c> Checker<'c> {
                         "E211",
                         call.place,
                         format!("templates/strings has no \"{key}\" for this language"),
-                        near.map(|near| format!("did you mean `{near}`?")),
+                        Some(near.map_or_else(
+                            || format!("add {key} = \"…\" to the wording of each language"),
+                            |near| format!("did you mean `{near}`?"),
+                        )),
                     );
                 }
                 (Type::Text, false)

@@ -2,6 +2,7 @@
 
 use crate::model::allow::Allowance;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::torn::torn;
 use std::ops::Range;
 use toml_edit::{Document, Item, Value};
 
@@ -33,8 +34,13 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
     let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let Some(opened) = line_end(&text[start..], "+++").map(|end| start + end) else {
         problems.push(
-            Diagnostic::new("E200", path, start..start, "this mail has no head")
-                .help("begin it with +++, subject = \"…\", preheader = \"…\", +++"),
+            Diagnostic::new(
+                "E200",
+                path,
+                start..start + text[start..].lines().next().map_or(0, str::len),
+                "this mail has no head",
+            )
+            .help("begin it with +++, subject = \"…\", preheader = \"…\", +++"),
         );
         return None;
     };
@@ -58,19 +64,12 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
     let document = match Document::parse(head) {
         Ok(document) => document,
         Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            problems.push(Diagnostic::new(
-                "E200",
-                path,
-                opened + span.start..opened + span.end,
-                format!(
-                    "the head is no TOML: {}",
-                    error.message().replace('\n', " ")
-                ),
-            ));
+            let torn = torn(head, error.span(), error.message(), "the head is no TOML");
+            problems.push(torn.problem("E200", path, opened));
             return None;
         }
     };
+    let before = problems.len();
     let mut front = Front {
         body,
         ..Front::default()
@@ -102,12 +101,15 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
                 })
             }
             _ => {
-                problems.push(Diagnostic::new(
-                    "E200",
-                    path,
-                    span.clone(),
-                    format!("`{key}` must be text in quotes"),
-                ));
+                problems.push(
+                    Diagnostic::new(
+                        "E200",
+                        path,
+                        span.clone(),
+                        format!("`{key}` must be text in quotes"),
+                    )
+                    .help(format!("write {key} = \"…\"")),
+                );
                 None
             }
         };
@@ -123,12 +125,15 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
                         .map(str::to_owned)
                         .collect();
                 }
-                _ => problems.push(Diagnostic::new(
-                    "E200",
-                    path,
-                    span,
-                    "`raw` must be a list of names in quotes",
-                )),
+                _ => problems.push(
+                    Diagnostic::new(
+                        "E200",
+                        path,
+                        span,
+                        "`raw` must be a list of names in quotes",
+                    )
+                    .help("write raw = [\"shop.name\"]"),
+                ),
             },
             // What it turns off is read by itself, see [`allowances`].
             "allow" => {
@@ -163,12 +168,13 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
         .as_ref()
         .is_none_or(|subject| subject.text.trim().is_empty())
     {
-        problems.push(Diagnostic::new(
-            "E200",
-            path,
-            start..opened,
-            "this mail has no subject",
-        ));
+        // A subject that was misspelt, or is no text, was told above.
+        if problems.len() == before {
+            problems.push(
+                Diagnostic::new("E200", path, start..opened, "this mail has no subject")
+                    .help("customers see the subject before anything else; write subject = \"…\""),
+            );
+        }
         return None;
     }
     Some(front)

@@ -12,6 +12,7 @@ use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::torn::torn;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -130,12 +131,8 @@ impl<'l> Loader<'l> {
             let document = match toml_edit::Document::parse(text) {
                 Ok(document) => document,
                 Err(error) => {
-                    self.problems.push(Diagnostic::new(
-                        "E200",
-                        file,
-                        error.span().unwrap_or(0..0),
-                        format!("this is no TOML: {}", error.message().replace('\n', " ")),
-                    ));
+                    let torn = torn(text, error.span(), error.message(), "this is no TOML");
+                    self.problems.push(torn.problem("E200", &file, 0));
                     continue;
                 }
             };
@@ -145,12 +142,15 @@ impl<'l> Loader<'l> {
                     Some(words) => {
                         strings.insert(key.to_owned(), words.to_owned());
                     }
-                    None => self.problems.push(Diagnostic::new(
-                        "E200",
-                        file.clone(),
-                        item.span().unwrap_or(0..0),
-                        format!("`{key}` must be text in quotes"),
-                    )),
+                    None => self.problems.push(
+                        Diagnostic::new(
+                            "E200",
+                            file.clone(),
+                            item.span().unwrap_or(0..0),
+                            format!("`{key}` must be text in quotes"),
+                        )
+                        .help(format!("write {key} = \"…\"")),
+                    ),
                 }
             }
             self.strings.insert(locale.to_owned(), strings);

@@ -118,8 +118,63 @@ pub fn check(path: &str, masked: &Masked, within: Range<usize>) -> Vec<Diagnosti
         all: Components::get(),
         problems: Vec::new(),
     };
+    if let Some(torn) = torn(&masked.text, within.clone()) {
+        let problem = Diagnostic::new(
+            "E224",
+            path,
+            torn.clone(),
+            "this element has no > at its end",
+        )
+        .label("begins here")
+        .help("all that follows would be taken for its attributes, and vanish")
+        .help(format!("write {}>", &masked.text[torn]));
+        return vec![problem];
+    }
     lint.walk(&parts(&masked.text, within));
-    lint.problems
+    first_causes(lint.problems)
+}
+
+/// The first element of MJML whose tag does not end before the next one begins.
+fn torn(text: &str, within: Range<usize>) -> Option<Range<usize>> {
+    let part = text.get(within.clone())?;
+    for (at, _) in part.match_indices('<') {
+        let name = part[at + 1..].trim_start_matches('/');
+        if !name.starts_with("mj") {
+            continue;
+        }
+        let length = name
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .unwrap_or(name.len());
+        let end = part.len() - name.len() + length;
+        let mut quoted = false;
+        let stops = part[end..].char_indices().find(|(_, c)| {
+            quoted ^= *c == '"';
+            !quoted && matches!(c, '<' | '>')
+        });
+        // A quote that is not closed is another matter.
+        if matches!(stops, Some((_, '<'))) {
+            return Some(within.start + at..within.start + end);
+        }
+    }
+    None
+}
+
+/// Where the tree is broken, all that stands deeper or later seems to be in the wrong
+/// place: of what concerns the tree, only the first is told then. Names that MJML does
+/// not have, and what is wrong inside one element, stand for themselves.
+fn first_causes(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let of_name = |one: &Diagnostic| one.code == "E220";
+    let of_tree = |one: &Diagnostic| one.code == "E222" || one.message.contains("<");
+    let breaks = |one: &Diagnostic| of_name(one) || one.code == "E224" && of_tree(one);
+    if problems.iter().any(breaks) {
+        let first = problems
+            .iter()
+            .filter(|one| of_name(one) || of_tree(one))
+            .min_by_key(|one| (one.span.start, one.code))
+            .cloned();
+        problems.retain(|one| of_name(one) || !of_tree(one) || Some(one) == first.as_ref());
+    }
+    problems
 }
 
 /// The first tag of Handlebars between elements, where it would be lost.
@@ -399,7 +454,8 @@ impl Lint<'_> {
                     format!("`{key}` has no value in quotes"),
                     format!("write {key}=\"…\""),
                 );
-                continue;
+                // What follows in this element was meant to be in the quotes.
+                break;
             }
             if key == "xmlns" || key.starts_with("xmlns:") {
                 continue;

@@ -31,6 +31,7 @@ mod mjml_lint;
 pub mod page;
 mod program;
 pub mod proof;
+mod reads;
 mod show;
 pub mod survey;
 mod tags;
@@ -40,6 +41,7 @@ mod tests;
 mod text;
 
 pub use allow::allowances;
+pub use check::settle_values;
 pub use context::{Campaign, Context};
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
 

@@ -13,6 +13,8 @@ use handlebars::Template;
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
 use std::collections::HashMap;
 
+/// The blocks that there are.
+const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
 /// How tokens begin; a source that holds this word is refused.
 pub const TOKEN: &str = "qxhbz";
 /// The name of the block that stands around what a partial prints; no author can write it.
@@ -247,14 +249,53 @@ impl Tags {
                                 return String::new();
                             }
                         }
-                        Sort::Else if open.is_empty() => problems.push(Diagnostic::new(
-                            "E202",
-                            path,
-                            span_of(end),
-                            "this {{else}} belongs to no block",
-                        )),
+                        Sort::Else if open.is_empty() => {
+                            problems.push(
+                                Diagnostic::new(
+                                    "E202",
+                                    path,
+                                    span_of(end),
+                                    "this {{else}} belongs to no block",
+                                )
+                                .help("without one, nobody can say who gets which words")
+                                .help("begin the block before it, with {{#if …}}"),
+                            );
+                            // The end of that block is then no second mistake.
+                            open.push((String::new(), span_of(end)));
+                        }
                         Sort::Close => match open.pop() {
-                            Some((name, _)) if name == tag.name => {}
+                            Some((name, _)) if name == tag.name || name.is_empty() => {}
+                            // The one of the two that is no block was misspelt.
+                            Some((name, opened))
+                                if !BLOCKS.contains(&name.as_str())
+                                    && BLOCKS.contains(&tag.name.as_str()) =>
+                            {
+                                problems.push(
+                                    Diagnostic::new(
+                                        "E202",
+                                        path,
+                                        opened,
+                                        format!("there is no block \"{}\"", name.escape_debug()),
+                                    )
+                                    .label(format!("did you mean {{{{#{}}}}}?", tag.name))
+                                    .related(span_of(end), "closed here"),
+                                );
+                            }
+                            Some((name, opened))
+                                if BLOCKS.contains(&name.as_str())
+                                    && !BLOCKS.contains(&tag.name.as_str()) =>
+                            {
+                                problems.push(
+                                    Diagnostic::new(
+                                        "E202",
+                                        path,
+                                        span_of(end),
+                                        format!("there is no block \"{}\"", tag.name.escape_debug()),
+                                    )
+                                    .label(format!("did you mean {{{{/{name}}}}}?"))
+                                    .related(opened, "opened here"),
+                                );
+                            }
                             Some((name, opened)) => problems.push(
                                 Diagnostic::new(
                                     "E202",
@@ -265,12 +306,19 @@ impl Tags {
                                 .related(opened, "opened here")
                                 .help(format!("write {{{{/{name}}}}} here first")),
                             ),
-                            None => problems.push(Diagnostic::new(
-                                "E202",
-                                path,
-                                span_of(end),
-                                format!("{{{{/{}}}}} closes nothing", tag.name),
-                            )),
+                            None => problems.push(
+                                Diagnostic::new(
+                                    "E202",
+                                    path,
+                                    span_of(end),
+                                    format!("{{{{/{}}}}} closes nothing", tag.name),
+                                )
+                                .help("without its beginning, nobody can say who gets which words")
+                                .help(format!(
+                                    "begin the block before it, with {{{{#{} …}}}}, or take this out",
+                                    tag.name
+                                )),
+                            ),
                         },
                         _ => {}
                     }
@@ -299,7 +347,7 @@ impl Tags {
         }
         self.words(&source[at..], path, base + at, problems);
         out.push_str(&source[at..]);
-        for (name, span) in open {
+        for (name, span) in open.into_iter().filter(|(name, _)| !name.is_empty()) {
             problems.push(
                 Diagnostic::new(
                     "E202",

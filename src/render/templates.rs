@@ -126,7 +126,22 @@ impl Templates {
         for locale in &shop.locales {
             templates.languages.get(locale);
         }
+        templates.check_pages(&mut problems);
+        tidy(&mut problems);
         (templates, problems)
+    }
+
+    /// Checks pages against the few names that they see.
+    fn check_pages(&self, problems: &mut Vec<Diagnostic>) {
+        let nothing = Known::default();
+        let path = |file: u16| self.path(file);
+        for by_locale in self.pages.values() {
+            for (locale, program) in by_locale {
+                let strings = self.strings_for(locale);
+                Checker::new(&nothing, Kind::Education, &strings, &path, problems)
+                    .check_page(program);
+            }
+        }
     }
 
     /// The names of all mails, such as `dslr/basics`.

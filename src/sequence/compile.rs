@@ -28,6 +28,11 @@ pub const MAX_STEPS: usize = 100;
 pub const MAX_ID: usize = 64;
 /// When the next enrolment of one key may open, where the file does not say.
 const AGAIN: Length = Length::Days(365);
+/// The keys of a sequence file.
+const KEYS: [&str; 12] = [
+    "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop", "experiment",
+    ALLOW,
+];
 
 /// What a sequence is checked against, as far as it could be read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,6 +53,8 @@ struct Head {
     start: Option<FactKind>,
     of: Option<String>,
     per: Vec<Per>,
+    /// Whether the id of every step could be read.
+    whole: bool,
 }
 
 /// Reads all sequence files.
@@ -62,10 +69,15 @@ pub(crate) fn sequences(
     let documents: Vec<Option<Document<&str>>> = sheets.iter().map(Sheet::parse).collect();
     let mut heads: BTreeMap<String, Head> = BTreeMap::new();
     let mut twice = Vec::new();
+    let mut nameless = false;
     for (index, document) in documents.iter().enumerate() {
-        let Some(document) = document else { continue };
+        let Some(document) = document else {
+            nameless = true;
+            continue;
+        };
         let quiet = Sheet::new(sheets[index].path, sheets[index].text);
         let Some((id, head)) = head(&Section::root(&quiet, document)) else {
+            nameless = true;
             continue;
         };
         match heads.get(&id.value) {
@@ -94,6 +106,7 @@ pub(crate) fn sequences(
         let mut reader = Reader {
             sheet,
             around,
+            nameless,
             heads: &heads,
             arms: Arms::default(),
         };
@@ -140,12 +153,19 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
             start: on,
             of: text("of").map(|of| of.value),
             per,
+            whole: root.all_known(&KEYS, "step")
+                && root
+                    .tables("step")
+                    .iter()
+                    .all(|step| step.peek("id").is_some()),
         },
     ))
 }
 
 struct Reader<'s> {
     sheet: &'s Sheet<'s>,
+    /// Whether there are files whose id cannot be read.
+    nameless: bool,
     around: Around<'s>,
     heads: &'s BTreeMap<String, Head>,
     /// What the file's experiment says of its arms.
@@ -155,23 +175,10 @@ struct Reader<'s> {
 impl<'s> Reader<'s> {
     /// One file. `None` where something that the rest hangs on is missing.
     fn sequence(&mut self, root: &Section<'s, '_>) -> Option<Sequence> {
-        root.only(
-            &[
-                "format",
-                "id",
-                "was",
-                "kind",
-                "title",
-                "from",
-                "start",
-                "step",
-                "pause",
-                "stop",
-                "experiment",
-                ALLOW,
-            ],
-            &[],
-        );
+        if root.is_empty("a sequence begins with format = 1, id, kind, title and from") {
+            return None;
+        }
+        root.only(&KEYS, &[]);
         match root.has("format") {
             None => root.missing("format", "1"),
             Some(span) => {
@@ -181,7 +188,7 @@ impl<'s> Reader<'s> {
                     self.sheet.report(
                         self.sheet
                             .problem(
-                                "E105",
+                                "E106",
                                 span,
                                 format!("format {format} is not known to this version"),
                             )
@@ -203,7 +210,7 @@ impl<'s> Reader<'s> {
         {
             self.sheet.report(suggest(
                 self.sheet.problem(
-                    "E105",
+                    "E125",
                     from.span.clone(),
                     format!("nobody in config/people.toml is called \"{}\"", from.value),
                 ),
@@ -282,7 +289,7 @@ impl<'s> Reader<'s> {
         if !fits {
             self.sheet.report(
                 self.sheet
-                    .problem("E105", id.span.clone(), "this is no id")
+                    .problem("E111", id.span.clone(), "this is no id")
                     .help(format!(
                         "ids are small letters, digits, - and _, at most {MAX_ID}: \"first-steps\""
                     )),
@@ -351,6 +358,14 @@ impl<'s> Reader<'s> {
             .heads
             .get(sequence)
             .is_some_and(|head| head.steps.iter().any(|had| had == step));
+        // It may be in a file, or the step, whose id cannot be read: that was said already.
+        let unsure = match self.heads.get(sequence) {
+            Some(head) => !head.whole,
+            None => self.nameless,
+        };
+        if unsure {
+            return true;
+        }
         if !known {
             let all: Vec<String> = self
                 .heads
@@ -405,7 +420,7 @@ impl<'s> Reader<'s> {
                 self.sheet.report(
                     self.sheet
                         .problem(
-                            "E105",
+                            "E126",
                             text.span.clone(),
                             "\"product.updated\" is about no customer",
                         )

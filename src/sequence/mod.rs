@@ -18,6 +18,7 @@ use crate::model::policy::Policy;
 use crate::model::product::Products;
 use catalog::{Catalog, Sequence};
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 use std::sync::Arc;
 use syntax::Sheet;
 
@@ -94,7 +95,11 @@ pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     unread(files, feed.as_deref(), &mut found);
     let around = compile::Around {
         hours: policy.as_ref().and_then(|policy| policy.hours.as_ref()),
-        people: people.as_ref().map(|people| people.ids.as_slice()),
+        // Where nobody could be read, whoever signs is not asked for.
+        people: people
+            .as_ref()
+            .map(|people| people.ids.as_slice())
+            .filter(|ids| !ids.is_empty()),
         // A product may be missing because its file cannot be read.
         products: whole.then_some(&products),
     };
@@ -120,6 +125,29 @@ pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
         catalog,
     };
     (draft, found)
+}
+
+/// Where a sequence file names a mail; silent where it cannot be read.
+pub fn place_of_mail(text: &str, mail: &str) -> Option<Range<usize>> {
+    fn within(table: &dyn toml_edit::TableLike, mail: &str) -> Option<Range<usize>> {
+        table.iter().find_map(|(key, item)| {
+            if key == "mail" && item.as_str() == Some(mail) {
+                return item.span();
+            }
+            match item {
+                toml_edit::Item::ArrayOfTables(all) => {
+                    all.iter().find_map(|table| within(table, mail))
+                }
+                toml_edit::Item::Value(toml_edit::Value::Array(all)) => all
+                    .iter()
+                    .filter_map(toml_edit::Value::as_inline_table)
+                    .find_map(|table| within(table, mail)),
+                _ => within(item.as_table_like()?, mail),
+            }
+        })
+    }
+    let document = toml_edit::Document::parse(text).ok()?;
+    within(document.as_table(), mail)
 }
 
 /// Folders of files that no mail depends on: a story that was added changes nothing for
@@ -201,6 +229,7 @@ fn products(
         }
     }
     let with_feed = path.is_some();
+    let fed = !rows.is_empty();
     let products = Products::new(rows, shelves.families)
         .with_kits(shelves.kits)
         .with_default(shelves.default, shelves.wait);
@@ -215,6 +244,20 @@ fn products(
                 )
                 .help("whoever buys the kit learns nothing about a part that nobody knows")
                 .help("write the SKU of the part as the feed has it"),
+            );
+        }
+    }
+    for family in shelves.matches.iter().filter(|_| fed) {
+        if products.members(&family.value).next().is_none() {
+            found.push(
+                Diagnostic::new(
+                    "W136",
+                    CATALOG,
+                    family.span.clone(),
+                    format!("no product of the feed belongs to family \"{}\"", family.value),
+                )
+                .help("sequences that run for it start for nobody, and nobody owns any of it")
+                .help("compare the names here with those in the feed; a stronger match of another family wins"),
             );
         }
     }

@@ -38,6 +38,9 @@ const CONSENT: [(&str, ConsentRule); 5] = [
 /// missing that has no default.
 pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Policy> {
     let root = Section::root(sheet, document);
+    if root.is_empty("it begins with id, name, url, address, zone and locales") {
+        return None;
+    }
     root.only(
         &[
             "id",
@@ -70,7 +73,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         if !fits {
             sheet.report(
                 sheet
-                    .problem("E105", id.span.clone(), "this is no shop id")
+                    .problem("E111", id.span.clone(), "this is no shop id")
                     .help("small letters, digits and -, at most 40: \"harbor-pine\""),
             );
         }
@@ -537,7 +540,7 @@ fn consent_row(row: &Section<'_, '_>) -> BTreeMap<Kind, ConsentRule> {
             Some(rule) if kind == Kind::Fulfilment && rule.value != ConsentRule::None => {
                 row.sheet.report(
                     row.sheet
-                        .problem("E105", rule.span, "fulfilment is always \"none\"")
+                        .problem("E129", rule.span, "fulfilment is always \"none\"")
                         .help("people must hear where their order is; leave it out"),
                 );
             }
@@ -562,6 +565,7 @@ pub(crate) struct People {
 pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
     let root = Section::root(sheet, document);
     let mut found = People::default();
+    root.is_empty("a table for each person who signs mails: [aya], with name and email");
     let mut stand_ins = Vec::new();
     for key in root.keys() {
         if key.value == ALLOW {

@@ -29,6 +29,8 @@ pub(crate) struct Shelves {
     pub(crate) complements: Vec<Spanned<String>>,
     /// SKUs of parts of kits, with their places.
     pub(crate) parts: Vec<Spanned<String>>,
+    /// Families that could match something, each with the place of what it matches.
+    pub(crate) matches: Vec<Spanned<String>>,
 }
 
 impl Default for Shelves {
@@ -41,6 +43,7 @@ impl Default for Shelves {
             wait: WAIT,
             complements: Vec::new(),
             parts: Vec::new(),
+            matches: Vec::new(),
         }
     }
 }
@@ -155,7 +158,11 @@ fn family(mut section: Section<'_, '_>, id: String, is_default: bool, shelves: &
         ]
         .iter()
         .all(|list| list.is_empty());
-        if empty && !is_default {
+        if !empty {
+            shelves
+                .matches
+                .push(Spanned::new(family.id.clone(), matching.span.clone()));
+        } else if !is_default {
             section.sheet.report(
                 section
                     .sheet

@@ -6,6 +6,7 @@ use super::nearest;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::email::Address;
 use crate::model::time::{BadLength, Date, Length, Time};
+use crate::model::torn::torn;
 use crate::sequence::catalog::Place;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -67,17 +68,8 @@ impl<'a> Sheet<'a> {
         match Document::parse(self.text) {
             Ok(document) => Some(document),
             Err(error) => {
-                let span = error.span().unwrap_or(0..0);
-                let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                self.report(
-                    Diagnostic::new(
-                        "E100",
-                        self.path,
-                        span,
-                        format!("this is no TOML: {message}"),
-                    )
-                    .help("texts stand in quotes, and every key stands once in its table"),
-                );
+                let torn = torn(self.text, error.span(), error.message(), "this is no TOML");
+                self.report(torn.problem("E100", self.path, 0));
                 None
             }
         }
@@ -187,6 +179,26 @@ impl<'s, 'd> Section<'s, 'd> {
             .collect()
     }
 
+    /// Whether nothing is written in it, with a report: one, not one for each key.
+    pub(crate) fn is_empty(&self, help: &str) -> bool {
+        let empty = self.table.is_empty();
+        if empty {
+            self.sheet.report(
+                self.sheet
+                    .problem("E102", self.span.clone(), format!("{} is empty", self.what))
+                    .help(help),
+            );
+        }
+        empty
+    }
+
+    /// Whether no key outside of `known` is most likely `name`, misspelt.
+    pub(crate) fn all_known(&self, known: &[&str], name: &str) -> bool {
+        self.keys()
+            .iter()
+            .all(|key| known.contains(&key.value.as_str()) || nearest(&key.value, [name]).is_none())
+    }
+
     /// Reports keys that are not among `known`. `later` are keys of a later version, with
     /// what they come with.
     pub(crate) fn only(&self, known: &[&str], later: &[(&str, &str)]) {
@@ -265,11 +277,26 @@ impl<'s, 'd> Section<'s, 'd> {
             Item::ArrayOfTables(_) => "a list of tables",
             Item::None => "nothing",
         };
-        self.sheet.report(self.sheet.problem(
-            "E103",
-            span,
-            format!("`{key}` wants {wanted}, and this is {found}"),
-        ));
+        let written = self.sheet.text.get(span.clone()).unwrap_or_default();
+        let is_short = written.len() <= 40 && !written.contains(['"', '\'', '\n']);
+        let help = match wanted {
+            "a text" if is_short => format!("write it in quotes: {key} = \"{written}\""),
+            "a text" => format!("write it in quotes: {key} = \"…\""),
+            "a whole number" => format!("write digits alone, without quotes: {key} = 2"),
+            "an instant" => format!("write date, time and offset: {key} = 2026-01-17T00:00:00Z"),
+            "a list of texts" => format!("write {key} = [\"…\", \"…\"]"),
+            "a table" => format!("write {key} = {{ … }}, or [{key}] with its keys below"),
+            _ => format!("write [[{key}]] with its keys below"),
+        };
+        self.sheet.report(
+            self.sheet
+                .problem(
+                    "E103",
+                    span,
+                    format!("`{key}` wants {wanted}, and this is {found}"),
+                )
+                .help(help),
+        );
     }
 
     /// A text, if the key is there.
@@ -301,7 +328,7 @@ impl<'s, 'd> Section<'s, 'd> {
         if text.value.trim().is_empty() || text.value.chars().any(char::is_control) {
             self.sheet.report(
                 self.sheet
-                    .problem("E105", text.span, format!("`{key}` wants one line of text"))
+                    .problem("E127", text.span, format!("`{key}` wants one line of text"))
                     .help(format!("write {key} = {example}")),
             );
             return None;
@@ -320,11 +347,20 @@ impl<'s, 'd> Section<'s, 'd> {
         match item.as_integer() {
             Some(number) if (least..=most).contains(&number) => Some(number),
             Some(number) => {
-                self.sheet.report(self.sheet.problem(
-                    "E105",
-                    span,
-                    format!("`{key}` wants a number from {least} to {most}, and this is {number}"),
-                ));
+                self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E118",
+                            span,
+                            format!(
+                                "`{key}` wants a number from {least} to {most}, and this is {number}"
+                            ),
+                        )
+                        .help(format!(
+                            "write {key} = {}",
+                            number.clamp(least, most)
+                        )),
+                );
                 None
             }
             None => {
@@ -451,11 +487,15 @@ impl<'s, 'd> Section<'s, 'd> {
             let at = value.span().unwrap_or_else(|| span.clone());
             match value.as_str() {
                 Some(text) => found.push(Spanned::new(text.to_owned(), at)),
-                None => self.sheet.report(self.sheet.problem(
-                    "E103",
-                    at,
-                    format!("`{key}` wants texts, and this is a {}", value.type_name()),
-                )),
+                None => self.sheet.report(
+                    self.sheet
+                        .problem(
+                            "E103",
+                            at,
+                            format!("`{key}` wants texts, and this is a {}", value.type_name()),
+                        )
+                        .help(format!("write each in quotes: {key} = [\"…\", \"…\"]")),
+                ),
             }
         }
         Some(found)

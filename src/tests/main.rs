@@ -10,6 +10,7 @@ mod harness;
 mod house;
 mod last_moment;
 mod live_experiments;
+mod mutations;
 mod people;
 mod plan;
 mod shop;

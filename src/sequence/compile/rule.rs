@@ -122,7 +122,7 @@ impl<'s> Reader<'s> {
             if fact == FactKind::Derived(DerivedKind::StepSent) {
                 self.sheet.report(
                     self.sheet
-                        .problem("E105", text.span, "a sequence does not stop because a mail was sent")
+                        .problem("E126", text.span, "a sequence does not stop because a mail was sent")
                         .help("write unless = 'sent(\"sequence/step\")' at the steps that should not follow"),
                 );
             } else {

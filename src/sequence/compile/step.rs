@@ -44,7 +44,7 @@ impl<'s> Reader<'s> {
             self.sheet.report(
                 self.sheet
                     .problem(
-                        "E105",
+                        "E118",
                         extra.span.clone(),
                         format!("a sequence has {MAX_STEPS} steps at most"),
                     )
@@ -170,7 +170,7 @@ impl<'s> Reader<'s> {
         {
             self.sheet.report(
                 self.sheet
-                    .problem("E105", id.span.clone(), "a step cannot be called \"start\"")
+                    .problem("E111", id.span.clone(), "a step cannot be called \"start\"")
                     .help("`start` in `after` is the fact that opened the enrolment"),
             );
         }
@@ -314,7 +314,7 @@ impl<'s> Reader<'s> {
             self.sheet.report(
                 self.sheet
                     .problem(
-                        "E105",
+                        "E119",
                         mail.span.clone(),
                         format!("\"{}\" names no mail", mail.value.escape_debug()),
                     )

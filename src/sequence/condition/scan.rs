@@ -43,7 +43,8 @@ pub(super) fn scan(text: &str) -> Result<String, Vec<Problem>> {
     let mut found = Vec::new();
     let mut out = text.to_owned();
     let bytes = text.as_bytes();
-    let (mut at, mut depth, mut marks) = (0, 0usize, 0usize);
+    let mut open: Vec<usize> = Vec::new();
+    let (mut at, mut marks) = (0, 0usize);
     while let Some(&byte) = bytes.get(at) {
         let start = at;
         match byte {
@@ -106,8 +107,8 @@ pub(super) fn scan(text: &str) -> Result<String, Vec<Problem>> {
                 }
             }
             b'(' | b'[' | b'{' => {
-                depth += 1;
-                if depth > MAX_NESTING {
+                open.push(at);
+                if open.len() > MAX_NESTING {
                     found.push(
                         Problem::new(
                             "E130",
@@ -119,7 +120,28 @@ pub(super) fn scan(text: &str) -> Result<String, Vec<Problem>> {
                     return Err(found);
                 }
             }
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b')' | b']' | b'}' => {
+                let opened = open.pop().map(|at| bytes[at]);
+                if opened != Some(partner(byte)) {
+                    let sign = byte as char;
+                    found.push(match opened {
+                        Some(other) => Problem::new(
+                            "E130",
+                            at..at + 1,
+                            format!("\"{sign}\" closes what \"{}\" opened", other as char),
+                        )
+                        .help(format!("write {} here", partner(other) as char)),
+                        None => {
+                            Problem::new("E130", at..at + 1, format!("\"{sign}\" closes nothing"))
+                                .help(format!(
+                                    "take it out, or open with {} where it belongs",
+                                    partner(byte) as char
+                                ))
+                        }
+                    });
+                    return Err(found);
+                }
+            }
             b' ' | b'\t' | b'\n' | b'\r' | b'0'..=b'9' => {
                 at += 1;
                 continue;
@@ -156,10 +178,34 @@ pub(super) fn scan(text: &str) -> Result<String, Vec<Problem>> {
             return Err(found);
         }
     }
+    // Brackets that a text which is not closed swallowed are no mistake of their own.
+    if let (Some(at), true) = (open.pop(), found.is_empty()) {
+        let sign = bytes[at];
+        found.push(
+            Problem::new(
+                "E130",
+                at..at + 1,
+                format!("this \"{}\" is not closed", sign as char),
+            )
+            .help(format!("close it with {}", partner(sign) as char)),
+        );
+    }
     if found.is_empty() {
         Ok(out)
     } else {
         Err(found)
+    }
+}
+
+/// The bracket that goes with one.
+fn partner(bracket: u8) -> u8 {
+    match bracket {
+        b'(' => b')',
+        b')' => b'(',
+        b'[' => b']',
+        b']' => b'[',
+        b'{' => b'}',
+        _ => b'{',
     }
 }
 
