@@ -10,6 +10,7 @@ pub mod context;
 mod demo;
 mod doctor;
 mod exit;
+mod explain;
 mod ingest;
 pub mod key;
 mod lines;
@@ -20,6 +21,7 @@ mod release;
 mod report;
 mod row;
 mod sample;
+mod sarif;
 mod sends;
 mod serve;
 mod simulate;
@@ -75,7 +77,9 @@ pub enum Command {
     /// Run the service: intake, scheduler, mailer, web
     Serve(serve::Args),
     /// Check the shop's files: syntax, names and types, mails in every language
-    Check,
+    Check(check::Args),
+    /// What a code means, why it matters, and a wrong and a right file
+    Explain(explain::Args),
     /// Let scenarios happen and compare mails with their snapshots
     Test(test::Args),
     /// Show the very bytes that would be sent
@@ -120,7 +124,8 @@ impl Command {
             | Command::Unsuppress(_)
             | Command::Release(_) => true,
             Command::Serve(_)
-            | Command::Check
+            | Command::Check(_)
+            | Command::Explain(_)
             | Command::Test(_)
             | Command::Demo(_)
             | Command::Simulate(_)
@@ -177,7 +182,8 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(&global, &args).await,
         Command::Serve(args) => serve::run(&global, &args, out).await,
-        Command::Check => check::run(&global, out),
+        Command::Check(args) => check::run(&global, &args, out),
+        Command::Explain(args) => explain::run(&global, &args, out),
         Command::Test(args) => test::run(&global, &args, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,
         Command::Upcoming(args) => upcoming::run(&global, &args, out).await,
