@@ -6,7 +6,10 @@ pub mod catalog;
 mod compile;
 pub mod condition;
 mod feed;
+pub mod format;
+pub mod keys;
 mod policy;
+pub mod schema;
 pub(crate) mod syntax;
 pub(crate) mod value;
 

@@ -14,5 +14,6 @@ mod shop;
 mod store;
 mod story;
 mod timeline;
+mod tools;
 mod twin;
 mod web;

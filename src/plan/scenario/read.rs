@@ -360,7 +360,7 @@ impl<'s> Reader<'s> {
 
     fn too_many(&self, span: Option<std::ops::Range<usize>>, what: &str, most: usize) {
         self.sheet.report(self.sheet.problem(
-            "E419",
+            "E105",
             span.unwrap_or_default(),
             format!("a scenario has {most} {what} at most"),
         ));
