@@ -227,7 +227,10 @@ impl<'s> Reader<'s> {
         for (number, mut section) in sections.into_iter().enumerate() {
             section.what = format!("event {}", number + 1);
             let person = self.who(&section, people);
-            if person.is_none() && people.len() > 1 && section.has("who").is_none() {
+            if person.is_none() && section.has("who").is_some() {
+                continue;
+            }
+            if person.is_none() && people.len() > 1 {
                 section.missing("who", "\"ann\", one of [customers]");
             }
             let clock = person.map_or_else(
