@@ -128,8 +128,8 @@ fn live(
 }
 
 /// A mail of a sample order as it is made.
-pub type Taken<'t> =
-    dyn FnMut(&'static str, &Catalog, &Send, Box<Ready>, Timestamp) -> Result<Prepared, Reason> + 't;
+pub type Taken<'t> = dyn FnMut(&'static str, &Catalog, &Send, Box<Ready>, Timestamp) -> Result<Prepared, Reason>
+    + 't;
 
 /// Lets sample orders happen until every mail of the files has gone out in every
 /// language, or no story is left; `take` makes each and is told the story's name. One
@@ -166,10 +166,16 @@ pub fn every(catalog: &Catalog, locales: &[String], take: &mut Taken<'_>) -> any
                 break;
             }
             let mut gave = false;
-            lived_making(catalog, product, story, first, &mut |catalog, send, ready, now| {
-                gave |= wanted.remove(send.mail.as_str());
-                take(story.name(), catalog, send, ready, now)
-            })?;
+            lived_making(
+                catalog,
+                product,
+                story,
+                first,
+                &mut |catalog, send, ready, now| {
+                    gave |= wanted.remove(send.mail.as_str());
+                    take(story.name(), catalog, send, ready, now)
+                },
+            )?;
             if gave {
                 chosen.push((product, story));
             }
@@ -177,9 +183,13 @@ pub fn every(catalog: &Catalog, locales: &[String], take: &mut Taken<'_>) -> any
     }
     for locale in &locales[1..] {
         for (product, story) in &chosen {
-            lived_making(catalog, product, *story, locale, &mut |catalog, send, ready, now| {
-                take(story.name(), catalog, send, ready, now)
-            })?;
+            lived_making(
+                catalog,
+                product,
+                *story,
+                locale,
+                &mut |catalog, send, ready, now| take(story.name(), catalog, send, ready, now),
+            )?;
         }
     }
     Ok(())

@@ -113,34 +113,38 @@ fn take(live: &Live) -> anyhow::Result<Taken> {
     let mut taken = Taken::new();
     let mut stories: BTreeMap<(String, String), &'static str> = BTreeMap::new();
     let locales = &live.catalog.policy.locales;
-    sample::every(&live.catalog, locales, &mut |story, catalog, send, ready, now| {
-        let wanted = ready.locales.first().cloned().unwrap_or_default();
-        let prepared = Prepared {
-            hash: String::new(),
-            version: catalog.version.clone(),
-            date: now,
-            to: ready.to.as_typed().to_owned(),
-            locale: wanted.clone(),
-            values: serde_json::Value::Null,
-        };
-        // A mail is kept as the first story that sends it has it.
-        let first = stories.entry((send.mail.clone(), wanted.clone()));
-        let first = *first.or_insert(story);
-        let name = format!("{}.{wanted}.{story}", send.mail);
-        if first != story || taken.contains_key(&name) {
-            return Ok(prepared);
-        }
-        match make(&press, live, send, *ready, now) {
-            Ok(made) => {
-                taken.insert(name, Ok(text(&made)));
-                Ok(prepared)
+    sample::every(
+        &live.catalog,
+        locales,
+        &mut |story, catalog, send, ready, now| {
+            let wanted = ready.locales.first().cloned().unwrap_or_default();
+            let prepared = Prepared {
+                hash: String::new(),
+                version: catalog.version.clone(),
+                date: now,
+                to: ready.to.as_typed().to_owned(),
+                locale: wanted.clone(),
+                values: serde_json::Value::Null,
+            };
+            // A mail is kept as the first story that sends it has it.
+            let first = stories.entry((send.mail.clone(), wanted.clone()));
+            let first = *first.or_insert(story);
+            let name = format!("{}.{wanted}.{story}", send.mail);
+            if first != story || taken.contains_key(&name) {
+                return Ok(prepared);
             }
-            Err(reason) => {
-                taken.insert(name, Err(reason.sentence()));
-                Err(reason)
+            match make(&press, live, send, *ready, now) {
+                Ok(made) => {
+                    taken.insert(name, Ok(text(&made)));
+                    Ok(prepared)
+                }
+                Err(reason) => {
+                    taken.insert(name, Err(reason.sentence()));
+                    Err(reason)
+                }
             }
-        }
-    })?;
+        },
+    )?;
     Ok(taken)
 }
 
@@ -227,7 +231,10 @@ mod tests {
     #[test]
     fn links_and_pictures_are_listed_once() {
         let html = r#"<a class="x" href="https://x.example/?a=1&amp;b=2">x</a><a href="https://x.example/?a=1&amp;b=2"></a><img alt="" src="y.png">"#;
-        assert_eq!(attributes(html, "a", "href"), ["https://x.example/?a=1&b=2"]);
+        assert_eq!(
+            attributes(html, "a", "href"),
+            ["https://x.example/?a=1&b=2"]
+        );
         assert_eq!(attributes(html, "img", "src"), ["y.png"]);
     }
 }

@@ -219,7 +219,11 @@ fn sentence(scenario: &Scenario, verdict: &Verdict, failure: &Failure) -> String
             )
         }
         Failure::Unexpected { send, because } => {
-            format!("nobody expected {}: {}", happened(*send), because.join("; "))
+            format!(
+                "nobody expected {}: {}",
+                happened(*send),
+                because.join("; ")
+            )
         }
         Failure::Forbidden {
             never,
@@ -346,40 +350,49 @@ fn snapshots(
     let started = Instant::now();
     let bless = args.bless;
     if bless && !args.names.is_empty() {
-        return Err(misuse("--bless keeps every mail as it is: leave the names out"));
+        return Err(misuse(
+            "--bless keeps every mail as it is: leave the names out",
+        ));
     }
     let compared = snapshot::compare(live, files, &shop.folder, bless)?;
     let each = started.elapsed() / u32::try_from(compared.len().max(1)).unwrap_or(1);
-    let told = compared.into_iter().filter(|one| wanted(&one.name)).map(|one| {
-        let (failure, picture) = match one.difference {
-            Difference::Same => (None, String::new()),
-            Difference::Held(because) => (Some(format!("would be held: {because}")), String::new()),
-            _ if bless => (None, String::new()),
-            Difference::Changed(diff) => (
-                Some("the mail is not as it was blessed".to_owned()),
-                indented(&diff),
-            ),
-            Difference::New => (
-                Some("no snapshot of this mail yet".to_owned()),
-                String::new(),
-            ),
-            Difference::Orphaned => (
-                Some("no mail is like this snapshot any more".to_owned()),
-                String::new(),
-            ),
-        };
-        Told {
-            sort: "snapshot",
-            title: String::new(),
-            took: each,
-            picture: match &failure {
-                Some(_) => format!("{picture}  aftercare test --bless keeps the mails as they are now\n"),
-                None => picture,
-            },
-            failures: failure.into_iter().collect(),
-            name: one.name,
-        }
-    });
+    let told = compared
+        .into_iter()
+        .filter(|one| wanted(&one.name))
+        .map(|one| {
+            let (failure, picture) = match one.difference {
+                Difference::Same => (None, String::new()),
+                Difference::Held(because) => {
+                    (Some(format!("would be held: {because}")), String::new())
+                }
+                _ if bless => (None, String::new()),
+                Difference::Changed(diff) => (
+                    Some("the mail is not as it was blessed".to_owned()),
+                    indented(&diff),
+                ),
+                Difference::New => (
+                    Some("no snapshot of this mail yet".to_owned()),
+                    String::new(),
+                ),
+                Difference::Orphaned => (
+                    Some("no mail is like this snapshot any more".to_owned()),
+                    String::new(),
+                ),
+            };
+            Told {
+                sort: "snapshot",
+                title: String::new(),
+                took: each,
+                picture: match &failure {
+                    Some(_) => format!(
+                        "{picture}  aftercare test --bless keeps the mails as they are now\n"
+                    ),
+                    None => picture,
+                },
+                failures: failure.into_iter().collect(),
+                name: one.name,
+            }
+        });
     Ok(told.collect())
 }
 

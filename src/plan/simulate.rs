@@ -205,7 +205,7 @@ impl<'w, 'm> World<'w, 'm> {
             return;
         };
         if let Some(at) = person.wake_at.filter(|at| *at <= until) {
-            person.wake_at = 
+            person.wake_at =
                 walk::live_making(&self.catalog, &mut person.history, at, until, self.make);
         }
     }

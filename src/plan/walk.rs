@@ -114,12 +114,7 @@ pub(super) fn foreseen(
 }
 
 /// Sends what is queued and due; whether anything changed.
-fn send_due(
-    catalog: &Catalog,
-    history: &mut History,
-    now: Timestamp,
-    make: &mut Make<'_>,
-) -> bool {
+fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp, make: &mut Make<'_>) -> bool {
     let due: Vec<Send> = history
         .sends
         .iter()

@@ -167,7 +167,18 @@ static STEP: Table = Table {
         may("when", Shape::Condition, "Goes only where this holds at its moment.", "always", "\"order.paid\""),
         may("unless", Shape::Condition, "Goes only where this does not hold at its moment.", "never", "'owns(\"tripod\")'"),
         may("late", Shape::Text, "How late is too late.", "by kind", "\"10d, then skip\""),
+        may("incentive", Shape::Table(&INCENTIVE), "In an ask: that it offers a reward, and how fairly.", "no reward", "{ unconditional = true, disclosed = true }"),
         may("on_uncertain", Shape::OneOf(&["resend", "hold"]), "What to do when nobody can know whether it went.", "by kind", "\"hold\""),
+    ],
+    others: None,
+};
+
+static INCENTIVE: Table = Table {
+    title: "incentive",
+    about: "A reward for an ask.",
+    keys: &[
+        may("unconditional", Shape::Flag, "Everybody gets it, whatever they say.", "false", "true"),
+        may("disclosed", Shape::Flag, "The mail says that there is one.", "false", "true"),
     ],
     others: None,
 };

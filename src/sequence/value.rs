@@ -60,9 +60,12 @@ pub(crate) fn json(item: &Item) -> Json {
         Item::None => Json::Null,
         Item::Value(value) => of_value(value),
         Item::Table(table) => Json::Object(object(table)),
-        Item::ArrayOfTables(tables) => {
-            Json::Array(tables.iter().map(|table| Json::Object(object(table))).collect())
-        }
+        Item::ArrayOfTables(tables) => Json::Array(
+            tables
+                .iter()
+                .map(|table| Json::Object(object(table)))
+                .collect(),
+        ),
     }
 }
 

@@ -237,11 +237,17 @@ impl<'a> Judge<'a> {
         if !on_time {
             differences.push(format!("it happened on {}", local(send.at, &zone)));
         }
-        let locale = send.prepared.as_ref().map(|prepared| prepared.locale.as_str());
+        let locale = send
+            .prepared
+            .as_ref()
+            .map(|prepared| prepared.locale.as_str());
         if let Some(wanted) = expect.locale.as_deref()
             && locale != Some(wanted)
         {
-            differences.push(format!("its language is {}", locale.unwrap_or(&send.locale)));
+            differences.push(format!(
+                "its language is {}",
+                locale.unwrap_or(&send.locale)
+            ));
         }
         differences
     }
@@ -259,7 +265,10 @@ impl<'a> Judge<'a> {
                 .map(|one| self.differs(expect, one).join("; "))
                 .collect();
         }
-        let met = happened.iter().filter(|one| self.is_about(expect, one)).count();
+        let met = happened
+            .iter()
+            .filter(|one| self.is_about(expect, one))
+            .count();
         if met > 0 && expect.count > met {
             return vec![format!("it came {met} times, not {}", expect.count)];
         }
@@ -287,7 +296,10 @@ impl<'a> Judge<'a> {
                 self.lived.until,
             );
             because.push(format!("{}; {}", absence.because, absence.needed));
-            because.push(format!("the rule is {}:{}", absence.rule.file, absence.rule.line));
+            because.push(format!(
+                "the rule is {}:{}",
+                absence.rule.file, absence.rule.line
+            ));
         }
         if because.is_empty() {
             because.push("no event of the scenario is about this customer".to_owned());
@@ -336,17 +348,15 @@ impl<'a> Judge<'a> {
 
     /// What a send was decided by: the events that it read, and the rule.
     fn caused(&self, send: &Send) -> Vec<String> {
-        let events = self.lived.histories.iter().flat_map(|history| &history.events);
+        let events = self
+            .lived
+            .histories
+            .iter()
+            .flat_map(|history| &history.events);
         let zone = zone(send);
         let mut causes: Vec<String> = events
             .filter(|event| send.evidence.contains(&event.seq))
-            .map(|event| {
-                format!(
-                    "caused by {} of {}",
-                    event.kind,
-                    local(event.time, &zone)
-                )
-            })
+            .map(|event| format!("caused by {} of {}", event.kind, local(event.time, &zone)))
             .collect();
         causes.dedup();
         if causes.len() > LISTED {

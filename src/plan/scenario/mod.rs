@@ -119,7 +119,9 @@ pub struct Never {
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let (parts, names) = (pattern.split('/'), name.split('/'));
     parts.clone().count() == names.clone().count()
-        && parts.zip(names).all(|(pattern, name)| part_fits(pattern, name))
+        && parts
+            .zip(names)
+            .all(|(pattern, name)| part_fits(pattern, name))
 }
 
 fn part_fits(pattern: &str, name: &str) -> bool {

@@ -3,9 +3,7 @@
 
 use super::short::{self, Book};
 use super::when::{self, Clock};
-use super::{
-    Expect, FOLDER, MAX_EVENTS, MAX_EXPECTED, Never, Outcome, Scenario, When, Who, fits,
-};
+use super::{Expect, FOLDER, MAX_EVENTS, MAX_EXPECTED, Never, Outcome, Scenario, When, Who, fits};
 use crate::ingest::canonical::{self, Learnt, Limits};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::{Event, EventKind};
@@ -268,11 +266,7 @@ impl<'s> Reader<'s> {
     }
 
     /// An event with `type` and `data`.
-    fn general(
-        &self,
-        section: &Section<'s, '_>,
-        person: Option<&Person>,
-    ) -> Option<Told> {
+    fn general(&self, section: &Section<'s, '_>, person: Option<&Person>) -> Option<Told> {
         section.only(&GENERAL, &[]);
         let kind = section.text("type")?;
         let names: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -355,7 +349,11 @@ impl<'s> Reader<'s> {
         };
         self.sheet.report(
             self.sheet
-                .problem("E412", span, format!("no shop could send this event: {because}"))
+                .problem(
+                    "E412",
+                    span,
+                    format!("no shop could send this event: {because}"),
+                )
                 .help("the data of each event is described in docs/events.md"),
         );
         None
@@ -491,7 +489,10 @@ impl<'s> Reader<'s> {
             .iter()
             .flat_map(|sequence| {
                 let id = sequence.id.as_str();
-                sequence.steps.iter().map(move |step| format!("{id}/{}", step.id))
+                sequence
+                    .steps
+                    .iter()
+                    .map(move |step| format!("{id}/{}", step.id))
             })
             .collect();
         if steps.iter().any(|name| fits(&pattern.value, name)) {

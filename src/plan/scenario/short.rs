@@ -35,7 +35,11 @@ const WORDS: [(&str, EventKind, &[&str]); 24] = [
     ("cancelled", EventKind::OrderCancelled, &[]),
     ("dispatched", EventKind::ShipmentDispatched, PARCEL),
     ("in_transit", EventKind::ShipmentInTransit, PARCEL),
-    ("out_for_delivery", EventKind::ShipmentOutForDelivery, PARCEL),
+    (
+        "out_for_delivery",
+        EventKind::ShipmentOutForDelivery,
+        PARCEL,
+    ),
     (
         "available_for_pickup",
         EventKind::ShipmentAvailableForPickup,
@@ -168,7 +172,12 @@ impl Bought {
         lines
             .into_iter()
             .flatten()
-            .filter(|line| !matches!(line["kind"].as_str(), Some("digital" | "gift_card" | "service")))
+            .filter(|line| {
+                !matches!(
+                    line["kind"].as_str(),
+                    Some("digital" | "gift_card" | "service")
+                )
+            })
             .filter_map(|line| {
                 let id = line["line_id"].as_str().unwrap_or_default();
                 let shipped: i64 = self
@@ -212,7 +221,10 @@ pub(super) fn event(
         .filter(|(word, _, _)| section.has(word).is_some())
         .collect();
     let [(word, kind, beside)] = words.as_slice() else {
-        unclear(section, &words.iter().map(|(word, _, _)| *word).collect::<Vec<_>>());
+        unclear(
+            section,
+            &words.iter().map(|(word, _, _)| *word).collect::<Vec<_>>(),
+        );
         return None;
     };
     let known: Vec<&str> = std::iter::once(*word)
@@ -310,8 +322,15 @@ impl Shorthand<'_, '_, '_> {
             "return_requested" | "returned" | "return_declined" => self.back(book)?,
             "ticket" | "solved" => {
                 let ticket = self.named()?;
-                let status = if self.word == "ticket" { "open" } else { "solved" };
-                self.about(book, json!({"ticket": {"ticket_id": ticket.value, "status": status}}))?
+                let status = if self.word == "ticket" {
+                    "open"
+                } else {
+                    "solved"
+                };
+                self.about(
+                    book,
+                    json!({"ticket": {"ticket_id": ticket.value, "status": status}}),
+                )?
             }
             "dispute" | "settled" => {
                 let dispute = self.named()?;
@@ -374,7 +393,10 @@ impl Shorthand<'_, '_, '_> {
             let mut problem = self.slip(
                 "E414",
                 name,
-                format!("no order \"{}\" was placed before this", name.value.escape_debug()),
+                format!(
+                    "no order \"{}\" was placed before this",
+                    name.value.escape_debug()
+                ),
             );
             problem = match nearest(bare, book.orders.keys().map(String::as_str)) {
                 Some(near) => problem.help(format!("did you mean \"{near}\"?")),
@@ -403,7 +425,8 @@ impl Shorthand<'_, '_, '_> {
         let number = self.named()?;
         let id = number.value.trim_start_matches('#').to_owned();
         if self.section.has("items").is_none() {
-            self.section.missing("items", "[\"AUR-D80-BODY\", \"2 x FLT-02\"]");
+            self.section
+                .missing("items", "[\"AUR-D80-BODY\", \"2 x FLT-02\"]");
             return None;
         }
         let mut bought = Vec::new();

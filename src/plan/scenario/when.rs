@@ -24,7 +24,10 @@ pub(super) fn instant(
 ) -> Option<Timestamp> {
     let (item, span) = section.item(key)?;
     let slip = |message: String| {
-        let problem = section.sheet.problem("E415", span.clone(), message).help(FORMS);
+        let problem = section
+            .sheet
+            .problem("E415", span.clone(), message)
+            .help(FORMS);
         section.sheet.report(problem);
         None
     };
@@ -67,7 +70,11 @@ fn absolute(text: &str, clock: &Clock) -> Option<Timestamp> {
     }
     // A day alone says no time, and noon would be a guess.
     let (date, clock_time) = text.split_once(['T', 't', ' '])?;
-    Some(time::at(date.parse().ok()?, of_day(clock_time)?, &clock.zone))
+    Some(time::at(
+        date.parse().ok()?,
+        of_day(clock_time)?,
+        &clock.zone,
+    ))
 }
 
 /// `2d`, `3h`, `2d 10:00`.
