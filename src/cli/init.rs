@@ -92,12 +92,17 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         return Ok(Exit::Fine);
     }
     let shop = folder.display();
-    out.line(format_args!("{written} files in {shop}: a shop for cameras and coffee, in working order. Next:"))?;
+    out.line(format_args!(
+        "{written} files in {shop}: a shop for cameras and coffee, in working order. Next:"
+    ))?;
     out.line("")?;
     for (what, why) in [
         ("check", "every problem of the files"),
         ("test", "the scenarios and the mails"),
-        ("demo", "the whole service, on a fast clock, with a mailbox to look into"),
+        (
+            "demo",
+            "the whole service, on a fast clock, with a mailbox to look into",
+        ),
     ] {
         out.line(format_args!("  aftercare --shop {shop} {what:6}  {why}"))?;
     }
@@ -170,7 +175,11 @@ fn store(bytes: &[u8], args: &Args, spoken: &[String]) -> anyhow::Result<String>
             }
         }
     };
-    for (key, given) in [("name", &args.name), ("url", &args.url), ("zone", &args.zone)] {
+    for (key, given) in [
+        ("name", &args.name),
+        ("url", &args.url),
+        ("zone", &args.zone),
+    ] {
         if let Some(given) = given {
             set(key, value(given));
         }

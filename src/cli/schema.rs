@@ -44,15 +44,19 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let (_, table) = KINDS_OF_FILE
         .iter()
         .find(|(name, _)| name == kind)
-        .ok_or_else(|| misuse(format!("no file is a `{kind}`\nhint: there are {}", names())))?;
+        .ok_or_else(|| {
+            misuse(format!(
+                "no file is a `{kind}`\nhint: there are {}",
+                names()
+            ))
+        })?;
     out.line(text(table)?)?;
     Ok(Exit::Fine)
 }
 
 /// Writes every schema into a folder.
 pub fn write(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut written = Vec::new();
     for (name, table) in &KINDS_OF_FILE {
         let path = folder.join(format!("{name}.json"));

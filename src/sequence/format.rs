@@ -342,7 +342,10 @@ fn has_comment(decor: &toml_edit::Decor) -> bool {
 }
 
 fn array(list: &Array, known: Option<&'static Table>, indent: usize) -> String {
-    let trailing = list.trailing().as_str().is_none_or(|text| text.contains('#'));
+    let trailing = list
+        .trailing()
+        .as_str()
+        .is_none_or(|text| text.contains('#'));
     if trailing || list.iter().any(|value| has_comment(value.decor())) {
         return list.to_string().trim().to_owned();
     }

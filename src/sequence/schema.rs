@@ -117,7 +117,9 @@ pub fn reference(kinds: &[(&str, &'static Table)]) -> String {
             if one.keys.is_empty() {
                 continue;
             }
-            text.push_str("\n| Key | Value | Meaning | Left out | Example |\n|---|---|---|---|---|\n");
+            text.push_str(
+                "\n| Key | Value | Meaning | Left out | Example |\n|---|---|---|---|---|\n",
+            );
             for key in one.keys {
                 let cell = |text: &str| text.replace('|', "\\|");
                 let code = |text: &str| {

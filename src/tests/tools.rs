@@ -102,18 +102,27 @@ fn a_mail_on_another_day_is_told_with_the_day() {
     assert_ne!(text, CAMERA);
     let found = failures(&text);
     assert!(
-        found.iter().any(|one| matches!(one, Failure::Missing { because, .. }
+        found
+            .iter()
+            .any(|one| matches!(one, Failure::Missing { because, .. }
             if because[0] == "it happened on 2026-03-16 10:00")),
         "{found:?}"
     );
-    assert!(found.iter().any(|one| matches!(one, Failure::Unexpected { .. })));
+    assert!(
+        found
+            .iter()
+            .any(|one| matches!(one, Failure::Unexpected { .. }))
+    );
 }
 
 #[test]
 fn a_mail_that_must_never_go_and_one_that_nobody_named() {
     let never = format!("{CAMERA}\n[[never]]\nsend = \"review-*/ask\"\n");
     let found = failures(&never);
-    assert!(matches!(found.as_slice(), [Failure::Forbidden { .. }]), "{found:?}");
+    assert!(
+        matches!(found.as_slice(), [Failure::Forbidden { .. }]),
+        "{found:?}"
+    );
     let (story, _) = CAMERA.split_once("[[expect]]").unwrap();
     assert!(!failures(story).is_empty());
     let some = story.replacen("title", "only = false\ntitle", 1);
@@ -135,9 +144,10 @@ fn as_json(text: &str) -> Value {
         match item {
             toml_edit::Item::None => Value::Null,
             toml_edit::Item::Value(value) => of_value(value),
-            toml_edit::Item::Table(table) => {
-                table.iter().map(|(key, item)| (key.to_owned(), of(item))).collect()
-            }
+            toml_edit::Item::Table(table) => table
+                .iter()
+                .map(|(key, item)| (key.to_owned(), of(item)))
+                .collect(),
             toml_edit::Item::ArrayOfTables(tables) => tables
                 .iter()
                 .map(|table| {
@@ -177,7 +187,9 @@ fn every_shipped_file_fits_its_schema_and_an_unknown_key_does_not() {
         files.push((path, head));
     }
     for (path, text) in files {
-        let Some(table) = keys::of_path(&path) else { continue };
+        let Some(table) = keys::of_path(&path) else {
+            continue;
+        };
         let validator = jsonschema::draft7::new(&schema::of(table)).unwrap();
         let value = as_json(&text);
         let errors: Vec<String> = validator
@@ -213,7 +225,11 @@ fn the_schemas_and_the_reference_beside_the_files_are_current() {
             std::fs::write(&path, &text).unwrap();
         }
         let had = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(had == text, "{}: AFTERCARE_BLESS=1 brings it up to date", path.display());
+        assert!(
+            had == text,
+            "{}: AFTERCARE_BLESS=1 brings it up to date",
+            path.display()
+        );
     }
 }
 
@@ -224,10 +240,26 @@ fn the_tables_know_every_key_that_the_readers_know() {
     const STRANGE: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
     let cases = [
         ("config/sequences/fulfilment.toml", "", &keys::SEQUENCE),
-        ("config/sequences/education-dslr.toml", "[start]\n", &keys::SEQUENCE),
-        ("config/sequences/education-dslr.toml", "[[step]]\n", &keys::SEQUENCE),
-        ("config/sequences/education-dslr.toml", "[[pause]]\n", &keys::SEQUENCE),
-        ("config/sequences/education-dslr.toml", "[[stop]]\n", &keys::SEQUENCE),
+        (
+            "config/sequences/education-dslr.toml",
+            "[start]\n",
+            &keys::SEQUENCE,
+        ),
+        (
+            "config/sequences/education-dslr.toml",
+            "[[step]]\n",
+            &keys::SEQUENCE,
+        ),
+        (
+            "config/sequences/education-dslr.toml",
+            "[[pause]]\n",
+            &keys::SEQUENCE,
+        ),
+        (
+            "config/sequences/education-dslr.toml",
+            "[[stop]]\n",
+            &keys::SEQUENCE,
+        ),
         ("config/store.toml", "", &keys::STORE),
         ("config/store.toml", "[hours]\n", &keys::STORE),
         ("config/store.toml", "[limits]\n", &keys::STORE),
@@ -272,7 +304,10 @@ fn the_tables_know_every_key_that_the_readers_know() {
             .try_fold(*table, |table, name| table.inside(name))
             .unwrap();
         for key in listed.split(", ") {
-            assert!(table.key(key).is_some(), "{path} {header}: `{key}` is in no table");
+            assert!(
+                table.key(key).is_some(),
+                "{path} {header}: `{key}` is in no table"
+            );
         }
     }
 }
@@ -311,7 +346,10 @@ fn a_smaller_shop_in_two_languages_is_sound() {
             assert!(out.contains("Lantern"), "{out}");
         }
     }
-    let none = format!("init {} --locales tlh", place.path().join("other").display());
+    let none = format!(
+        "init {} --locales tlh",
+        place.path().join("other").display()
+    );
     assert_eq!(aftercare(&root(), &none).0, 2);
 }
 
@@ -321,14 +359,21 @@ fn a_failing_scenario_ends_with_1_and_a_report() {
     let shop = place.path().join("shop");
     assert_eq!(aftercare(&root(), &format!("init {}", shop.display())).0, 0);
     let path = shop.join("config/scenarios/camera.toml");
-    std::fs::write(&path, CAMERA.replace("on   = 2026-03-16", "on   = 2026-03-17")).unwrap();
+    std::fs::write(
+        &path,
+        CAMERA.replace("on   = 2026-03-16", "on   = 2026-03-17"),
+    )
+    .unwrap();
     let report = place.path().join("junit.xml");
     let line = format!("test camera --junit {}", report.display());
     let (code, out, _) = aftercare(&shop, &line);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("it happened on 2026-03-16 10:00"), "{out}");
     let xml = std::fs::read_to_string(report).unwrap();
-    assert!(xml.contains("failures=\"1\"") && xml.contains("name=\"camera\""), "{xml}");
+    assert!(
+        xml.contains("failures=\"1\"") && xml.contains("name=\"camera\""),
+        "{xml}"
+    );
     let mail = shop.join("templates/mail/dslr/basics.en.md");
     let text = std::fs::read_to_string(&mail).unwrap();
     std::fs::write(&mail, text.replace("ten minutes", "two hours")).unwrap();

@@ -9,8 +9,14 @@ fn keys_are_put_in_order_and_comments_stay_with_them() {
     let text = "# What it is.\nid=\"a\"\nformat = 1\n\n\n[[step]]   # first\nafter = \"start\"\n# why\nid = 'b'\nmail=\"x/y\" # here\n# the end\n";
     let wanted = "# What it is.\nid = \"a\"\n";
     let formatted = format(SEQUENCE, text);
-    assert!(formatted.contains("[[step]]   # first\n# why\nid    = \"b\"\nafter = \"start\"\n"), "{formatted}");
-    assert!(formatted.ends_with("mail  = \"x/y\"   # here\n# the end\n"), "{formatted}");
+    assert!(
+        formatted.contains("[[step]]   # first\n# why\nid    = \"b\"\nafter = \"start\"\n"),
+        "{formatted}"
+    );
+    assert!(
+        formatted.ends_with("mail  = \"x/y\"   # here\n# the end\n"),
+        "{formatted}"
+    );
     assert_ne!(formatted, wanted);
     assert_eq!(format(SEQUENCE, &formatted), formatted);
 }
@@ -25,7 +31,8 @@ fn what_is_no_toml_is_left_alone() {
 
 #[test]
 fn quotes_follow_what_they_hold() {
-    let text = "a = 'plain'\nb = \"say \\\"x\\\"\"\nc = \"it's \\\"x\\\"\"\nd = \"\"\"\nlong\"\"\"\n";
+    let text =
+        "a = 'plain'\nb = \"say \\\"x\\\"\"\nc = \"it's \\\"x\\\"\"\nd = \"\"\"\nlong\"\"\"\n";
     let formatted = format("config/other.toml", text);
     assert_eq!(
         formatted,
@@ -37,7 +44,10 @@ fn quotes_follow_what_they_hold() {
 fn a_long_list_stands_in_lines() {
     let text = format!("x = [{}]\n", vec!["\"a long enough text\""; 8].join(","));
     let formatted = format("config/other.toml", &text);
-    assert!(formatted.starts_with("x = [\n  \"a long enough text\",\n"), "{formatted}");
+    assert!(
+        formatted.starts_with("x = [\n  \"a long enough text\",\n"),
+        "{formatted}"
+    );
     assert_eq!(format("config/other.toml", &formatted), formatted);
 }
 
