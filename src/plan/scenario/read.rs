@@ -225,9 +225,11 @@ impl<'s> Reader<'s> {
         for (number, mut section) in sections.into_iter().enumerate() {
             section.what = format!("event {}", number + 1);
             let person = self.who(&section, people);
-            if person.is_none() && section.has("who").is_some() {
-                continue;
-            }
+            let person = match person {
+                // The slip is told; the story goes on, so that one mistake stays one.
+                None if section.has("who").is_some() => people.first(),
+                other => other,
+            };
             if person.is_none() && people.len() > 1 {
                 section.missing("who", "\"ann\", one of [customers]");
             }
