@@ -21,7 +21,7 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
         return Err(misuse("--sarif and --json: choose one"));
     }
     let folder = Shop::folder(global)?;
-    let mut read = reload::read(&folder);
+    let mut read = reload::read_all(&folder);
     match files::configuration(&folder, Shop::environment()) {
         Ok((_, warnings)) => read.problems.extend(warnings),
         Err(bad) => {

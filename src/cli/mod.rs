@@ -11,7 +11,9 @@ mod demo;
 mod doctor;
 mod exit;
 mod explain;
+mod fmt;
 mod ingest;
+mod init;
 pub mod key;
 mod lines;
 mod out;
@@ -22,6 +24,7 @@ mod report;
 mod row;
 mod sample;
 mod sarif;
+mod schema;
 mod sends;
 mod serve;
 mod simulate;
@@ -80,6 +83,12 @@ pub enum Command {
     Check(check::Args),
     /// What a code means, why it matters, and a wrong and a right file
     Explain(explain::Args),
+    /// Write a new shop: sequences, mails, scenarios, all in working order
+    Init(init::Args),
+    /// Put files into the one form: order of keys, columns, empty lines
+    Fmt(fmt::Args),
+    /// JSON Schemas of the files, for editors
+    Schema(schema::Args),
     /// Let scenarios happen and compare mails with their snapshots
     Test(test::Args),
     /// Show the very bytes that would be sent
@@ -127,6 +136,9 @@ impl Command {
             | Command::Check(_)
             | Command::Explain(_)
             | Command::Test(_)
+            | Command::Init(_)
+            | Command::Fmt(_)
+            | Command::Schema(_)
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
@@ -185,6 +197,9 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&global, &args, out),
         Command::Explain(args) => explain::run(&global, &args, out),
         Command::Test(args) => test::run(&global, &args, out),
+        Command::Init(args) => init::run(&args, out),
+        Command::Fmt(args) => fmt::run(&global, &args, out),
+        Command::Schema(args) => schema::run(&args, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,
         Command::Upcoming(args) => upcoming::run(&global, &args, out).await,
         Command::Simulate(args) => simulate::run(&global, &args, out).await,

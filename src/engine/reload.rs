@@ -9,6 +9,7 @@ use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
+use crate::plan::scenario;
 use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{
@@ -52,6 +53,18 @@ pub struct Read {
 pub fn read(shop: &Path) -> Read {
     let (files, problems) = files::read(shop);
     check(files, problems)
+}
+
+/// As [`read`], with the problems of scenarios: those keep nobody from sending, so they
+/// are no matter for the service.
+pub fn read_all(shop: &Path) -> Read {
+    let mut read = read(shop);
+    if let Some(live) = &read.live {
+        let (_, found) = scenario::read(&live.catalog, &read.files);
+        read.problems.extend(found);
+        Diagnostic::order(&mut read.problems);
+    }
+    read
 }
 
 /// Checks files that were read, after the `problems` of reading them: everything but the

@@ -6,8 +6,11 @@ pub mod catalog;
 mod compile;
 pub mod condition;
 mod feed;
+pub mod format;
+pub mod keys;
 mod policy;
 mod shelves;
+pub mod schema;
 pub(crate) mod syntax;
 pub(crate) mod value;
 

@@ -71,7 +71,7 @@ fn problems(examples: &[Example]) -> Vec<Diagnostic> {
             _ => write(&example.path, example.text.as_bytes()),
         }
     }
-    let mut found = reload::read(shop.path()).problems;
+    let mut found = reload::read_all(shop.path()).problems;
     match files::configuration(shop.path(), variables) {
         Ok((_, warnings)) => found.extend(warnings),
         Err(bad) => found.extend(bad.problems),

@@ -18,6 +18,7 @@ mod slips;
 mod store;
 mod story;
 mod timeline;
+mod tools;
 mod twin;
 mod waking;
 mod web;

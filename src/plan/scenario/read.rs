@@ -225,7 +225,12 @@ impl<'s> Reader<'s> {
         for (number, mut section) in sections.into_iter().enumerate() {
             section.what = format!("event {}", number + 1);
             let person = self.who(&section, people);
-            if person.is_none() && people.len() > 1 && section.has("who").is_none() {
+            let person = match person {
+                // The slip is told; the story goes on, so that one mistake stays one.
+                None if section.has("who").is_some() => people.first(),
+                other => other,
+            };
+            if person.is_none() && people.len() > 1 {
                 section.missing("who", "\"ann\", one of [customers]");
             }
             let clock = person.map_or_else(
@@ -358,7 +363,7 @@ impl<'s> Reader<'s> {
 
     fn too_many(&self, span: Option<std::ops::Range<usize>>, what: &str, most: usize) {
         self.sheet.report(self.sheet.problem(
-            "E419",
+            "E105",
             span.unwrap_or_default(),
             format!("a scenario has {most} {what} at most"),
         ));

@@ -82,6 +82,10 @@ const CURRENCIES: [(&str, &str); 8] = [
     ("DK", "DKK"),
 ];
 
+/// The price of what the feed gives no price for, in minor units: an order that costs
+/// nothing would count as a replacement.
+const PRICE: i64 = 4_900;
+
 /// The orders of a scenario so far.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -778,7 +782,7 @@ fn price(variant: &Variant, currency: &str) -> i64 {
     variant
         .price_in(currency)
         .or(variant.price.clone())
-        .map_or(0, |money| money.amount)
+        .map_or(PRICE, |money| money.amount)
 }
 
 /// `consent = "subscribed"` of a customer as intake has it. `soft_opt_in` is the

@@ -1,0 +1,332 @@
+//! Keys of the service and of the heads of mails.
+
+use super::{ALLOW, Shape, Table, may, must};
+
+/// `config/aftercare.toml`.
+pub static SERVICE: Table = Table {
+    title: "config/aftercare.toml",
+    about: "The service itself. Every key can be set by environment too: AFTERCARE_DATABASE__URL.",
+    keys: &[
+        may(
+            "data_dir",
+            Shape::Text,
+            "Where the service keeps what is its own.",
+            "\"data\"",
+            "\"data\"",
+        ),
+        may(
+            "arming_key_file",
+            Shape::Text,
+            "The key that lets this install send.",
+            "\"data/arming.key\"",
+            "\"data/arming.key\"",
+        ),
+        may(
+            "secret_file",
+            Shape::Text,
+            "The key that signs links and makes ids of mails.",
+            "\"data/secret.key\"",
+            "\"data/secret.key\"",
+        ),
+        may(
+            "database",
+            Shape::Table(&SERVICE_DATABASE),
+            "Where everything is kept.",
+            "SQLite in the data folder",
+            "[database]",
+        ),
+        may(
+            "http",
+            Shape::Table(&SERVICE_HTTP),
+            "Where the service listens.",
+            "this machine alone",
+            "[http]",
+        ),
+        may(
+            "smtp",
+            Shape::Table(&SERVICE_SMTP),
+            "Where mail goes.",
+            "nowhere: it is captured",
+            "[smtp]",
+        ),
+        may(
+            "intake",
+            Shape::Table(&SERVICE_INTAKE),
+            "How events come in.",
+            "not over HTTP",
+            "[intake.events]",
+        ),
+        may(
+            "mailer",
+            Shape::Table(&SERVICE_MAILER),
+            "How mails are made.",
+            "",
+            "[mailer]",
+        ),
+        may(
+            "log",
+            Shape::Table(&SERVICE_LOG),
+            "How it is logged.",
+            "",
+            "[log]",
+        ),
+        may(
+            "clock",
+            Shape::Table(&SERVICE_CLOCK),
+            "The rehearsal clock.",
+            "none: real time",
+            "[clock]",
+        ),
+    ],
+    others: None,
+};
+static SERVICE_DATABASE: Table = Table {
+    title: "[database]",
+    about: "Where everything is kept.",
+    keys: &[may(
+        "url",
+        Shape::Form("^(sqlite:|postgres(ql)?://)"),
+        "SQLite for one machine, PostgreSQL for several workers.",
+        "\"sqlite:data/aftercare.db\"",
+        "\"sqlite:data/aftercare.db\"",
+    )],
+    others: None,
+};
+static SERVICE_HTTP: Table = Table {
+    title: "[http]",
+    about: "Where the service listens.",
+    keys: &[
+        may(
+            "listen",
+            Shape::Text,
+            "Address and port.",
+            "\"127.0.0.1:8025\"",
+            "\"127.0.0.1:8025\"",
+        ),
+        may(
+            "public_url",
+            Shape::Text,
+            "Where links in mails point.",
+            "that address",
+            "\"https://mail.shop.example.com\"",
+        ),
+    ],
+    others: None,
+};
+static SERVICE_SMTP: Table = Table {
+    title: "[smtp]",
+    about: "Where mail goes.",
+    keys: &[
+        may(
+            "url",
+            Shape::Form("^(capture$|smtps?://|smtp\\+starttls://)"),
+            "`capture`, `smtp://`, `smtp+starttls://` or `smtps://`.",
+            "\"capture\"",
+            "\"capture\"",
+        ),
+        may(
+            "connections",
+            Shape::Number(1, 10_000),
+            "Connections at once, at most.",
+            "16",
+            "16",
+        ),
+        may(
+            "bounce_address",
+            Shape::Form("@"),
+            "The envelope sender.",
+            "the From",
+            "\"bounces@shop.example.com\"",
+        ),
+        may(
+            "user",
+            Shape::Text,
+            "How to log in.",
+            "nobody",
+            "\"aftercare\"",
+        ),
+        may("password", Shape::Text, "By environment only.", "none", ""),
+        may(
+            "password_file",
+            Shape::Text,
+            "A file that holds the password.",
+            "none",
+            "\"/run/secrets/aftercare-smtp\"",
+        ),
+        may(
+            "helo",
+            Shape::Text,
+            "What to call ourselves.",
+            "our address",
+            "\"mail.shop.example.com\"",
+        ),
+        may(
+            "ca_file",
+            Shape::Text,
+            "Certificate authorities to trust beside the system's.",
+            "none",
+            "\"/etc/ssl/relay.pem\"",
+        ),
+        may(
+            "timeouts",
+            Shape::Any,
+            "How long each step of the conversation may take.",
+            "as in RFC 5321",
+            "[smtp.timeouts]",
+        ),
+    ],
+    others: None,
+};
+static SERVICE_INTAKE: Table = Table {
+    title: "[intake]",
+    about: "How events come in.",
+    keys: &[may(
+        "events",
+        Shape::Table(&SERVICE_EVENTS),
+        "POST /events.",
+        "not served",
+        "[intake.events]",
+    )],
+    others: None,
+};
+static SERVICE_EVENTS: Table = Table {
+    title: "[intake.events]",
+    about: "POST /events, the endpoint for canonical events.",
+    keys: &[
+        may("secrets", Shape::Texts, "By environment only.", "none", ""),
+        may(
+            "secrets_file",
+            Shape::Text,
+            "A file with one secret a line.",
+            "none",
+            "\"/run/secrets/aftercare-events\"",
+        ),
+        may(
+            "unsigned",
+            Shape::Flag,
+            "Take events without a signature, on a loopback address alone.",
+            "false",
+            "false",
+        ),
+        may(
+            "max_body",
+            Shape::Number(1, 1_073_741_824),
+            "The largest body, in bytes.",
+            "1048576",
+            "1048576",
+        ),
+        may(
+            "max_depth",
+            Shape::Number(1, 1024),
+            "The deepest nesting.",
+            "64",
+            "64",
+        ),
+        may(
+            "read_timeout",
+            Shape::Text,
+            "How long a request may take to arrive.",
+            "\"10s\"",
+            "\"10s\"",
+        ),
+        may(
+            "signature_window",
+            Shape::Text,
+            "How far the time in a signature may lie from ours.",
+            "\"5min\"",
+            "\"5min\"",
+        ),
+    ],
+    others: None,
+};
+static SERVICE_MAILER: Table = Table {
+    title: "[mailer]",
+    about: "How mails are made.",
+    keys: &[
+        may(
+            "keep_bodies",
+            Shape::Flag,
+            "Keep the text of each mail with its send.",
+            "false",
+            "false",
+        ),
+        may(
+            "message_id_domain",
+            Shape::Text,
+            "The host in Message-IDs.",
+            "that of the sender's address",
+            "\"shop.example.com\"",
+        ),
+    ],
+    others: None,
+};
+static SERVICE_LOG: Table = Table {
+    title: "[log]",
+    about: "How it is logged.",
+    keys: &[may(
+        "format",
+        Shape::OneOf(&["text", "json"]),
+        "For people or for collectors.",
+        "\"text\"",
+        "\"text\"",
+    )],
+    others: None,
+};
+static SERVICE_CLOCK: Table = Table {
+    title: "[clock]",
+    about: "The real service on a faster clock; refused unless mail stays on this machine.",
+    keys: &[
+        may(
+            "start",
+            Shape::Instant,
+            "Where it begins.",
+            "",
+            "2026-03-01T00:00:00Z",
+        ),
+        may(
+            "speed",
+            Shape::Any,
+            "How many times as fast as real time.",
+            "1",
+            "43200",
+        ),
+    ],
+    others: None,
+};
+
+/// The head of a mail.
+pub static MAIL: Table = Table {
+    title: "the head of a mail",
+    about: "What stands between the lines of +++.",
+    keys: &[
+        must(
+            "subject",
+            Shape::Text,
+            "The subject, a template.",
+            "\"{{item.title}}: three settings\"",
+        ),
+        may(
+            "preheader",
+            Shape::Text,
+            "What mail programs show after the subject, a template.",
+            "",
+            "\"Ten minutes, no manual needed\"",
+        ),
+        may(
+            "layout",
+            Shape::Text,
+            "The layout: templates/layouts/NAME.mjml.",
+            "by kind",
+            "\"default\"",
+        ),
+        may(
+            "raw",
+            Shape::Texts,
+            "Names that may be printed without escaping.",
+            "[]",
+            "[\"page\"]",
+        ),
+        ALLOW,
+    ],
+    others: None,
+};
