@@ -15,6 +15,7 @@ pub mod key;
 mod lines;
 mod out;
 mod preview;
+mod prove;
 mod quarantine;
 mod release;
 mod report;
@@ -73,7 +74,7 @@ pub enum Command {
     /// Run the service: intake, scheduler, mailer, web
     Serve(serve::Args),
     /// Check the shop's files: syntax, names and types, mails in every language
-    Check,
+    Check(check::Args),
     /// Show the very bytes that would be sent
     Preview(preview::Args),
     /// The dry run: what will go out, when, and what may still stop it
@@ -116,7 +117,7 @@ impl Command {
             | Command::Unsuppress(_)
             | Command::Release(_) => true,
             Command::Serve(_)
-            | Command::Check
+            | Command::Check(_)
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
@@ -172,7 +173,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(&global, &args).await,
         Command::Serve(args) => serve::run(&global, &args, out).await,
-        Command::Check => check::run(&global, out),
+        Command::Check(args) => check::run(&global, &args, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,
         Command::Upcoming(args) => upcoming::run(&global, &args, out).await,
         Command::Simulate(args) => simulate::run(&global, &args, out).await,

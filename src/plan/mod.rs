@@ -13,10 +13,12 @@ mod enrol;
 mod exit;
 pub mod explain;
 mod permit;
+pub mod prove;
 pub mod simulate;
 mod step;
 mod subject;
 mod timing;
+pub mod values;
 pub mod walk;
 
 pub use clear::{Clearance, Ready, clear};

@@ -1,7 +1,7 @@
 //! The planner in virtual time: what will happen to one person if no news comes.
 //! Queued mail counts as accepted when it is due; relay weather is not promised.
 
-use super::{Clearance, clear, plan};
+use super::{Clearance, Ready, clear, plan};
 use crate::model::history::History;
 use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
@@ -56,11 +56,41 @@ pub fn live(
     now: Timestamp,
     until: Timestamp,
 ) -> Option<Timestamp> {
+    live_watching(catalog, history, now, until, &mut |_| {})
+}
+
+/// What a watcher of [`live_watching`] is told.
+#[derive(Debug)]
+pub enum Passing {
+    /// One plan was made.
+    Planned,
+    /// A mail goes out, made of this.
+    Goes(Box<Going>),
+}
+
+/// A mail that goes out in virtual time.
+#[derive(Debug)]
+pub struct Going {
+    /// As it was looked at last, still waiting.
+    pub send: Send,
+    pub ready: Ready,
+    pub at: Timestamp,
+}
+
+/// As [`live`], telling `watch` of every plan and of every mail on its way out.
+pub fn live_watching(
+    catalog: &Catalog,
+    history: &mut History,
+    now: Timestamp,
+    until: Timestamp,
+    watch: &mut dyn FnMut(Passing),
+) -> Option<Timestamp> {
     let mut at = now;
     for _ in 0..MAX_PLANS {
         let plan = plan(catalog, history, at);
+        watch(Passing::Planned);
         plan.apply(history, at);
-        if send_due(catalog, history, at) {
+        if send_due(catalog, history, at, watch) {
             continue;
         }
         let retry = history.sends.iter().filter_map(|send| match send.state {
@@ -80,7 +110,12 @@ pub fn live(
 }
 
 /// Sends what is queued and due; whether anything changed.
-fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
+fn send_due(
+    catalog: &Catalog,
+    history: &mut History,
+    now: Timestamp,
+    watch: &mut dyn FnMut(Passing),
+) -> bool {
     let due: Vec<Send> = history
         .sends
         .iter()
@@ -91,14 +126,20 @@ fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
     for mut send in due {
         let (state, reason) = match clear(catalog, history, &send, now) {
             Clearance::Go(ready) => {
-                send.prepared = Some(Prepared {
+                let prepared = Prepared {
                     hash: String::new(),
                     version: catalog.version.clone(),
                     date: now,
                     to: ready.to.as_typed().to_owned(),
                     locale: ready.locales.first().cloned().unwrap_or_default(),
                     values: serde_json::Value::Null,
-                });
+                };
+                watch(Passing::Goes(Box::new(Going {
+                    send: send.clone(),
+                    ready: *ready,
+                    at: now,
+                })));
+                send.prepared = Some(prepared);
                 let reply = "foreseen".into();
                 (SendState::Accepted { reply }, send.reason.take())
             }
