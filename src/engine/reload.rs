@@ -3,10 +3,12 @@
 
 use super::{Engine, EngineError};
 use crate::files;
+use crate::model::allow::{self, Allowance};
+use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
-use crate::render::{LoadPolicy, Templates};
+use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{self, catalog::Catalog};
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -32,46 +34,58 @@ pub struct Read {
     pub problems: Vec<Diagnostic>,
     /// The texts, for showing problems in their place.
     pub files: Vec<(String, String)>,
+    /// What the files turn off, for those who find problems in other ways.
+    pub allowances: Vec<Allowance>,
 }
 
 /// Reads and checks a shop's folder: sequences, policy, catalogue, and every mail in
 /// every locale against the names of its step.
 pub fn read(shop: &Path) -> Read {
-    let (files, mut problems) = files::read(shop);
-    let (catalog, found) = sequence::read(&files);
+    let (files, problems) = files::read(shop);
+    check(files, problems)
+}
+
+/// Checks files that were read, after the `problems` of reading them: everything but the
+/// disk, so that tests and tools can check files that are on none.
+pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
+    let unreadable: Vec<String> = problems.iter().map(|one| one.file.clone()).collect();
+    let (draft, found) = sequence::draft(&files);
+    // A file that cannot be read is not missing.
+    let found = found
+        .into_iter()
+        .filter(|one| one.span != (0..0) || !unreadable.contains(&one.file));
     problems.extend(found);
-    let live = catalog.and_then(|catalog| {
-        let policy = &catalog.policy;
-        let load = LoadPolicy {
-            locales: policy.locales.clone(),
-            fallback: policy.fallback.clone(),
-        };
+    let templates = draft.languages.map(|(locales, fallback)| {
+        let load = LoadPolicy { locales, fallback };
         let (templates, found) = Templates::load(&files, &load);
         problems.extend(found);
-        for step in catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| &sequence.steps)
-        {
+        for step in draft.sequences.iter().flat_map(|one| &one.steps) {
             problems.extend(templates.check(
                 &step.mail,
                 &step.known,
                 step.kind,
-                &policy.locales,
-                policy.fallback.as_deref(),
+                &load.locales,
+                load.fallback.as_deref(),
             ));
         }
-        let good = problems
-            .iter()
-            .all(|problem| problem.severity() != Severity::Error);
-        good.then(|| Live::new(catalog, templates))
+        templates
     });
-    problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
-    problems.dedup();
+    let (mut allowances, found) = sequence::allowances(&files);
+    problems.extend(found);
+    allowances.extend(render::allowances(&files));
+    allow::settle(&mut problems, &allowances, codes::is_of_check);
+    let good = problems
+        .iter()
+        .all(|problem| problem.severity() != Severity::Error);
+    let live = (draft.catalog.zip(templates))
+        .filter(|_| good)
+        .map(|(catalog, templates)| Live::new(catalog, templates));
+    Diagnostic::order(&mut problems);
     Read {
         live,
         problems,
         files,
+        allowances,
     }
 }
 

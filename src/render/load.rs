@@ -10,7 +10,7 @@ use super::tags::{MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, text};
 use crate::model::diagnostic::Diagnostic;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A source without its tags.
@@ -33,6 +33,8 @@ pub struct Loader<'l> {
     laid: HashMap<u16, Option<Arc<Protected>>>,
     /// Partials being built, outermost first.
     open: Vec<u16>,
+    /// Mails that have a file, by name, with its languages.
+    pub written: BTreeMap<String, BTreeSet<String>>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -58,6 +60,7 @@ impl<'l> Loader<'l> {
             sources: HashMap::new(),
             laid: HashMap::new(),
             open: Vec::new(),
+            written: BTreeMap::new(),
             problems: Vec::new(),
         };
         for (number, path, _) in loader.under("templates/partials/") {
@@ -439,6 +442,10 @@ impl<'l> Loader<'l> {
                 );
                 continue;
             };
+            self.written
+                .entry(name.to_owned())
+                .or_default()
+                .insert(locale.to_owned());
             let own_text = files
                 .iter()
                 .find(|(_, other, _)| *other == format!("{stem}.txt"))

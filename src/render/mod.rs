@@ -13,6 +13,7 @@
 //! bytes. Start reading at [`templates`]; [`program`] is the tree, [`check`] walks it
 //! with types, [`evaluate`] with values.
 
+mod allow;
 mod check;
 pub mod context;
 mod evaluate;
@@ -32,6 +33,7 @@ mod templates;
 mod tests;
 mod text;
 
+pub use allow::allowances;
 pub use context::{Campaign, Context};
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
 

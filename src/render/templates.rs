@@ -13,7 +13,7 @@ use crate::model::kind::Kind;
 use crate::model::locale;
 use crate::model::names::Known;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Longest subject, in bytes.
@@ -47,6 +47,9 @@ pub struct Templates {
     files: Arc<Vec<File>>,
     /// By name, then by language.
     mails: BTreeMap<String, BTreeMap<String, Mail>>,
+    /// Mails that have a file, by name, with its languages: what is wrong with those that
+    /// could not be read was said of them.
+    written: BTreeMap<String, BTreeSet<String>>,
     /// By name, then by language.
     pages: BTreeMap<String, BTreeMap<String, Program>>,
     strings: BTreeMap<String, Strings>,
@@ -103,6 +106,7 @@ impl Templates {
         let templates = Templates {
             files: loader.files,
             mails,
+            written: loader.written,
             pages,
             strings: loader.strings,
             none: Strings::new(),
@@ -140,6 +144,9 @@ impl Templates {
     ) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         let Some(by_locale) = self.mails.get(mail) else {
+            if self.written.contains_key(mail) {
+                return problems;
+            }
             let file = format!(
                 "templates/mail/{mail}.{}.md",
                 locales.first().map_or("en", String::as_str)
@@ -157,8 +164,14 @@ impl Templates {
             return problems;
         };
         for wanted in locales {
-            let stands_in = fallback.is_some_and(|fallback| by_locale.contains_key(fallback));
-            if find(by_locale, wanted).is_none() && !stands_in {
+            let written = |wanted: &str| {
+                find(by_locale, wanted).is_some()
+                    || self
+                        .written
+                        .get(mail)
+                        .is_some_and(|locales| locales.contains(wanted))
+            };
+            if !written(wanted) && !fallback.is_some_and(written) {
                 let file = format!("templates/mail/{mail}.{wanted}.md");
                 let problem = Diagnostic::new(
                     "E210",

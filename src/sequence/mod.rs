@@ -1,6 +1,7 @@
 //! The authoring language: text to [`catalog::Catalog`], with every problem named.
 //! Files come as paths and texts; nothing here opens one.
 
+mod allow;
 pub mod catalog;
 mod compile;
 pub mod condition;
@@ -8,10 +9,12 @@ mod feed;
 mod policy;
 mod syntax;
 
+pub use allow::allowances;
+
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::policy::Policy;
 use crate::model::product::Products;
-use catalog::Catalog;
+use catalog::{Catalog, Sequence};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syntax::Sheet;
@@ -23,10 +26,28 @@ const SEQUENCES: &str = "config/sequences/";
 /// Files in `config/` that others read.
 const OTHERS: [&str; 2] = ["config/aftercare.toml", "config/scenarios/"];
 
+/// What could be read of a shop, whatever else is wrong with it: enough to look for
+/// problems elsewhere in the same run, never enough to send by.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// The sequences that could be read; of those, the steps that could be.
+    pub sequences: Vec<Sequence>,
+    /// The languages of the shop, with the one that stands in, where they could be read.
+    pub languages: Option<(Vec<String>, Option<String>)>,
+    /// The whole, where nothing is wrong; warnings do not keep it back.
+    pub catalog: Option<Catalog>,
+}
+
 /// Reads a shop: `config/store.toml`, `people.toml`, `catalog.toml`, the feed it names and
 /// `config/sequences/*.toml`, as paths under the shop's folder and texts. There is a
 /// catalogue only where nothing is wrong; warnings do not keep it back.
 pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
+    let (draft, found) = draft(files);
+    (draft.catalog, found)
+}
+
+/// As [`read`], with what could be read beside what is wrong.
+pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let text = |path: &str| {
         files
@@ -48,8 +69,18 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
             None
         }
     };
-    let locales = policy.as_ref().map_or(&[][..], |policy| &policy.locales);
+    let languages = match &policy {
+        Some(policy) => Some((policy.locales.clone(), policy.fallback.clone())),
+        None => text(STORE).and_then(|text| policy::languages(&Sheet::new(STORE, text))),
+    };
+    let locales = languages
+        .as_ref()
+        .map_or(&[][..], |(locales, _)| locales.as_slice());
+    let before = found.len();
     let (products, feed) = products(files, locales, &mut found);
+    let whole = found[before..]
+        .iter()
+        .all(|one| one.severity() == Severity::Warning);
     let sequences: Vec<(&str, &str)> = files
         .iter()
         .filter(|(path, _)| {
@@ -62,7 +93,8 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
     let around = compile::Around {
         hours: policy.as_ref().and_then(|policy| policy.hours.as_ref()),
         people: people.as_ref().map(|people| people.ids.as_slice()),
-        products: Some(&products),
+        // A product may be missing because its file cannot be read.
+        products: whole.then_some(&products),
     };
     let (sequences, problems) = compile::sequences(&sequences, around);
     found.extend(problems);
@@ -78,9 +110,14 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
                 ..policy
             }),
             products: Arc::new(products),
-            sequences: Arc::new(sequences),
+            sequences: Arc::new(sequences.clone()),
         });
-    (catalog, found)
+    let draft = Draft {
+        sequences,
+        languages,
+        catalog,
+    };
+    (draft, found)
 }
 
 /// SHA-256 over all paths and texts, hex: the same files have the same version, whatever

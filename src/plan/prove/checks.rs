@@ -3,7 +3,7 @@
 
 use super::life::{Life, World};
 use super::moves::{Back, Move, Refunded};
-use crate::model::event::FactKind;
+use crate::model::event::{EventKind, FactKind};
 use crate::model::kind::{Kind, Scope};
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, Timestamp};
@@ -158,7 +158,9 @@ fn gone(life: &Life, order: u8, line: Option<&str>, at: Timestamp) -> Option<&'s
         .iter()
         .filter(|told| told.at < at)
         .find_map(|told| match &told.what {
-            Move::Cancelled(of) if *of == order => Some("a cancellation"),
+            Move::Cancelled(of) if *of == order && !sent_again(life, order, told.at, at) => {
+                Some("a cancellation")
+            }
             Move::Refund { order: of, what: Refunded::Everything } if *of == order => Some("a full refund"),
             Move::Refund { order: of, what: Refunded::FirstLine } if *of == order && line == Some("1") => {
                 Some("a refund of the item")
@@ -166,6 +168,17 @@ fn gone(life: &Life, order: u8, line: Option<&str>, at: Timestamp) -> Option<&'s
             Move::Return { order: of, how: Back::Received } if *of == order => Some("the goods came back"),
             _ => None,
         })
+}
+
+/// Whether an order was dispatched after all once it had been cancelled: then it lives (C5).
+fn sent_again(life: &Life, order: u8, since: Timestamp, until: Timestamp) -> bool {
+    life.told.iter().any(|told| {
+        let dispatched = matches!(
+            &told.what,
+            Move::Parcel { kind: EventKind::ShipmentDispatched, order: of, .. } if *of == order
+        );
+        dispatched && told.at > since && told.at <= until
+    })
 }
 
 /// After a cancellation or a full refund fulfilment says what is news, and nothing else.
@@ -176,8 +189,12 @@ fn owed(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
     let order: u8 = (0..super::moves::MAX_ORDERS)
         .find(|order| one.send.order.as_deref() == Some(&super::telling::order_id(*order)))?;
     let ended = life.told.iter().find(|told| {
-        told.at < one.at
-            && matches!(&told.what, Move::Cancelled(of) | Move::Refund { order: of, what: Refunded::Everything } if *of == order)
+        let ends = match &told.what {
+            Move::Cancelled(of) => *of == order && !sent_again(life, order, told.at, one.at),
+            Move::Refund { order: of, what: Refunded::Everything } => *of == order,
+            _ => false,
+        };
+        ends && told.at < one.at
     })?;
     let step = step(world, one)?;
     let anchor = anchored(life, step, one)?;

@@ -46,6 +46,8 @@ pub(super) struct Findings {
     pub(super) stories: u64,
     /// Branches that were not followed, because the budget was used up.
     pub(super) left_out: u64,
+    /// Other customers who were not put into a story, for the same reason.
+    pub(super) people_left_out: u64,
     /// The sequences looked at.
     sequences: Vec<String>,
     /// Settings tried, in words.

@@ -95,6 +95,8 @@ pub struct Explored {
     pub longer: bool,
     /// Branches left out because the budget was used up.
     pub left_out: u64,
+    /// Customers of other sorts who were not put into its stories, for the same reason.
+    pub people_left_out: u64,
     /// Steps that went out in some story.
     pub reached: usize,
     pub steps: usize,
@@ -227,6 +229,7 @@ fn alone(
         events: reach.events,
         longer: reach.more,
         left_out: findings.left_out,
+        people_left_out: findings.people_left_out,
         reached,
         steps: sequence.steps.len(),
     };

@@ -50,7 +50,11 @@ impl<'a> Printing<'a> {
             return None;
         }
         let policy = &world.catalog.policy;
-        let mut locales = vec![going.ready.locales.clone()];
+        let mut locales = Vec::new();
+        let own = &going.ready.locales;
+        if !own.first().is_some_and(|first| policy.locales.contains(first)) {
+            locales.push(own.clone());
+        }
         for other in &policy.locales {
             let mut chain = locale::chain(other, None);
             chain.extend(policy.fallback.iter().cloned());

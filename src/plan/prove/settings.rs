@@ -257,7 +257,7 @@ pub(super) fn seek(
                 return spent;
             }
             if spent >= plans {
-                findings.left_out += 1;
+                findings.people_left_out += 1;
                 return spent;
             }
             let mut world = World { catalog, setting: &setting, printing, plans: 0 };
@@ -301,7 +301,7 @@ pub(super) fn vary(
         covered.extend(sent);
         for setting in others(catalog, &story.setting) {
             if spent >= plans {
-                findings.left_out += 1;
+                findings.people_left_out += 1;
                 continue;
             }
             let shift = setting.begins.duration_since(story.setting.begins);
