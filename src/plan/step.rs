@@ -630,6 +630,11 @@ fn refusal(mind: &Mind, candidate: &Candidate) -> Option<Reason> {
     ) {
         return Some(reason);
     }
+    if step.kind.is_bound()
+        && let Some(reason) = exit::lost(&mind.state, enrolment)
+    {
+        return Some(reason);
+    }
     condition(mind, step, about)
 }
 

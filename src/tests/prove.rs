@@ -247,12 +247,37 @@ fn one_mail_about_one_thing_goes_once() {
 }
 
 #[test]
+fn help_inside_an_order_s_own_sequence_stops_with_the_goods() {
+    let helpful = format!(
+        "{ORDER}\n[[step]]\nid = \"tip\"\nkind = \"education\"\nafter = \"start + 5d\"\nmail = \"a/first\"\n"
+    );
+    clean(&shop(CAREFUL, &[&helpful], &[]));
+}
+
+#[test]
 fn a_value_that_some_path_lacks_would_hold_the_mail() {
-    let files = shop(CAREFUL, &[HELP], &[("second", "Your {{product.title}} is here.")]);
+    let back = r#"
+format = 1
+id = "back"
+kind = "fulfilment"
+title = "Your refund"
+from = "aya"
+[start]
+on = "refund.issued"
+per = "order"
+[[step]]
+id = "goods"
+after = "return.updated"
+mail = "a/other"
+"#;
+    // The step knows the start's refund and its own return; its mail is made of the latter.
+    let files = shop(CAREFUL, &[ORDER, back], &[("other", "Your {{money refund.amount}}.")]);
     let failure = only(&files, "E336");
-    assert_eq!(failure.diagnostic.file, "templates/mail/a/second.en.md");
-    assert!(text_at(&files, &failure).contains("product.title"));
-    clean(&shop(CAREFUL, &[HELP], &[("second", "Your {{item.title}} is here.")]));
+    assert_eq!(failure.diagnostic.file, "templates/mail/a/other.en.md");
+    assert!(text_at(&files, &failure).contains("refund.amount"));
+    let scenario = &failure.scenario.as_ref().expect("a scenario").text;
+    assert!(scenario.contains("[[expect]]\nsend  = \"back/goods\"\nstate = \"accepted\""), "{scenario}");
+    clean(&shop(CAREFUL, &[ORDER, back], &[("other", "It is {{return.status}}.")]));
 }
 
 #[test]

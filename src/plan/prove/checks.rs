@@ -146,9 +146,9 @@ fn lost(life: &Life, one: &Going) -> Option<Violation> {
         one.send.name()
     );
     Some(
-        Violation::of("E330", one, what)
+        Violation::of(OURS, one, what)
             .help("help with, or a question about, what somebody gave back reads as if nobody had listened")
-            .help("add  [[stop]]  on = [\"item.refunded\", \"item.returned\", \"order.cancelled\"]  to the sequence"),
+            .help(REPORT),
     )
 }
 

@@ -8,7 +8,7 @@
 use super::checks::Violation;
 use super::life::{Life, Told, World};
 use super::moves::Move;
-use super::setting::Setting;
+use super::setting::{Absent, Setting};
 use crate::model::send::SendState;
 use crate::model::time::{self, Timestamp};
 use jiff::SignedDuration;
@@ -32,6 +32,18 @@ pub(super) struct Found {
     pub(super) story: Story,
     /// The sequences that were looked at together.
     pub(super) sequences: Vec<String>,
+}
+
+impl Found {
+    /// Fewer events first, then less time, then the plainer setting.
+    fn length(&self) -> (usize, SignedDuration, usize) {
+        let setting = &self.story.setting;
+        (
+            self.story.told.len(),
+            self.wrong.at.duration_since(setting.begins),
+            setting.set.len() + usize::from(setting.absent != Absent::Nothing),
+        )
+    }
 }
 
 /// What the stories showed so far.
@@ -81,16 +93,22 @@ impl Findings {
         self.stories += 1;
         self.tried.insert(setting.words());
         for wrong in &life.wrong {
-            if !self.found.iter().any(|had| had.wrong.same(wrong)) {
-                let told = life.told.iter().filter(|told| told.at <= wrong.at);
-                self.found.push(Found {
-                    wrong: wrong.clone(),
-                    story: Story {
-                        setting: setting.clone(),
-                        told: told.cloned().collect(),
-                    },
-                    sequences: self.sequences.clone(),
-                });
+            let known = self.found.iter().position(|had| had.wrong.same(wrong));
+            let told = life.told.iter().filter(|told| told.at <= wrong.at);
+            let found = Found {
+                wrong: wrong.clone(),
+                story: Story {
+                    setting: setting.clone(),
+                    told: told.cloned().collect(),
+                },
+                sequences: self.sequences.clone(),
+            };
+            match known {
+                None => self.found.push(found),
+                Some(known) if found.length() < self.found[known].length() => {
+                    self.found[known] = found;
+                }
+                Some(_) => {}
             }
         }
         for send in &life.history.sends {
