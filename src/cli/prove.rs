@@ -37,9 +37,18 @@ pub fn problems(proof: &Proof) -> impl Iterator<Item = Diagnostic> {
 ///
 /// # Errors
 /// The folder or a file cannot be written.
-pub fn keep(proof: &Proof, folder: Option<&Path>, out: &mut Out, quiet: bool) -> anyhow::Result<()> {
+pub fn keep(
+    proof: &Proof,
+    folder: Option<&Path>,
+    out: &mut Out,
+    quiet: bool,
+) -> anyhow::Result<()> {
     let Some(folder) = folder else { return Ok(()) };
-    for scenario in proof.failures.iter().filter_map(|one| one.scenario.as_ref()) {
+    for scenario in proof
+        .failures
+        .iter()
+        .filter_map(|one| one.scenario.as_ref())
+    {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
         let path = folder.join(&scenario.file_name);

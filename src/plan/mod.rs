@@ -14,6 +14,7 @@ mod exit;
 pub mod explain;
 mod permit;
 pub mod prove;
+pub mod scenario;
 pub mod simulate;
 mod step;
 mod subject;

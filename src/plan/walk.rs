@@ -3,6 +3,7 @@
 
 use super::{Clearance, Ready, clear, plan};
 use crate::model::history::History;
+use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::{Anchor, Catalog};
@@ -56,41 +57,27 @@ pub fn live(
     now: Timestamp,
     until: Timestamp,
 ) -> Option<Timestamp> {
-    live_watching(catalog, history, now, until, &mut |_| {})
+    live_making(catalog, history, now, until, &mut foreseen)
 }
 
-/// What a watcher of [`live_watching`] is told.
-#[derive(Debug)]
-pub enum Passing {
-    /// One plan was made.
-    Planned,
-    /// A mail goes out, made of this.
-    Goes(Box<Going>),
-}
+/// Makes a mail that may go: in which language it went, or the reason for which it has
+/// to be held. Forecasts make none; tests of a shop make each.
+pub type Make<'m> =
+    dyn FnMut(&Catalog, &Send, Box<Ready>, Timestamp) -> Result<Prepared, Reason> + 'm;
 
-/// A mail that goes out in virtual time.
-#[derive(Debug)]
-pub struct Going {
-    /// As it was looked at last, still waiting.
-    pub send: Send,
-    pub ready: Ready,
-    pub at: Timestamp,
-}
-
-/// As [`live`], telling `watch` of every plan and of every mail on its way out.
-pub fn live_watching(
+/// As [`live`], making each mail by `make`.
+pub fn live_making(
     catalog: &Catalog,
     history: &mut History,
     now: Timestamp,
     until: Timestamp,
-    watch: &mut dyn FnMut(Passing),
+    make: &mut Make<'_>,
 ) -> Option<Timestamp> {
     let mut at = now;
     for _ in 0..MAX_PLANS {
         let plan = plan(catalog, history, at);
-        watch(Passing::Planned);
         plan.apply(history, at);
-        if send_due(catalog, history, at, watch) {
+        if send_due(catalog, history, at, make) {
             continue;
         }
         let retry = history.sends.iter().filter_map(|send| match send.state {
@@ -109,13 +96,25 @@ pub fn live_watching(
     None
 }
 
-/// Sends what is queued and due; whether anything changed.
-fn send_due(
+/// A mail that is not made, since nobody gets it.
+pub(super) fn foreseen(
     catalog: &Catalog,
-    history: &mut History,
+    _: &Send,
+    ready: Box<Ready>,
     now: Timestamp,
-    watch: &mut dyn FnMut(Passing),
-) -> bool {
+) -> Result<Prepared, Reason> {
+    Ok(Prepared {
+        hash: String::new(),
+        version: catalog.version.clone(),
+        date: now,
+        to: ready.to.as_typed().to_owned(),
+        locale: ready.locales.first().cloned().unwrap_or_default(),
+        values: serde_json::Value::Null,
+    })
+}
+
+/// Sends what is queued and due; whether anything changed.
+fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp, make: &mut Make<'_>) -> bool {
     let due: Vec<Send> = history
         .sends
         .iter()
@@ -125,24 +124,14 @@ fn send_due(
     let mut changed = false;
     for mut send in due {
         let (state, reason) = match clear(catalog, history, &send, now) {
-            Clearance::Go(ready) => {
-                let prepared = Prepared {
-                    hash: String::new(),
-                    version: catalog.version.clone(),
-                    date: now,
-                    to: ready.to.as_typed().to_owned(),
-                    locale: ready.locales.first().cloned().unwrap_or_default(),
-                    values: serde_json::Value::Null,
-                };
-                watch(Passing::Goes(Box::new(Going {
-                    send: send.clone(),
-                    ready: *ready,
-                    at: now,
-                })));
-                send.prepared = Some(prepared);
-                let reply = "foreseen".into();
-                (SendState::Accepted { reply }, send.reason.take())
-            }
+            Clearance::Go(ready) => match make(catalog, &send, ready, now) {
+                Ok(prepared) => {
+                    send.prepared = Some(prepared);
+                    let reply = "foreseen".into();
+                    (SendState::Accepted { reply }, send.reason.take())
+                }
+                Err(reason) => (SendState::Held { since: now }, Some(reason)),
+            },
             Clearance::Skip(reason) => {
                 send.end(SendState::Skipped, reason, now);
                 (send.state.clone(), send.reason.take())

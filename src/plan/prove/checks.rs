@@ -1,13 +1,12 @@
 //! What must hold of every mail that goes out, counted anew from what was told and from
 //! the ledger, not from what the planner thinks of them.
 
-use super::life::{Life, World};
+use super::life::{Going, Life, World};
 use super::moves::{Back, Move, Refunded};
 use crate::model::event::{EventKind, FactKind};
 use crate::model::kind::{Kind, Scope};
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, Timestamp};
-use crate::plan::walk::Going;
 use crate::plan::{permit, timing};
 use crate::sequence::catalog::{Anchor, Step};
 use jiff::SignedDuration;
@@ -31,6 +30,8 @@ pub(super) struct Violation {
     pub(super) help: Vec<String>,
     /// Where it is, if not at the step: file and line.
     pub(super) elsewhere: Option<(String, u32)>,
+    /// Whether a scenario, which names sends by their steps, can tell it.
+    pub(super) tellable: bool,
 }
 
 impl Violation {
@@ -56,6 +57,7 @@ impl Violation {
             message,
             help: Vec::new(),
             elsewhere: None,
+            tellable: true,
         }
     }
 
@@ -112,7 +114,9 @@ fn earned(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
     if helps == 0 {
         let what = format!("a {kind} could be asked before any help was sent");
         let of_policy = if needed == 0 {
-            format!("[earn] in config/store.toml asks no help of a {kind}: write  {kind} = 2  or start it after a mail of kind education")
+            format!(
+                "[earn] in config/store.toml asks no help of a {kind}: write  {kind} = 2  or start it after a mail of kind education"
+            )
         } else {
             format!("[earn] demands {needed} helpful mails first")
         };
@@ -123,8 +127,11 @@ fn earned(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
         );
     }
     (helps < spent + u64::from(needed)).then(|| {
-        let what = format!("a {kind} could be asked after {helps} helpful mails, of which {spent} were spent");
-        Violation::of("E301", one, what).help(format!("[earn] demands {needed} helpful mails first"))
+        let what = format!(
+            "a {kind} could be asked after {helps} helpful mails, of which {spent} were spent"
+        );
+        Violation::of("E301", one, what)
+            .help(format!("[earn] demands {needed} helpful mails first"))
     })
 }
 
@@ -161,11 +168,18 @@ fn gone(life: &Life, order: u8, line: Option<&str>, at: Timestamp) -> Option<&'s
             Move::Cancelled(of) if *of == order && !sent_again(life, order, told.at, at) => {
                 Some("a cancellation")
             }
-            Move::Refund { order: of, what: Refunded::Everything } if *of == order => Some("a full refund"),
-            Move::Refund { order: of, what: Refunded::FirstLine } if *of == order && line == Some("1") => {
-                Some("a refund of the item")
-            }
-            Move::Return { order: of, how: Back::Received } if *of == order => Some("the goods came back"),
+            Move::Refund {
+                order: of,
+                what: Refunded::Everything,
+            } if *of == order => Some("a full refund"),
+            Move::Refund {
+                order: of,
+                what: Refunded::FirstLine,
+            } if *of == order && line == Some("1") => Some("a refund of the item"),
+            Move::Return {
+                order: of,
+                how: Back::Received,
+            } if *of == order => Some("the goods came back"),
             _ => None,
         })
 }
@@ -191,7 +205,10 @@ fn owed(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
     let ended = life.told.iter().find(|told| {
         let ends = match &told.what {
             Move::Cancelled(of) => *of == order && !sent_again(life, order, told.at, one.at),
-            Move::Refund { order: of, what: Refunded::Everything } => *of == order,
+            Move::Refund {
+                order: of,
+                what: Refunded::Everything,
+            } => *of == order,
             _ => false,
         };
         ends && told.at < one.at
@@ -204,7 +221,11 @@ fn owed(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
     if anchor >= ended.at || is_news {
         return None;
     }
-    let what = format!("\"{}\" could go out after {}", one.send.name(), ended.what.words());
+    let what = format!(
+        "\"{}\" could go out after {}",
+        one.send.name(),
+        ended.what.words()
+    );
     Some(
         Violation::of("E331", one, what)
             .help("after the money is back, only what is new may be said: the cancellation, the refund, a parcel on its way")
@@ -213,7 +234,10 @@ fn owed(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
 }
 
 fn step<'w>(world: &'w World<'_>, one: &Going) -> Option<&'w Step> {
-    world.catalog.sequence(&one.send.sequence)?.step(&one.send.step)
+    world
+        .catalog
+        .sequence(&one.send.sequence)?
+        .step(&one.send.step)
 }
 
 /// When that happened which a step counts from.
@@ -289,19 +313,38 @@ fn per_day(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
 }
 
 fn per_week(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
-    let limit = world.catalog.policy.limits.per_week.filter(|_| one.send.kind.is_bound())?;
+    let limit = world
+        .catalog
+        .policy
+        .limits
+        .per_week
+        .filter(|_| one.send.kind.is_bound())?;
     let count = within(world, life, one, 7, |_| true);
     (count > u64::from(limit)).then(|| {
-        let what = format!("\"{}\" could be mail number {count} to one customer in seven days", one.send.name());
-        Violation::of(OURS, one, what).help(format!("[limits] per_week = {limit} does not hold: {REPORT}"))
+        let what = format!(
+            "\"{}\" could be mail number {count} to one customer in seven days",
+            one.send.name()
+        );
+        Violation::of(OURS, one, what).help(format!(
+            "[limits] per_week = {limit} does not hold: {REPORT}"
+        ))
     })
 }
 
 fn asks(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
-    let limit = world.catalog.policy.limits.asks.filter(|_| one.send.kind.is_ask())?;
+    let limit = world
+        .catalog
+        .policy
+        .limits
+        .asks
+        .filter(|_| one.send.kind.is_ask())?;
     let count = within(world, life, one, limit.within_days, Kind::is_ask);
     (count > u64::from(limit.at_most)).then(|| {
-        let what = format!("\"{}\" could be ask number {count} in {} days", one.send.name(), limit.within_days);
+        let what = format!(
+            "\"{}\" could be ask number {count} in {} days",
+            one.send.name(),
+            limit.within_days
+        );
         Violation::of(OURS, one, what).help(format!("[limits] asks does not hold: {REPORT}"))
     })
 }
@@ -313,7 +356,11 @@ fn hours(world: &World<'_>, one: &Going) -> Option<Violation> {
         && local.time() >= hours.open
         && local.time() < hours.close;
     (!open).then(|| {
-        let what = format!("\"{}\" could go out at {} local time", one.send.name(), local.time());
+        let what = format!(
+            "\"{}\" could go out at {} local time",
+            one.send.name(),
+            local.time()
+        );
         Violation::of(OURS, one, what).help(format!("[hours] does not hold: {REPORT}"))
     })
 }
@@ -323,7 +370,12 @@ fn twice(life: &Life, one: &Going) -> Option<Violation> {
     let goods = |send: &Send| -> Vec<(Option<String>, Option<String>)> {
         life.history
             .enrolment(send.enrolment)
-            .map(|run| run.starts.iter().map(|start| (start.order.clone(), start.line.clone())).collect())
+            .map(|run| {
+                run.starts
+                    .iter()
+                    .map(|start| (start.order.clone(), start.line.clone()))
+                    .collect()
+            })
             .unwrap_or_default()
     };
     let mine = goods(&one.send);
@@ -336,8 +388,12 @@ fn twice(life: &Life, one: &Going) -> Option<Violation> {
             && goods(send).iter().any(|item| mine.contains(item));
         step || mail
     })?;
-    let what = if same.name() == one.send.name() {
-        format!("\"{}\" could go out twice about the same thing", one.send.name())
+    let tellable = same.name() == one.send.name();
+    let what = if tellable {
+        format!(
+            "\"{}\" could go out twice about the same thing",
+            one.send.name()
+        )
     } else {
         format!(
             "\"{}\" could send the mail \"{}\" that \"{}\" has sent already",
@@ -347,7 +403,7 @@ fn twice(life: &Life, one: &Going) -> Option<Violation> {
         )
     };
     Some(
-        Violation::of("E334", one, what)
+        Violation { tellable, ..Violation::of("E334", one, what) }
             .help("whoever reads the same mail twice stops reading")
             .help("write a mail of its own for each step, or let one of the two skip:  unless = 'sent(\"sequence/step\")'"),
     )
@@ -355,9 +411,16 @@ fn twice(life: &Life, one: &Going) -> Option<Violation> {
 
 fn opted_out(life: &Life, one: &Going) -> Option<Violation> {
     let scope: &Scope = life.told.iter().find_map(|told| match &told.what {
-        Move::OptOut(scope) if told.at < one.at && scope.stops(one.send.kind, &one.send.sequence) => Some(scope),
+        Move::OptOut(scope)
+            if told.at < one.at && scope.stops(one.send.kind, &one.send.sequence) =>
+        {
+            Some(scope)
+        }
         _ => None,
     })?;
-    let what = format!("\"{}\" could go to somebody who opted out of {scope}", one.send.name());
+    let what = format!(
+        "\"{}\" could go to somebody who opted out of {scope}",
+        one.send.name()
+    );
     Some(Violation::of(OURS, one, what).help(REPORT))
 }

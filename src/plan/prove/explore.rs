@@ -79,7 +79,12 @@ impl Findings {
 
     /// The settings tried, in a few words.
     pub(super) fn tried_words(&self) -> String {
-        let first: Vec<&str> = self.tried.iter().take(MAX_NAMED).map(String::as_str).collect();
+        let first: Vec<&str> = self
+            .tried
+            .iter()
+            .take(MAX_NAMED)
+            .map(String::as_str)
+            .collect();
         let more = self.tried.len().saturating_sub(MAX_NAMED);
         match (first.is_empty(), more) {
             (true, _) => "nothing to order, because the catalogue is empty".to_owned(),
@@ -123,7 +128,9 @@ impl Findings {
                     }
                 }
                 (_, Some(reason)) => {
-                    self.skipped.entry(send.name()).or_insert_with(|| reason.sentence());
+                    self.skipped
+                        .entry(send.name())
+                        .or_insert_with(|| reason.sentence());
                 }
                 _ => {}
             }

@@ -11,7 +11,8 @@ use crate::model::history::History;
 use crate::model::ids::EventSeq;
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, Timestamp};
-use crate::plan::walk::{self, Going, Passing};
+use crate::plan::Ready;
+use crate::plan::walk;
 use crate::sequence::catalog::Catalog;
 use crate::state;
 use jiff::SignedDuration;
@@ -24,6 +25,15 @@ pub(super) const HORIZON_DAYS: i64 = 430;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Told {
     pub(super) what: Move,
+    pub(super) at: Timestamp,
+}
+
+/// A mail that goes out.
+#[derive(Debug)]
+pub(super) struct Going {
+    /// As it was looked at last, still waiting.
+    pub(super) send: Send,
+    pub(super) ready: Ready,
     pub(super) at: Timestamp,
 }
 
@@ -117,17 +127,23 @@ impl Life {
     /// Plans and sends what is due at one instant.
     fn live(&mut self, world: &mut World<'_>, at: Timestamp) {
         let mut going: Vec<Going> = Vec::new();
-        let mut plans = 0;
-        self.next = walk::live_watching(world.catalog, &mut self.history, at, at, &mut |passing| {
-            match passing {
-                Passing::Planned => plans += 1,
-                Passing::Goes(one) => going.push(*one),
-            }
-        });
-        world.plans += plans;
+        let mut make = |catalog: &Catalog, send: &Send, ready: Box<Ready>, now: Timestamp| {
+            going.push(Going {
+                send: send.clone(),
+                ready: (*ready).clone(),
+                at: now,
+            });
+            walk::foreseen(catalog, send, ready, now)
+        };
+        let before = self.history.version;
+        self.next = walk::live_making(world.catalog, &mut self.history, at, at, &mut make);
+        // Every plan that is applied raises the version by one.
+        world.plans += self.history.version.abs_diff(before);
         self.now = at;
         for one in &going {
-            checks::going(world, self, one).into_iter().for_each(|wrong| self.note(wrong));
+            checks::going(world, self, one)
+                .into_iter()
+                .for_each(|wrong| self.note(wrong));
         }
         for one in going {
             if let Some(wrong) = world.printing.print(world, one) {
@@ -182,7 +198,14 @@ impl Life {
             .history
             .sends
             .iter()
-            .map(|send| (send.name(), &send.occurrence, send.state.as_str(), days(send.at)))
+            .map(|send| {
+                (
+                    send.name(),
+                    &send.occurrence,
+                    send.state.as_str(),
+                    days(send.at),
+                )
+            })
             .collect();
         sends.sort();
         sends.hash(&mut hash);
@@ -190,7 +213,16 @@ impl Life {
             .history
             .enrolments
             .iter()
-            .map(|run| (&run.sequence, &run.key, run.n, standing(&run.state), run.starts.len(), days(run.anchor)))
+            .map(|run| {
+                (
+                    &run.sequence,
+                    &run.key,
+                    run.n,
+                    standing(&run.state),
+                    run.starts.len(),
+                    days(run.anchor),
+                )
+            })
             .collect();
         runs.sort();
         runs.hash(&mut hash);
@@ -207,7 +239,13 @@ impl Life {
             )
                 .hash(&mut hash);
             for line in &order.lines {
-                (line.kept_quantity, line.refunded, line.returned, line.return_open, line.reviewed)
+                (
+                    line.kept_quantity,
+                    line.refunded,
+                    line.returned,
+                    line.return_open,
+                    line.reviewed,
+                )
                     .hash(&mut hash);
                 line.delivered_at.map(days).hash(&mut hash);
             }

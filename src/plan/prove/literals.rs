@@ -46,9 +46,10 @@ pub(super) fn comparisons(text: &str) -> Vec<Comparison> {
             }
             _ => {}
         }
-        if let (Some(Token::Path(word)), Some(Token::Value(value))) =
-            (at.checked_sub(1).map(|at| &tokens[at]), at.checked_sub(2).map(|at| &tokens[at]))
-            && word == "in"
+        if let (Some(Token::Path(word)), Some(Token::Value(value))) = (
+            at.checked_sub(1).map(|at| &tokens[at]),
+            at.checked_sub(2).map(|at| &tokens[at]),
+        ) && word == "in"
         {
             put(&mut found, path, value);
         }
@@ -68,7 +69,10 @@ fn put(found: &mut Vec<Comparison>, path: &str, value: &Value) {
     };
     let mut values = vec![value.clone()];
     if let Some(number) = value.as_i64() {
-        values.extend([json!(number.saturating_add(1)), json!(number.saturating_sub(1))]);
+        values.extend([
+            json!(number.saturating_add(1)),
+            json!(number.saturating_sub(1)),
+        ]);
     }
     for value in values {
         let one = Comparison {
@@ -111,9 +115,7 @@ fn tokens(text: &str) -> Vec<Token> {
             found.extend(number.map(|number| Token::Value(json!(number))));
         } else if c.is_alphabetic() || c == '_' {
             let mut path = String::from(c);
-            while let Some(next) =
-                rest.next_if(|c| c.is_alphanumeric() || *c == '_' || *c == '.')
-            {
+            while let Some(next) = rest.next_if(|c| c.is_alphanumeric() || *c == '_' || *c == '.') {
                 path.push(next);
             }
             found.push(match path.as_str() {
@@ -151,8 +153,14 @@ mod tests {
             ["item.family=\"dslr\""]
         );
         assert_eq!(
-            found("order.items.exists(i, i.kind in [\"digital\", 'service']) || 'vip' in customer.tags"),
-            ["item.kind=\"digital\"", "item.kind=\"service\"", "customer.tags=\"vip\""]
+            found(
+                "order.items.exists(i, i.kind in [\"digital\", 'service']) || 'vip' in customer.tags"
+            ),
+            [
+                "item.kind=\"digital\"",
+                "item.kind=\"service\"",
+                "customer.tags=\"vip\""
+            ]
         );
         assert_eq!(
             found("order.total.amount >= 5000 && order.channel.startsWith(\"app\")"),

@@ -116,7 +116,8 @@ pub struct Paired {
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub diagnostic: Diagnostic,
-    /// The shortest story, as a scenario; none where no story leads somewhere.
+    /// The shortest story, as a scenario; none where no story leads somewhere, or where
+    /// scenarios have no words for it.
     pub scenario: Option<Scenario>,
 }
 
@@ -169,7 +170,13 @@ pub fn prove(shop: &Shop<'_>, bounds: Bounds) -> Proof {
         proof.failures.push(failure(shop, &found));
     }
     proof.failures.sort_by(|a, b| {
-        let key = |one: &Failure| (one.diagnostic.file.clone(), one.diagnostic.span.start, one.diagnostic.code);
+        let key = |one: &Failure| {
+            (
+                one.diagnostic.file.clone(),
+                one.diagnostic.span.start,
+                one.diagnostic.code,
+            )
+        };
         key(a).cmp(&key(b))
     });
     proof.mails = printing.mails.get();
@@ -194,12 +201,16 @@ fn alone(
     let moves = moves::alphabet(&mentions);
     let mut findings = Findings::of(&[&sequence.id]);
     let mut spent = 0;
-    let (chosen, looked) = settings::choose(&catalog, sequence, &mentions, &moves, printing, &mut findings);
+    let (chosen, looked) = settings::choose(
+        &catalog,
+        sequence,
+        &mentions,
+        &moves,
+        printing,
+        &mut findings,
+    );
     spent += looked;
-    let mut reach = explore::Reach {
-        events,
-        more: true,
-    };
+    let mut reach = explore::Reach { events, more: true };
     for (number, setting) in chosen.iter().enumerate() {
         let left = plans.saturating_sub(spent) / (chosen.len() - number) as u64;
         let mut world = World {
@@ -215,12 +226,25 @@ fn alone(
             more: came.more || number > 0 && reach.more,
         };
     }
-    spent += settings::seek(&catalog, sequence, &mentions, &moves, printing, &chosen, varied, &mut findings);
+    spent += settings::seek(
+        &catalog,
+        sequence,
+        &mentions,
+        &moves,
+        printing,
+        &chosen,
+        varied,
+        &mut findings,
+    );
     spent += settings::vary(&catalog, sequence, printing, varied, &mut findings);
     let reached = sequence
         .steps
         .iter()
-        .filter(|step| findings.reached.contains_key(&format!("{}/{}", sequence.id, step.id)))
+        .filter(|step| {
+            findings
+                .reached
+                .contains_key(&format!("{}/{}", sequence.id, step.id))
+        })
         .count();
     let explored = Explored {
         sequence: sequence.id.clone(),
@@ -257,8 +281,13 @@ fn unreached(
         )
         .help("a mail that nobody gets helps nobody");
         diagnostic = match findings.skipped.get(&name) {
-            Some(because) => diagnostic.help(format!("where its moment came, it was skipped: {because}")),
-            None => diagnostic.help(format!("its moment never came: it counts from {}", anchor_words(sequence, step))),
+            Some(because) => {
+                diagnostic.help(format!("where its moment came, it was skipped: {because}"))
+            }
+            None => diagnostic.help(format!(
+                "its moment never came: it counts from {}",
+                anchor_words(sequence, step)
+            )),
         };
         diagnostic = diagnostic.help(format!(
             "tried: {} stories of up to {} events, with {}",
@@ -285,23 +314,26 @@ fn anchor_words(sequence: &Sequence, step: &crate::sequence::catalog::Step) -> S
 fn failure(shop: &Shop<'_>, found: &Found) -> Failure {
     let wrong = &found.wrong;
     let place = place(shop, wrong);
-    let scenario = Scenario {
+    let scenario = wrong.tellable.then(|| Scenario {
         file_name: story::file_name(wrong),
         text: story::scenario(shop.catalog, &found.story, wrong),
-    };
+    });
     let mut diagnostic = Diagnostic::new(
         wrong.code,
         place.file.clone(),
         span(shop.files, &place),
         wrong.message.clone(),
     )
-    .help(format!("shortest story: {}", story::line(shop.catalog, &found.story, wrong)));
+    .help(format!(
+        "shortest story: {}",
+        story::line(shop.catalog, &found.story, wrong)
+    ));
     for line in &wrong.help {
         diagnostic = diagnostic.help(line.clone());
     }
     Failure {
         diagnostic,
-        scenario: Some(scenario),
+        scenario,
     }
 }
 

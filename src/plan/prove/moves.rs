@@ -11,16 +11,33 @@ pub(super) const MAX_ORDERS: u8 = 2;
 /// One thing that happens. Orders and parcels count from 0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Move {
-    Placed { order: u8, paid: bool },
+    Placed {
+        order: u8,
+        paid: bool,
+    },
     Paid(u8),
-    Parcel { kind: EventKind, order: u8, parcel: u8 },
-    Refund { order: u8, what: Refunded },
+    Parcel {
+        kind: EventKind,
+        order: u8,
+        parcel: u8,
+    },
+    Refund {
+        order: u8,
+        what: Refunded,
+    },
     Cancelled(u8),
-    Return { order: u8, how: Back },
+    Return {
+        order: u8,
+        how: Back,
+    },
     Reviewed(u8),
     Edited(u8),
-    Dispute { over: bool },
-    Ticket { over: bool },
+    Dispute {
+        over: bool,
+    },
+    Ticket {
+        over: bool,
+    },
     OptOut(Scope),
     Updated,
 }
@@ -87,25 +104,31 @@ impl Move {
             return false;
         }
         match self {
-            Move::Placed { order, .. } => {
-                !placed(*order) && (0..*order).all(placed)
-            }
+            Move::Placed { order, .. } => !placed(*order) && (0..*order).all(placed),
             Move::Paid(order) => has(&Move::Placed {
                 order: *order,
                 paid: false,
             }),
             Move::Return { order, how } => {
-                let other = match how {
-                    Back::Requested => return placed(*order) && !told.clone().any(
-                        |had| matches!(had, Move::Return { order: of, .. } if of == order),
-                    ),
-                    Back::Received => Back::Declined,
-                    Back::Declined => Back::Received,
-                };
-                let asked = has(&Move::Return { order: *order, how: Back::Requested });
+                let other =
+                    match how {
+                        Back::Requested => return placed(*order)
+                            && !told.clone().any(
+                                |had| matches!(had, Move::Return { order: of, .. } if of == order),
+                            ),
+                        Back::Received => Back::Declined,
+                        Back::Declined => Back::Received,
+                    };
+                let asked = has(&Move::Return {
+                    order: *order,
+                    how: Back::Requested,
+                });
                 placed(*order)
                     && (asked || *how == Back::Received)
-                    && !has(&Move::Return { order: *order, how: other })
+                    && !has(&Move::Return {
+                        order: *order,
+                        how: other,
+                    })
             }
             Move::Parcel { order, .. }
             | Move::Refund { order, .. }
@@ -125,7 +148,11 @@ impl Move {
             Move::Placed { order, paid: true } => format!("order.placed{}", of(*order)),
             Move::Placed { order, paid: false } => format!("order.placed, unpaid{}", of(*order)),
             Move::Paid(order) => format!("order.paid{}", of(*order)),
-            Move::Parcel { kind, order, parcel } => {
+            Move::Parcel {
+                kind,
+                order,
+                parcel,
+            } => {
                 let which = if *parcel == 0 { "" } else { " (second parcel)" };
                 format!("{kind}{which}{}", of(*order))
             }
@@ -170,13 +197,20 @@ fn scope_words(scope: &Scope) -> String {
 /// What may happen that the mentioned facts and names depend on, the commonest first:
 /// where the budget ends, what was left out is the rarest.
 pub(super) fn alphabet(mentions: &Mentions) -> Vec<Move> {
-    let mut moves = vec![Move::Placed { order: 0, paid: true }];
+    let mut moves = vec![Move::Placed {
+        order: 0,
+        paid: true,
+    }];
     let mut put = |one: Move| {
         if !moves.contains(&one) {
             moves.push(one);
         }
     };
-    let parcel = |kind, order, parcel| Move::Parcel { kind, order, parcel };
+    let parcel = |kind, order, parcel| Move::Parcel {
+        kind,
+        order,
+        parcel,
+    };
     let delivered = |order, number| parcel(EventKind::ShipmentDelivered, order, number);
     let arrives = mentions.facts.iter().any(|fact| {
         matches!(
@@ -192,33 +226,63 @@ pub(super) fn alphabet(mentions: &Mentions) -> Vec<Move> {
     if arrives || leaves {
         put(delivered(0, 0));
     }
-    put(Move::Refund { order: 0, what: Refunded::Everything });
+    put(Move::Refund {
+        order: 0,
+        what: Refunded::Everything,
+    });
     put(Move::Cancelled(0));
     if mentions.has(EventKind::OrderPaid) || mentions.uses("paid") {
-        put(Move::Placed { order: 0, paid: false });
+        put(Move::Placed {
+            order: 0,
+            paid: false,
+        });
         put(Move::Paid(0));
     }
     if mentions.bound {
         put(Move::OptOut(Scope::All));
         put(Move::OptOut(Scope::Kind(Kind::Education)));
-        put(Move::Return { order: 0, how: Back::Requested });
-        put(Move::Return { order: 0, how: Back::Received });
+        put(Move::Return {
+            order: 0,
+            how: Back::Requested,
+        });
+        put(Move::Return {
+            order: 0,
+            how: Back::Received,
+        });
         put(Move::Ticket { over: false });
         put(Move::Ticket { over: true });
     }
-    if mentions.uses("return_open") || mentions.has(EventKind::ReturnRequested) || mentions.has(EventKind::ReturnUpdated) {
-        put(Move::Return { order: 0, how: Back::Requested });
-        put(Move::Return { order: 0, how: Back::Received });
-        put(Move::Return { order: 0, how: Back::Declined });
+    if mentions.uses("return_open")
+        || mentions.has(EventKind::ReturnRequested)
+        || mentions.has(EventKind::ReturnUpdated)
+    {
+        put(Move::Return {
+            order: 0,
+            how: Back::Requested,
+        });
+        put(Move::Return {
+            order: 0,
+            how: Back::Received,
+        });
+        put(Move::Return {
+            order: 0,
+            how: Back::Declined,
+        });
     }
     if mentions.has(EventKind::ReviewReceived) || mentions.uses("reviewed") || mentions.asks {
         put(Move::Reviewed(0));
     }
-    if mentions.has(EventKind::TicketOpened) || mentions.has(EventKind::TicketClosed) || mentions.uses("ticket") {
+    if mentions.has(EventKind::TicketOpened)
+        || mentions.has(EventKind::TicketClosed)
+        || mentions.uses("ticket")
+    {
         put(Move::Ticket { over: false });
         put(Move::Ticket { over: true });
     }
-    if mentions.has(EventKind::DisputeOpened) || mentions.has(EventKind::DisputeClosed) || mentions.uses("dispute") {
+    if mentions.has(EventKind::DisputeOpened)
+        || mentions.has(EventKind::DisputeClosed)
+        || mentions.uses("dispute")
+    {
         put(Move::Dispute { over: false });
         put(Move::Dispute { over: true });
     }
@@ -240,19 +304,38 @@ pub(super) fn alphabet(mentions: &Mentions) -> Vec<Move> {
         put(delivered(0, 1));
     }
     if mentions.bound {
-        put(Move::Refund { order: 0, what: Refunded::FirstLine });
+        put(Move::Refund {
+            order: 0,
+            what: Refunded::FirstLine,
+        });
         put(Move::OptOut(Scope::AllMarketing));
-        put(Move::Placed { order: 1, paid: true });
+        put(Move::Placed {
+            order: 1,
+            paid: true,
+        });
         if arrives || leaves {
             put(delivered(1, 0));
         }
-        put(Move::Refund { order: 1, what: Refunded::Everything });
+        put(Move::Refund {
+            order: 1,
+            what: Refunded::Everything,
+        });
     }
     if mentions.has(EventKind::RefundIssued) {
-        put(Move::Refund { order: 0, what: Refunded::FirstLine });
-        put(Move::Refund { order: 0, what: Refunded::Goodwill });
+        put(Move::Refund {
+            order: 0,
+            what: Refunded::FirstLine,
+        });
+        put(Move::Refund {
+            order: 0,
+            what: Refunded::Goodwill,
+        });
     }
-    if mentions.has(EventKind::OrderUpdated) || mentions.facts.contains(&FactKind::Derived(DerivedKind::OrderEdited)) {
+    if mentions.has(EventKind::OrderUpdated)
+        || mentions
+            .facts
+            .contains(&FactKind::Derived(DerivedKind::OrderEdited))
+    {
         put(Move::Edited(0));
     }
     if mentions.has(EventKind::CustomerUpdated) {

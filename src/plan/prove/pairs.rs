@@ -42,7 +42,13 @@ pub(super) fn explore(
                 continue;
             }
             let mut findings = Findings::of(&[&first.id, &second.id]);
-            done.plans += pair(catalog, (first, one), (second, other), printing, &mut findings);
+            done.plans += pair(
+                catalog,
+                (first, one),
+                (second, other),
+                printing,
+                &mut findings,
+            );
             done.pairs += 1;
             done.stories += findings.stories;
             for found in findings.found {
@@ -64,7 +70,10 @@ fn pair(
 ) -> u64 {
     let catalog = with_needed(catalog, &[&first.id, &second.id]);
     let mut setting = Setting {
-        baskets: [one.setting.baskets[0].clone(), other.setting.baskets[0].clone()],
+        baskets: [
+            one.setting.baskets[0].clone(),
+            other.setting.baskets[0].clone(),
+        ],
         ..one.setting.clone()
     };
     for more in &other.setting.set {
@@ -74,7 +83,12 @@ fn pair(
     }
     let mut spent = 0;
     let mut days = |story: &Story, of: &Sequence| -> Vec<i64> {
-        let mut world = World { catalog: &catalog, setting: &story.setting, printing, plans: 0 };
+        let mut world = World {
+            catalog: &catalog,
+            setting: &story.setting,
+            printing,
+            plans: 0,
+        };
         let life = relive(&mut world, &story.told);
         spent += world.plans;
         let day = |send: &Send| {
@@ -95,7 +109,12 @@ fn pair(
     shifts.retain(|days| days.abs() <= MAX_SHIFT_DAYS);
     for days in shifts {
         let told = together(one, other, days);
-        let mut world = World { catalog: &catalog, setting: &setting, printing, plans: 0 };
+        let mut world = World {
+            catalog: &catalog,
+            setting: &setting,
+            printing,
+            plans: 0,
+        };
         let life = relive(&mut world, &told);
         spent += world.plans;
         findings.see(&setting, &life);

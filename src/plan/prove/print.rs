@@ -3,10 +3,9 @@
 //! made once.
 
 use super::checks::Violation;
-use super::life::World;
+use super::life::{Going, World};
 use crate::model::locale;
 use crate::plan::values::{self, Addresses};
-use crate::plan::walk::Going;
 use crate::render::Templates;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -52,7 +51,10 @@ impl<'a> Printing<'a> {
         let policy = &world.catalog.policy;
         let mut locales = Vec::new();
         let own = &going.ready.locales;
-        if !own.first().is_some_and(|first| policy.locales.contains(first)) {
+        if !own
+            .first()
+            .is_some_and(|first| policy.locales.contains(first))
+        {
             locales.push(own.clone());
         }
         for other in &policy.locales {
@@ -60,13 +62,21 @@ impl<'a> Printing<'a> {
             chain.extend(policy.fallback.iter().cloned());
             locales.push(chain);
         }
-        let mut values = values::values(policy, &going.send, &mut going.ready, &Addresses {
-            unsubscribe: format!("{}/unsubscribe", policy.url),
-            preferences: format!("{}/preferences", policy.url),
-        });
+        let mut values = values::values(
+            policy,
+            &going.send,
+            &mut going.ready,
+            &Addresses {
+                unsubscribe: format!("{}/unsubscribe", policy.url),
+                preferences: format!("{}/preferences", policy.url),
+            },
+        );
         for chain in locales {
             if let Some(Value::Object(mail)) = values.get_mut("mail") {
-                mail.insert("locale".into(), Value::String(chain.first().cloned().unwrap_or_default()));
+                mail.insert(
+                    "locale".into(),
+                    Value::String(chain.first().cloned().unwrap_or_default()),
+                );
             }
             let mut ready = going.ready.clone();
             ready.locales.clone_from(&chain);
@@ -92,18 +102,24 @@ fn shape(value: &Value, top: bool, hash: &mut DefaultHasher) {
     match value {
         Value::Null => 0_u8.hash(hash),
         Value::Bool(value) => (1_u8, value).hash(hash),
-        Value::Number(number) => (2_u8, number.as_f64().map(|number| number.total_cmp(&0.0))).hash(hash),
+        Value::Number(number) => {
+            (2_u8, number.as_f64().map(|number| number.total_cmp(&0.0))).hash(hash)
+        }
         Value::String(text) => {
             3_u8.hash(hash);
             text.is_empty().hash(hash);
-            let word = text.len() <= MAX_WORD && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+            let word =
+                text.len() <= MAX_WORD && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
             if word {
                 text.hash(hash);
             }
         }
         Value::Array(values) => {
             (4_u8, values.len().min(2)).hash(hash);
-            values.iter().take(2).for_each(|value| shape(value, false, hash));
+            values
+                .iter()
+                .take(2)
+                .for_each(|value| shape(value, false, hash));
         }
         Value::Object(fields) => {
             (5_u8, top).hash(hash);

@@ -17,7 +17,11 @@ pub(super) fn with_needed(catalog: &Catalog, ids: &[&str]) -> Catalog {
     let mut wanted: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
     loop {
         let mut more: BTreeSet<String> = BTreeSet::new();
-        for sequence in catalog.sequences.iter().filter(|one| wanted.contains(&one.id)) {
+        for sequence in catalog
+            .sequences
+            .iter()
+            .filter(|one| wanted.contains(&one.id))
+        {
             let named = conditions(sequence)
                 .flat_map(|one| one.sent_steps().iter().map(|(name, _)| name.as_str()))
                 .chain(sequence.start.of.as_deref());
@@ -26,7 +30,9 @@ pub(super) fn with_needed(catalog: &Catalog, ids: &[&str]) -> Catalog {
                     .filter_map(|name| name.split_once('/'))
                     .map(|(id, _)| id.to_owned()),
             );
-            if sequence.steps.iter().any(|step| step.kind.is_ask()) && !helped(catalog, &wanted, &more) {
+            if sequence.steps.iter().any(|step| step.kind.is_ask())
+                && !helped(catalog, &wanted, &more)
+            {
                 more.extend(
                     catalog
                         .sequences
@@ -56,7 +62,10 @@ pub(super) fn with_needed(catalog: &Catalog, ids: &[&str]) -> Catalog {
 }
 
 fn helps(sequence: &Sequence) -> bool {
-    sequence.steps.iter().any(|step| step.kind == Kind::Education)
+    sequence
+        .steps
+        .iter()
+        .any(|step| step.kind == Kind::Education)
 }
 
 fn helped(catalog: &Catalog, wanted: &BTreeSet<String>, more: &BTreeSet<String>) -> bool {

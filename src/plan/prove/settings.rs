@@ -26,21 +26,37 @@ const TO_SATURDAY_NIGHT: i64 = 5 * 24 + 11;
 
 /// Stories as they usually go: bought, sent, delivered; paid late; never heard of again.
 fn plain(setting: &Setting, moves: &[Move]) -> Vec<Vec<Told>> {
-    let parcel = |kind, parcel| Move::Parcel { kind, order: 0, parcel };
+    let parcel = |kind, parcel| Move::Parcel {
+        kind,
+        order: 0,
+        parcel,
+    };
     let arrives = |number| {
         [
             parcel(EventKind::ShipmentDispatched, number),
             parcel(EventKind::ShipmentDelivered, number),
         ]
     };
-    let placed = Move::Placed { order: 0, paid: true };
+    let placed = Move::Placed {
+        order: 0,
+        paid: true,
+    };
     let mut stories = vec![vec![placed.clone()]];
     stories[0].extend(arrives(0));
     if setting.splits {
         stories[0].extend(arrives(1));
     }
-    stories.push(vec![placed.clone(), parcel(EventKind::ShipmentDispatched, 0)]);
-    let mut late = vec![Move::Placed { order: 0, paid: false }, Move::Paid(0)];
+    stories.push(vec![
+        placed.clone(),
+        parcel(EventKind::ShipmentDispatched, 0),
+    ]);
+    let mut late = vec![
+        Move::Placed {
+            order: 0,
+            paid: false,
+        },
+        Move::Paid(0),
+    ];
     late.extend(arrives(0));
     stories.push(late);
     stories.retain_mut(|story| {
@@ -48,13 +64,19 @@ fn plain(setting: &Setting, moves: &[Move]) -> Vec<Vec<Told>> {
         !story.is_empty()
     });
     stories.dedup();
-    stories.into_iter().map(|story| timed(setting, story)).collect()
+    stories
+        .into_iter()
+        .map(|story| timed(setting, story))
+        .collect()
 }
 
 /// As [`plain`], each followed by one more thing, soon or at the very end.
 fn eventful(setting: &Setting, moves: &[Move]) -> Vec<Vec<Told>> {
     let mut stories = Vec::new();
-    let placed = vec![Move::Placed { order: 0, paid: true }];
+    let placed = vec![Move::Placed {
+        order: 0,
+        paid: true,
+    }];
     let whole: Vec<Move> = plain(setting, moves)
         .into_iter()
         .next()
@@ -92,7 +114,9 @@ fn regulars(setting: &Setting, mentions: &Mentions, moves: &[Move]) -> Vec<Vec<T
     let whole = plain(setting, moves).into_iter().next().unwrap_or_default();
     counted
         .map(|orders| {
-            let mut story: Vec<Move> = (0..orders - 1).map(|order| Move::Placed { order, paid: true }).collect();
+            let mut story: Vec<Move> = (0..orders - 1)
+                .map(|order| Move::Placed { order, paid: true })
+                .collect();
             story.extend(whole.iter().map(|told| told.what.about(orders - 1)));
             timed(setting, story)
         })
@@ -134,7 +158,9 @@ pub(super) fn choose(
         candidates.push(Setting::of(catalog, None));
     }
     for (round, setting) in candidates.iter().enumerate() {
-        let sent = sends(catalog, sequence, setting, moves, printing, &mut plans, findings);
+        let sent = sends(
+            catalog, sequence, setting, moves, printing, &mut plans, findings,
+        );
         let all = sent.len() == sequence.steps.len();
         scored.push((sent, setting.clone()));
         // What conditions name comes first; once everything went out, enough is known.
@@ -165,7 +191,12 @@ pub(super) fn choose(
 }
 
 /// A basket with one product, or two in two parcels where something repeats by parcel.
-fn with_company(catalog: &Catalog, mentions: &Mentions, pieces: &[Piece], piece: &Piece) -> Setting {
+fn with_company(
+    catalog: &Catalog,
+    mentions: &Mentions,
+    pieces: &[Piece],
+    piece: &Piece,
+) -> Setting {
     let mut setting = Setting::of(catalog, Some(piece.clone()));
     if mentions.each_parcel
         && let Some(other) = pieces.iter().find(|other| *other != piece)
@@ -186,7 +217,12 @@ fn sends(
     plans: &mut u64,
     findings: &mut Findings,
 ) -> Vec<String> {
-    let mut world = World { catalog, setting, printing, plans: 0 };
+    let mut world = World {
+        catalog,
+        setting,
+        printing,
+        plans: 0,
+    };
     let mut sent: Vec<String> = Vec::new();
     for story in plain(setting, moves) {
         let life = relive(&mut world, &story);
@@ -203,7 +239,10 @@ fn sends(
 
 /// Looks for a way to the steps that no story has sent yet: other products, the values
 /// that conditions name, other countries, other customers. Gives the plans it took.
-#[expect(clippy::too_many_arguments, reason = "a search is made of that many things")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a search is made of that many things"
+)]
 pub(super) fn seek(
     catalog: &Catalog,
     sequence: &Sequence,
@@ -215,37 +254,59 @@ pub(super) fn seek(
     findings: &mut Findings,
 ) -> u64 {
     let missing = |findings: &Findings| {
-        sequence
-            .steps
-            .iter()
-            .any(|step| !findings.reached.contains_key(&format!("{}/{}", sequence.id, step.id)))
+        sequence.steps.iter().any(|step| {
+            !findings
+                .reached
+                .contains_key(&format!("{}/{}", sequence.id, step.id))
+        })
     };
     let Some(base) = chosen.first() else { return 0 };
     let mut spent = 0;
     let mut candidates: Vec<Setting> = chosen.to_vec();
     for one in &mentions.comparisons {
-        candidates.push(Setting { set: vec![one.clone()], ..base.clone() });
+        candidates.push(Setting {
+            set: vec![one.clone()],
+            ..base.clone()
+        });
     }
     if mentions.comparisons.len() > 1 {
         let mut all = Vec::new();
         for one in &mentions.comparisons {
-            if !all.iter().any(|had: &super::literals::Comparison| had.path == one.path) {
+            if !all
+                .iter()
+                .any(|had: &super::literals::Comparison| had.path == one.path)
+            {
                 all.push(one.clone());
             }
         }
-        candidates.push(Setting { set: all, ..base.clone() });
+        candidates.push(Setting {
+            set: all,
+            ..base.clone()
+        });
     }
     for country in countries(&catalog.policy) {
-        candidates.push(Setting { country, ..base.clone() });
+        candidates.push(Setting {
+            country,
+            ..base.clone()
+        });
     }
-    candidates.push(Setting { quantity: 2, ..base.clone() });
+    candidates.push(Setting {
+        quantity: 2,
+        ..base.clone()
+    });
     for piece in representatives(&catalog.products, &mentions.comparisons) {
         let other = Setting::of(catalog, Some(piece));
-        candidates.push(Setting { baskets: [base.baskets[0].clone(), other.baskets[0].clone()], ..base.clone() });
+        candidates.push(Setting {
+            baskets: [base.baskets[0].clone(), other.baskets[0].clone()],
+            ..base.clone()
+        });
         candidates.push(other);
     }
     for number in 2..=MAX_CUSTOMERS {
-        candidates.push(Setting { customer: CustomerId(number), ..base.clone() });
+        candidates.push(Setting {
+            customer: CustomerId(number),
+            ..base.clone()
+        });
     }
     for setting in candidates {
         let stories = plain(&setting, moves)
@@ -260,7 +321,12 @@ pub(super) fn seek(
                 findings.people_left_out += 1;
                 return spent;
             }
-            let mut world = World { catalog, setting: &setting, printing, plans: 0 };
+            let mut world = World {
+                catalog,
+                setting: &setting,
+                printing,
+                plans: 0,
+            };
             let life = relive(&mut world, &story);
             spent += world.plans;
             findings.see(&setting, &life);
@@ -291,7 +357,12 @@ pub(super) fn vary(
     }
     let mut covered: Vec<String> = Vec::new();
     for story in stories {
-        let mut world = World { catalog, setting: &story.setting, printing, plans: 0 };
+        let mut world = World {
+            catalog,
+            setting: &story.setting,
+            printing,
+            plans: 0,
+        };
         let life = relive(&mut world, &story.told);
         spent += world.plans;
         let sent: Vec<String> = life.accepted().map(|send| send.name()).collect();
@@ -308,9 +379,17 @@ pub(super) fn vary(
             let told: Vec<Told> = story
                 .told
                 .iter()
-                .map(|told| Told { what: told.what.clone(), at: time::saturating_add(told.at, shift) })
+                .map(|told| Told {
+                    what: told.what.clone(),
+                    at: time::saturating_add(told.at, shift),
+                })
                 .collect();
-            let mut world = World { catalog, setting: &setting, printing, plans: 0 };
+            let mut world = World {
+                catalog,
+                setting: &setting,
+                printing,
+                plans: 0,
+            };
             let life = relive(&mut world, &told);
             spent += world.plans;
             findings.see(&setting, &life);
@@ -323,15 +402,42 @@ pub(super) fn vary(
 fn others(catalog: &Catalog, base: &Setting) -> Vec<Setting> {
     let policy = &catalog.policy;
     let mut all = vec![
-        Setting { absent: Absent::All, ..base.clone() },
-        Setting { unknown_products: true, ..base.clone() },
-        Setting { quantity: 2, ..base.clone() },
-        Setting { agreed: Agreed::SoftOptIn, ..base.clone() },
-        Setting { agreed: Agreed::Unknown, ..base.clone() },
-        Setting { begins: later(base.begins, TO_SATURDAY_NIGHT), ..base.clone() },
+        Setting {
+            absent: Absent::All,
+            ..base.clone()
+        },
+        Setting {
+            unknown_products: true,
+            ..base.clone()
+        },
+        Setting {
+            quantity: 2,
+            ..base.clone()
+        },
+        Setting {
+            agreed: Agreed::SoftOptIn,
+            ..base.clone()
+        },
+        Setting {
+            agreed: Agreed::Unknown,
+            ..base.clone()
+        },
+        Setting {
+            begins: later(base.begins, TO_SATURDAY_NIGHT),
+            ..base.clone()
+        },
     ];
-    all.extend(OPTIONAL.iter().map(|path| Setting { absent: Absent::One(path), ..base.clone() }));
-    all.extend(policy.locales.iter().skip(1).map(|locale| Setting { locale: locale.clone(), ..base.clone() }));
-    all.extend(countries(policy).into_iter().map(|country| Setting { country, ..base.clone() }));
+    all.extend(OPTIONAL.iter().map(|path| Setting {
+        absent: Absent::One(path),
+        ..base.clone()
+    }));
+    all.extend(policy.locales.iter().skip(1).map(|locale| Setting {
+        locale: locale.clone(),
+        ..base.clone()
+    }));
+    all.extend(countries(policy).into_iter().map(|country| Setting {
+        country,
+        ..base.clone()
+    }));
     all
 }

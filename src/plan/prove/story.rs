@@ -44,7 +44,11 @@ enum Expects {
 pub(super) fn scenario(catalog: &Catalog, story: &Story, wrong: &Violation) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
-    let _ = writeln!(text, "# {} ({}), found by `aftercare check --prove`.", wrong.message, wrong.code);
+    let _ = writeln!(
+        text,
+        "# {} ({}), found by `aftercare check --prove`.",
+        wrong.message, wrong.code
+    );
     let _ = writeln!(text, "# {}\n", line(catalog, story, wrong));
     let _ = writeln!(text, "format = 1");
     let _ = writeln!(text, "title  = {}", quoted(&wrong.message));
@@ -54,7 +58,11 @@ pub(super) fn scenario(catalog: &Catalog, story: &Story, wrong: &Violation) -> S
         let data = telling::data(catalog, &story.setting, &told.what, told.at);
         let _ = writeln!(text, "\n[[event]]");
         let _ = writeln!(text, "at   = {}", told.at);
-        let _ = writeln!(text, "type = {}", quoted(telling::kind(&told.what).as_str()));
+        let _ = writeln!(
+            text,
+            "type = {}",
+            quoted(telling::kind(&told.what).as_str())
+        );
         let _ = writeln!(text, "data = {}", inline(&data));
     }
     let expects = match wrong.code {
@@ -73,7 +81,12 @@ pub(super) fn scenario(catalog: &Catalog, story: &Story, wrong: &Violation) -> S
 
 /// The file's name: what is wrong, and where.
 pub(super) fn file_name(wrong: &Violation) -> String {
-    format!("{}-{}-{}.toml", wrong.code.to_lowercase(), wrong.sequence, wrong.step)
+    format!(
+        "{}-{}-{}.toml",
+        wrong.code.to_lowercase(),
+        wrong.sequence,
+        wrong.step
+    )
 }
 
 fn quoted(text: &str) -> String {
@@ -88,7 +101,11 @@ fn inline(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::String(text) => quoted(text),
         Value::Array(values) => {
-            let parts: Vec<String> = values.iter().filter(|one| !one.is_null()).map(inline).collect();
+            let parts: Vec<String> = values
+                .iter()
+                .filter(|one| !one.is_null())
+                .map(inline)
+                .collect();
             format!("[{}]", parts.join(", "))
         }
         Value::Object(fields) => {
@@ -107,6 +124,9 @@ fn inline(value: &Value) -> String {
 }
 
 fn key(name: &str) -> String {
-    let bare = !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+    let bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
     if bare { name.to_owned() } else { quoted(name) }
 }

@@ -29,7 +29,10 @@ pub(super) fn kind(of: &Move) -> EventKind {
         Move::Parcel { kind, .. } => *kind,
         Move::Refund { .. } => EventKind::RefundIssued,
         Move::Cancelled(_) => EventKind::OrderCancelled,
-        Move::Return { how: Back::Requested, .. } => EventKind::ReturnRequested,
+        Move::Return {
+            how: Back::Requested,
+            ..
+        } => EventKind::ReturnRequested,
         Move::Return { .. } => EventKind::ReturnUpdated,
         Move::Reviewed(_) => EventKind::ReviewReceived,
         Move::Edited(_) => EventKind::OrderUpdated,
@@ -43,7 +46,12 @@ pub(super) fn kind(of: &Move) -> EventKind {
 }
 
 /// The event of a move at an instant; `None` where the setting's values make it none.
-pub(super) fn event(catalog: &Catalog, setting: &Setting, of: &Move, at: Timestamp) -> Option<Event> {
+pub(super) fn event(
+    catalog: &Catalog,
+    setting: &Setting,
+    of: &Move,
+    at: Timestamp,
+) -> Option<Event> {
     let (kind, id) = (kind(of), id(of));
     let whole = json!({
         "specversion": "1.0",
@@ -62,7 +70,11 @@ pub(super) fn event(catalog: &Catalog, setting: &Setting, of: &Move, at: Timesta
 
 fn id(of: &Move) -> String {
     match of {
-        Move::Parcel { kind, order, parcel } => format!("shipment/{}/{kind}", parcel_id(*order, *parcel)),
+        Move::Parcel {
+            kind,
+            order,
+            parcel,
+        } => format!("shipment/{}/{kind}", parcel_id(*order, *parcel)),
         Move::OptOut(scope) => format!("customer/opt-out/{scope}"),
         other => match other.order() {
             Some(order) => format!("order/{}/{:?}", order_id(order), other),
@@ -86,15 +98,22 @@ pub(super) fn data(catalog: &Catalog, setting: &Setting, of: &Move, at: Timestam
     let order_ref = |order: u8| json!({"order_id": order_id(order), "order_number": format!("#{}", order_id(order))});
     let customer_ref = json!({"customer_id": CUSTOMER, "email": EMAIL});
     let mut data = match of {
-        Move::Placed { order, paid } => teller.snapshot(*order, if *paid { "paid" } else { "pending" }, at, at),
+        Move::Placed { order, paid } => {
+            teller.snapshot(*order, if *paid { "paid" } else { "pending" }, at, at)
+        }
         Move::Paid(order) => teller.snapshot(*order, "paid", setting.begins, at),
         Move::Edited(order) => teller.snapshot(*order, "paid", setting.begins, at),
         Move::Updated => json!({"customer": teller.customer()}),
-        Move::Parcel { kind, order, parcel } => {
+        Move::Parcel {
+            kind,
+            order,
+            parcel,
+        } => {
             let mut data = json!({"order_ref": order_ref(*order), "shipment": teller.shipment(*order, *parcel, at)});
             match kind {
                 EventKind::ShipmentDelivered => {
-                    data["delivery"] = json!({"delivered_at": at, "precision": "second", "basis": "carrier"});
+                    data["delivery"] =
+                        json!({"delivered_at": at, "precision": "second", "basis": "carrier"});
                 }
                 EventKind::ShipmentDeliveryFailed => {
                     data["failure"] = json!({"attempt": 1, "reason": "nobody at home"});
@@ -108,10 +127,16 @@ pub(super) fn data(catalog: &Catalog, setting: &Setting, of: &Move, at: Timestam
         }
         Move::Refund { order, what } => {
             let lines = &setting.baskets[usize::from(*order).min(1)];
-            let prices: Vec<(i64, String)> = lines.iter().map(|piece| teller.price(piece)).collect();
+            let prices: Vec<(i64, String)> =
+                lines.iter().map(|piece| teller.price(piece)).collect();
             let currency = prices.first().map_or(CURRENCY, |(_, currency)| currency);
-            let all: i64 = prices.iter().map(|(amount, _)| amount * setting.quantity).sum();
-            let first = prices.first().map_or(PRICE, |(amount, _)| amount * setting.quantity);
+            let all: i64 = prices
+                .iter()
+                .map(|(amount, _)| amount * setting.quantity)
+                .sum();
+            let first = prices
+                .first()
+                .map_or(PRICE, |(amount, _)| amount * setting.quantity);
             let (amount, scope, items) = match what {
                 Refunded::Everything => (all, "full", prices.len()),
                 Refunded::FirstLine => (first, "partial", 1),
@@ -179,7 +204,9 @@ pub(super) fn data(catalog: &Catalog, setting: &Setting, of: &Move, at: Timestam
     match setting.absent {
         Absent::Nothing => {}
         Absent::One(path) => setting::remove(&mut data, path),
-        Absent::All => OPTIONAL.iter().for_each(|path| setting::remove(&mut data, path)),
+        Absent::All => OPTIONAL
+            .iter()
+            .for_each(|path| setting::remove(&mut data, path)),
     }
     data
 }
@@ -206,15 +233,24 @@ impl Teller<'_> {
                     .or_else(|| variant.price_in(variant.prices.keys().next()?))
                     .or_else(|| variant.price.clone())
             })
-            .map_or((PRICE, CURRENCY.to_owned()), |money| (money.amount, money.currency))
+            .map_or((PRICE, CURRENCY.to_owned()), |money| {
+                (money.amount, money.currency)
+            })
     }
 
     fn snapshot(&self, order: u8, payment: &str, placed: Timestamp, version: Timestamp) -> Value {
         let basket = &self.setting.baskets[usize::from(order).min(1)];
-        let lines: Vec<Value> = basket.iter().zip(1..).map(|(piece, number)| self.line(piece, number)).collect();
+        let lines: Vec<Value> = basket
+            .iter()
+            .zip(1..)
+            .map(|(piece, number)| self.line(piece, number))
+            .collect();
         let prices: Vec<(i64, String)> = basket.iter().map(|piece| self.price(piece)).collect();
         let currency = prices.first().map_or(CURRENCY, |(_, currency)| currency);
-        let all: i64 = prices.iter().map(|(amount, _)| amount * self.setting.quantity).sum();
+        let all: i64 = prices
+            .iter()
+            .map(|(amount, _)| amount * self.setting.quantity)
+            .sum();
         let money = |amount: i64| json!({"amount": amount, "currency": currency});
         let id = order_id(order);
         let country = &self.setting.country;
@@ -248,7 +284,9 @@ impl Teller<'_> {
     fn line(&self, piece: &Piece, number: usize) -> Value {
         let product = setting::product_of(self.catalog, piece);
         let variant = product.and_then(|product| product.variants.get(piece.variant));
-        let kind = variant.and_then(|variant| variant.kind.as_deref()).unwrap_or("physical");
+        let kind = variant
+            .and_then(|variant| variant.kind.as_deref())
+            .unwrap_or("physical");
         let (amount, currency) = self.price(piece);
         let money = |amount: i64| json!({"amount": amount, "currency": currency});
         let quantity = self.setting.quantity;
@@ -311,7 +349,10 @@ impl Teller<'_> {
             .filter(|line| !split || (*line == 1) == (parcel == 0))
             .map(|line| json!({"line_id": line.to_string(), "quantity": self.setting.quantity}))
             .collect();
-        let number = format!("0034043416109404{:04}", 1000 + 10 * u32::from(order) + u32::from(parcel));
+        let number = format!(
+            "0034043416109404{:04}",
+            1000 + 10 * u32::from(order) + u32::from(parcel)
+        );
         json!({
             "shipment_id": parcel_id(order, parcel),
             "direction": "outbound",
