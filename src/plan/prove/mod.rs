@@ -40,7 +40,7 @@ pub const MAX_PLANS: u64 = 60_000;
 /// Of a hundred plans, those for all stories of single sequences; then for what sources
 /// may leave out; the rest is for pairs.
 const SHARE_SINGLE: u64 = 60;
-const SHARE_VARIED: u64 = 15;
+const SHARE_VARIED: u64 = 25;
 
 /// The files that are to be proved.
 #[derive(Debug, Clone, Copy)]
