@@ -261,11 +261,14 @@ fn without_limits_two_mails_meet_on_one_day() {
         "{:#?}",
         proof.failures
     );
-    let bound = shop(CAREFUL, &[HELP, &other], &[]);
-    clean(&bound);
-    for failure in &proof.failures {
-        story_guards(&files, failure, &bound);
-    }
+    // Either of the two may wait for the next day: a scenario has no words for that.
+    assert!(
+        proof
+            .failures
+            .iter()
+            .all(|failure| failure.scenario.is_none())
+    );
+    clean(&shop(CAREFUL, &[HELP, &other], &[]));
 }
 
 #[test]

@@ -301,8 +301,12 @@ fn per_day(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
         one.send.name(),
         others.join(" and ")
     );
-    let wrong = Violation::of("E332", one, what)
-        .help("two mails of one shop on one day are read as one too many");
+    // Which of the two waits for another day is no matter, so no scenario can name it.
+    let wrong = Violation {
+        tellable: false,
+        ..Violation::of("E332", one, what)
+    }
+    .help("two mails of one shop on one day are read as one too many");
     Some(match limit {
         Some(limit) => Violation {
             code: OURS,
