@@ -3,13 +3,18 @@
 
 use super::{Engine, EngineError};
 use crate::files;
+use crate::lint;
 use crate::model::allow::{self, Allowance};
 use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::time::{self, Timestamp};
+use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{self, LoadPolicy, Templates};
-use crate::sequence::{self, catalog::Catalog};
+use crate::sequence::{
+    self,
+    catalog::{Catalog, Sequence},
+};
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -68,8 +73,19 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
                 load.fallback.as_deref(),
             ));
         }
+        problems.extend(templates.weigh());
+        let policy = ProofPolicy {
+            locales: load.locales,
+            // Unknown while the policy cannot be read: then nothing is said of it.
+            url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
+            courses: draft.sequences.iter().map(course).collect(),
+        };
+        problems.extend(proofread(&files, &policy));
         templates
     });
+    if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
+        problems.extend(lint::look(&files, catalog, templates));
+    }
     let (mut allowances, found) = sequence::allowances(&files);
     problems.extend(found);
     allowances.extend(render::allowances(&files));
@@ -87,6 +103,12 @@ pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Rea
         files,
         allowances,
     }
+}
+
+/// A sequence's mails in the order of its steps.
+fn course(sequence: &Sequence) -> (String, Vec<String>) {
+    let mails = sequence.steps.iter().map(|step| step.mail.clone());
+    (sequence.id.clone(), mails.collect())
 }
 
 impl Live {

@@ -5,10 +5,12 @@
 use super::check::nearest;
 use super::evaluate::Strings;
 use super::html::State;
+use super::markup::Masked;
 use super::program::{Building, Form, Place, Program};
-use super::tags::{MAX_TAGS, Piece, Sort, Tags, pieces, token};
+use super::laid::{Laid, Page};
+use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
-use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, text};
+use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
 use crate::model::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,7 +32,12 @@ pub struct Loader<'l> {
     partials: BTreeMap<String, BTreeMap<String, u16>>,
     layouts: BTreeMap<String, u16>,
     sources: HashMap<u16, Option<Arc<Protected>>>,
-    laid: HashMap<u16, Option<Arc<Protected>>>,
+    layouts_ready: HashMap<u16, Option<Arc<Protected>>>,
+    laid: HashMap<(u16, String), Option<Arc<Laid>>>,
+    /// Partials that were built without a fault: by file, language, form, and whether
+    /// they stand inside a paragraph.
+    printed: HashMap<(u16, String, Form, bool), Arc<Protected>>,
+    known: tags::Known,
     /// Partials being built, outermost first.
     open: Vec<u16>,
     /// Mails that have a file, by name, with its languages.
@@ -58,7 +65,10 @@ impl<'l> Loader<'l> {
             partials: BTreeMap::new(),
             layouts: BTreeMap::new(),
             sources: HashMap::new(),
+            layouts_ready: HashMap::new(),
             laid: HashMap::new(),
+            printed: HashMap::new(),
+            known: tags::Known::default(),
             open: Vec::new(),
             written: BTreeMap::new(),
             problems: Vec::new(),
@@ -194,7 +204,7 @@ impl<'l> Loader<'l> {
         let (path, text) = self.given.get(usize::from(number))?;
         let mut tags = Tags::default();
         let before = self.problems.len();
-        let text = tags.protect(text, (number, path), 0, &mut self.problems);
+        let text = tags.protect(text, (number, path), 0, &mut self.known, &mut self.problems);
         let made = (self.problems.len() == before).then(|| Arc::new(Protected { tags, text }));
         self.sources.insert(number, made.clone());
         made
@@ -207,7 +217,7 @@ impl<'l> Loader<'l> {
         (locale, form): (&str, Form),
         inline: bool,
         problems: &mut Vec<Diagnostic>,
-    ) -> Option<Protected> {
+    ) -> Option<Arc<Protected>> {
         let file = path_of(&self.files, place.file);
         let number = self.partials.get(name).and_then(|by| {
             find(by, locale)
@@ -249,12 +259,13 @@ impl<'l> Loader<'l> {
                 .collect();
             problems.push(
                 Diagnostic::new(
-                    "E206",
+                    "E214",
                     file,
                     place.span(),
-                    "this partial prints itself, for ever",
+                    format!("these partials print each other for ever: {}", names.join(" → ")),
                 )
-                .help(names.join(" → ")),
+                .help("no mail that prints one of them could ever be finished")
+                .help("take one of these tags out, or put what both need into a third partial"),
             );
             return None;
         }
@@ -267,7 +278,12 @@ impl<'l> Loader<'l> {
             ));
             return None;
         }
+        let key = (number, locale.to_owned(), form, inline);
+        if let Some(ready) = self.printed.get(&key) {
+            return Some(Arc::clone(ready));
+        }
         let source = self.source(number)?;
+        let before = problems.len();
         self.open.push(number);
         let text = match form {
             Form::Html => {
@@ -278,12 +294,16 @@ impl<'l> Loader<'l> {
                     html
                 }
             }
-            Form::Text => markdown::to_text(&source.text, &source.tags),
+            Form::Text => markdown::to_text(&source.text, &source.tags, locale),
         };
         let mut tags = source.tags.clone();
-        let text = self.lay_open(&text, &mut tags, (locale, form), problems);
+        let text = self.lay_open(&text, &mut tags, State::default(), (locale, form), problems);
         self.open.pop();
-        Some(Protected { tags, text })
+        let made = Arc::new(Protected { tags, text });
+        if problems.len() == before {
+            self.printed.insert(key, Arc::clone(&made));
+        }
+        Some(made)
     }
 
     /// Puts what partials print in the place of their tags, so that style sheets reach
@@ -292,10 +312,10 @@ impl<'l> Loader<'l> {
         &mut self,
         text: &str,
         tags: &mut Tags,
+        mut state: State,
         (locale, form): (&str, Form),
         problems: &mut Vec<Diagnostic>,
     ) -> String {
-        let mut state = State::default();
         let mut out = String::with_capacity(text.len() + 512);
         for piece in pieces(text) {
             let number = match piece {
@@ -361,7 +381,7 @@ impl<'l> Loader<'l> {
         problems: &mut Vec<Diagnostic>,
     ) -> Program {
         let mut tags = tags.clone();
-        let text = self.lay_open(text, &mut tags, (locale, form), problems);
+        let text = self.lay_open(text, &mut tags, State::default(), (locale, form), problems);
         Building {
             tags: &tags,
             form,
@@ -370,18 +390,67 @@ impl<'l> Loader<'l> {
             path: &|file| path_of(&self.files, file),
             problems,
         }
-        .build(&text)
+        .build(&text, State::default())
+    }
+
+    /// A layout in one language.
+    fn laid(
+        &mut self,
+        number: u16,
+        locale: &str,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Arc<Laid>> {
+        let key = (number, locale.to_owned());
+        if let Some(ready) = self.laid.get(&key) {
+            return ready.clone();
+        }
+        let made = self.layout(number).and_then(|layout| {
+            let mut tags = layout.tags.clone();
+            let form = (locale, Form::Html);
+            let content = content_of(&layout.text, &tags)?;
+            let (_, tail) = layout.text.split_once(&token(content))?;
+            let footer = text::footer(tail, &layout.tags, locale);
+            let text = self.lay_open(&layout.text, &mut tags, State::default(), form, problems);
+            let (head, tail) = text.split_once(&token(content))?;
+            let mut state = State::default();
+            for piece in pieces(head) {
+                match piece {
+                    Piece::Text(words) => state.read(words),
+                    Piece::Tag(_) => state.value(),
+                }
+            }
+            let around = format!("{head}{tail}");
+            let program = Building {
+                tags: &tags,
+                form: Form::Html,
+                raw: &[],
+                whole: true,
+                path: &|file| path_of(&self.files, file),
+                problems,
+            }
+            .build(&around, State::default());
+            Some(Arc::new(Laid {
+                text,
+                tags,
+                content,
+                state,
+                program,
+                footer,
+            }))
+        });
+        self.laid.insert(key, made.clone());
+        made
     }
 
     /// The HTML of a layout with its tokens.
     fn layout(&mut self, number: u16) -> Option<Arc<Protected>> {
-        if let Some(ready) = self.laid.get(&number) {
+        if let Some(ready) = self.layouts_ready.get(&number) {
             return ready.clone();
         }
         let made = self.source(number).and_then(|source| {
             let path = path_of(&self.files, number);
             let html = if path.ends_with(".mjml") {
-                self.mjml(number, &source.text)?
+                self.mjml(number, 0, &source.text, &source.tags)?
             } else {
                 source.text.clone()
             };
@@ -397,25 +466,31 @@ impl<'l> Loader<'l> {
                 text: html,
             }))
         });
-        self.laid.insert(number, made.clone());
+        self.layouts_ready.insert(number, made.clone());
         made
     }
 
-    fn mjml(&mut self, number: u16, source: &str) -> Option<String> {
-        match mjml::to_html(source) {
+    /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
+    fn mjml(
+        &mut self,
+        number: u16,
+        body: usize,
+        source: &str,
+        tags: &Tags,
+    ) -> Option<String> {
+        let (path, text) = self.given.get(usize::from(number))?;
+        let masked = Masked::new(text, false);
+        let found = mjml_lint::check(path, &masked, body..text.len());
+        if !found.is_empty() {
+            self.problems.extend(found);
+            return None;
+        }
+        match mjml::to_html(&without_comments(source, tags)) {
             Ok(html) => Some(html),
-            Err(refused) => {
-                let (path, text) = &self.given[usize::from(number)];
-                let span = refused
-                    .words
-                    .as_deref()
-                    .and_then(|words| text.find(words).map(|at| at..at + words.len()))
-                    .unwrap_or(0..0);
-                let mut problem = Diagnostic::new("E212", path, span, refused.message);
-                if let Some(help) = refused.help {
-                    problem = problem.help(help);
-                }
-                self.problems.push(problem);
+            Err(message) => {
+                let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
+                self.problems
+                    .push(Diagnostic::new("E212", path, place, message));
                 None
             }
         }
@@ -424,6 +499,10 @@ impl<'l> Loader<'l> {
     pub fn mails(&mut self) -> BTreeMap<String, BTreeMap<String, Mail>> {
         let mut mails: BTreeMap<String, BTreeMap<String, Mail>> = BTreeMap::new();
         let files = self.under("templates/mail/");
+        let texts: BTreeMap<&str, u16> = files
+            .iter()
+            .filter_map(|(number, rest, _)| Some((rest.strip_suffix(".txt")?, *number)))
+            .collect();
         for (number, rest, text) in &files {
             let path = path_of(&self.files, *number);
             let Some((stem, ending)) = rest.rsplit_once('.') else {
@@ -446,10 +525,7 @@ impl<'l> Loader<'l> {
                 .entry(name.to_owned())
                 .or_default()
                 .insert(locale.to_owned());
-            let own_text = files
-                .iter()
-                .find(|(_, other, _)| *other == format!("{stem}.txt"))
-                .map(|(number, _, _)| *number);
+            let own_text = texts.get(stem).copied();
             let Some(mail) = self.mail(*number, (name, locale, ending), text, own_text) else {
                 continue;
             };
@@ -481,7 +557,7 @@ impl<'l> Loader<'l> {
             let mut head = |this: &mut Self, words: &front::Words| {
                 let mut tags = Tags::default();
                 let before = problems.len();
-                let text = tags.protect(&words.text, file, words.span.start, &mut problems);
+                let text = tags.protect(&words.text, file, words.span.start, &mut this.known, &mut problems);
                 (problems.len() == before).then(|| {
                     this.build(
                         &text,
@@ -498,7 +574,7 @@ impl<'l> Loader<'l> {
                 None => Some(None),
             };
             let layout = match ending {
-                "md" => Some(self.layout_of(&front, name, &path, &mut problems)?),
+                "md" => Some(self.layout_of(&front, (name, locale), &path, &mut problems)?),
                 _ => {
                     if let Some(layout) = &front.layout {
                         problems.push(Diagnostic::new(
@@ -516,37 +592,45 @@ impl<'l> Loader<'l> {
             let mut tags = layout
                 .as_ref()
                 .map_or_else(Tags::default, |layout| layout.tags.clone());
-            let body = tags.protect(body, file, front.body, &mut problems);
+            let body = tags.protect(body, file, front.body, &mut self.known, &mut problems);
             if problems.len() > before {
                 return None;
             }
-            let (html, plain) = match &layout {
-                Some(layout) => {
-                    let content = content_of(&layout.text, &tags)?;
-                    let html = layout
-                        .text
-                        .replace(&token(content), &markdown::to_html(&body, &tags));
-                    let tail = layout
-                        .text
-                        .split(&token(content))
-                        .nth(1)
-                        .unwrap_or_default();
-                    let mut plain = markdown::to_text(&body, &tags);
+            let form = (locale, Form::Html);
+            let (html, plain, state) = match &layout {
+                Some(laid) => {
+                    let mut plain = markdown::to_text(&body, &tags, locale);
                     plain.push_str("\n\n-- \n");
-                    plain.push_str(&text::footer(tail, &tags));
-                    let html = self.lay_open(&html, &mut tags, (locale, Form::Html), &mut problems);
-                    (mjml::inline(html, &tags), Some(plain))
+                    plain.push_str(&laid.footer);
+                    (
+                        markdown::to_html(&body, &tags),
+                        Some(plain),
+                        laid.state.clone(),
+                    )
                 }
-                None if ending == "mjml" => (mjml::inline(self.mjml(number, &body)?, &tags), None),
-                None => (body, None),
+                None if ending == "mjml" => {
+                    (
+                        self.mjml(number, front.body, &body, &tags)?,
+                        None,
+                        State::default(),
+                    )
+                }
+                None => (body, None, State::default()),
             };
-            let html = self.build(
-                &html,
-                &tags,
-                (locale, Form::Html),
-                (&front.raw, layout.is_some()),
-                &mut problems,
-            );
+            let text_tags = tags.clone();
+            let html = self.lay_open(&html, &mut tags, state.clone(), form, &mut problems);
+            let checked = Building {
+                tags: &tags,
+                form: Form::Html,
+                raw: &front.raw,
+                whole: layout.is_some(),
+                path: &|file| path_of(&self.files, file),
+                problems: &mut problems,
+            }
+            .build(&html, state);
+            let styled = ending != "html";
+            let page = Page::new(layout, html, tags, front.raw.clone(), styled, checked);
+            let tags = text_tags;
             let mut own = false;
             let text = match (plain, own_text) {
                 (_, Some(number)) => {
@@ -573,7 +657,7 @@ impl<'l> Loader<'l> {
                 file: number,
                 subject: subject?,
                 preheader: preheader?,
-                html,
+                page,
                 text,
                 own_text: own,
             })
@@ -587,10 +671,10 @@ impl<'l> Loader<'l> {
     fn layout_of(
         &mut self,
         front: &front::Front,
-        name: &str,
+        (name, locale): (&str, &str),
         path: &str,
         problems: &mut Vec<Diagnostic>,
-    ) -> Option<Arc<Protected>> {
+    ) -> Option<Arc<Laid>> {
         let group = name.split('/').next().unwrap_or_default();
         let (wanted, span) = match &front.layout {
             Some(words) => (words.text.as_str(), words.span.clone()),
@@ -598,7 +682,7 @@ impl<'l> Loader<'l> {
             None => ("default", 0..0),
         };
         match self.layouts.get(wanted).copied() {
-            Some(number) => self.layout(number),
+            Some(number) => self.laid(number, locale, problems),
             None => {
                 let mut problem = Diagnostic::new(
                     "E212",
@@ -642,6 +726,22 @@ impl<'l> Loader<'l> {
         }
         pages
     }
+}
+
+/// A text without the tokens of comments, which may stand where MJML takes no words.
+fn without_comments(text: &str, tags: &Tags) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(words) => out.push_str(words),
+            Piece::Tag(number) => {
+                if tags.get(number).is_none_or(|tag| tag.sort != Sort::Comment) {
+                    out.push_str(&token(number));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// The tag in a layout that stands for the mail.

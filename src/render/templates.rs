@@ -4,6 +4,7 @@
 use super::check::{Checker, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places, Strings};
+use super::laid::Page;
 use super::languages::Languages;
 use super::load::Loader;
 use super::program::{Form, Place, Program};
@@ -13,11 +14,16 @@ use crate::model::kind::Kind;
 use crate::model::locale;
 use crate::model::names::Known;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Longest subject, in bytes.
 pub const MAX_SUBJECT: usize = 998;
+
+/// Bytes of a page behind which Gmail cuts it off (102 kB).
+const CLIPPED: usize = 102 * 1024;
+/// From here on a long order may bring it there.
+const NEARLY_CLIPPED: usize = 90 * 1024;
 
 /// What loading needs to know of the shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,7 +78,7 @@ pub struct Mail {
     pub file: u16,
     pub subject: Program,
     pub preheader: Option<Program>,
-    pub html: Program,
+    pub page: Page,
     /// None: made from the HTML once it is rendered.
     pub text: Option<Program>,
     /// Whether the text was written by hand, and so must be checked by itself.
@@ -123,6 +129,21 @@ impl Templates {
     /// The names of all mails, such as `dslr/basics`.
     pub fn mails(&self) -> impl Iterator<Item = &str> {
         self.mails.keys().map(String::as_str)
+    }
+
+    /// Every mail in every language: name, language, programs.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&str, &str, &Mail)> {
+        self.mails.iter().flat_map(|(name, by)| {
+            by.iter()
+                .map(move |(locale, mail)| (name.as_str(), locale.as_str(), mail))
+        })
+    }
+
+    /// The path of a file by its number; empty where there is none.
+    pub(super) fn file_path(&self, file: u16) -> &str {
+        self.files
+            .get(usize::from(file))
+            .map_or("", |file| file.path.as_str())
     }
 
     /// The languages that a mail is written in.
@@ -198,7 +219,10 @@ impl Templates {
                 checker.check(preheader);
             }
             checker.heads = true;
-            checker.check(&mail.html);
+            if let Some(laid) = &mail.page.layout {
+                checker.check(&laid.program);
+            }
+            checker.check(&mail.page.checked);
             if let (Some(text), true) = (&mail.text, mail.own_text) {
                 checker.check(text);
             }
@@ -230,6 +254,32 @@ impl Templates {
             }
         }
         tidy(&mut problems);
+        problems
+    }
+
+    /// Says which pages mail programs would cut off.
+    pub fn weigh(&self) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for mail in self.mails.values().flat_map(BTreeMap::values) {
+            let weight = mail.page.weight(NEARLY_CLIPPED);
+            let (code, message) = if weight > CLIPPED {
+                ("E234", "Gmail would cut this mail off")
+            } else if weight > NEARLY_CLIPPED {
+                ("W234", "Gmail may cut this mail off")
+            } else {
+                continue;
+            };
+            problems.push(
+                Diagnostic::new(
+                    code,
+                    self.path(mail.file),
+                    0..0,
+                    format!("{message}: its page takes about {} kB of {}", weight / 1024, CLIPPED / 1024),
+                )
+                .help("what is cut off is hidden behind a link, and with it the footer that lets people unsubscribe")
+                .help("shorten it, split it in two mails, or put long parts on a page of the shop"),
+            );
+        }
         problems
     }
 
@@ -288,7 +338,7 @@ impl Templates {
             fields.insert("subject".into(), Value::String(subject.clone()));
             fields.insert("preheader".into(), Value::String(preheader.clone()));
         }
-        let html = run(&written.html, &about, Form::Html, 24 * 1024)?;
+        let html = run(written.page.ready(), &about, Form::Html, 24 * 1024)?;
         let text = match &written.text {
             Some(program) => text::settle(&run(program, &about, Form::Text, 4 * 1024)?),
             None => text::of_html(&html).ok_or_else(|| RenderError {
@@ -374,20 +424,17 @@ pub fn find<'m, T>(by: &'m BTreeMap<String, T>, wanted: &str) -> Option<(&'m str
 
 /// Each problem once, in the order of files.
 fn tidy(problems: &mut Vec<Diagnostic>) {
-    let mut seen: Vec<Diagnostic> = Vec::with_capacity(problems.len());
-    for problem in problems.drain(..) {
-        let known = seen.iter().any(|had| {
-            had.code == problem.code
-                && had.file == problem.file
-                && had.span == problem.span
-                && had.message == problem.message
-        });
-        if !known {
-            seen.push(problem);
-        }
-    }
-    seen.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
-    *problems = seen;
+    let key = |one: &Diagnostic| {
+        (
+            one.code,
+            one.file.clone(),
+            one.span.clone(),
+            one.message.clone(),
+        )
+    };
+    let mut seen = HashSet::with_capacity(problems.len());
+    problems.retain(|one| seen.insert(key(one)));
+    problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
 }
 
 fn language_name(tag: &str) -> String {
