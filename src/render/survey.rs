@@ -162,7 +162,11 @@ impl Walk<'_> {
             head(self, preheader);
         }
         self.head = false;
-        self.program(&mail.html);
+        // The mail comes first: what the layout prints around it is no part of its order.
+        self.program(&mail.page.checked);
+        if let Some(laid) = &mail.page.layout {
+            self.program(&laid.program);
+        }
         self.links();
         let text = match &mail.text {
             // Below this line stands what the layout says.
