@@ -532,7 +532,11 @@ mod tests {
             ("x {> greeting} y", "{> greeting}", "{{> greeting}}"),
             ("x {else} y", "{else}", "{{else}}"),
             ("{# a note #}", "{# a note #}", "{{! … }}"),
-            ("[x]({this.product_url})", "{this.product_url}", "{{this.product_url}}"),
+            (
+                "[x]({this.product_url})",
+                "{this.product_url}",
+                "{{this.product_url}}",
+            ),
         ] {
             let found = between(text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");

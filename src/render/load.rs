@@ -5,9 +5,9 @@
 use super::check::nearest;
 use super::evaluate::Strings;
 use super::html::State;
+use super::laid::{Laid, Page};
 use super::markup::Masked;
 use super::program::{Building, Form, Place, Program};
-use super::laid::{Laid, Page};
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
@@ -262,7 +262,10 @@ impl<'l> Loader<'l> {
                     "E214",
                     file,
                     place.span(),
-                    format!("these partials print each other for ever: {}", names.join(" → ")),
+                    format!(
+                        "these partials print each other for ever: {}",
+                        names.join(" → ")
+                    ),
                 )
                 .help("no mail that prints one of them could ever be finished")
                 .help("take one of these tags out, or put what both need into a third partial"),
@@ -471,13 +474,7 @@ impl<'l> Loader<'l> {
     }
 
     /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
-    fn mjml(
-        &mut self,
-        number: u16,
-        body: usize,
-        source: &str,
-        tags: &Tags,
-    ) -> Option<String> {
+    fn mjml(&mut self, number: u16, body: usize, source: &str, tags: &Tags) -> Option<String> {
         let (path, text) = self.given.get(usize::from(number))?;
         let masked = Masked::new(text, false);
         let found = mjml_lint::check(path, &masked, body..text.len());
@@ -557,7 +554,13 @@ impl<'l> Loader<'l> {
             let mut head = |this: &mut Self, words: &front::Words| {
                 let mut tags = Tags::default();
                 let before = problems.len();
-                let text = tags.protect(&words.text, file, words.span.start, &mut this.known, &mut problems);
+                let text = tags.protect(
+                    &words.text,
+                    file,
+                    words.span.start,
+                    &mut this.known,
+                    &mut problems,
+                );
                 (problems.len() == before).then(|| {
                     this.build(
                         &text,
@@ -608,13 +611,11 @@ impl<'l> Loader<'l> {
                         laid.state.clone(),
                     )
                 }
-                None if ending == "mjml" => {
-                    (
-                        self.mjml(number, front.body, &body, &tags)?,
-                        None,
-                        State::default(),
-                    )
-                }
+                None if ending == "mjml" => (
+                    self.mjml(number, front.body, &body, &tags)?,
+                    None,
+                    State::default(),
+                ),
                 None => (body, None, State::default()),
             };
             let text_tags = tags.clone();

@@ -278,12 +278,14 @@ impl Lint<'_> {
                         .unwrap_or_default(),
                 );
             } else if parent.is_none_or(|parent| parent.known) {
-                let place = parent.map_or_else(|| "here".into(), |one| format!("inside <{}>", one.name));
+                let place =
+                    parent.map_or_else(|| "here".into(), |one| format!("inside <{}>", one.name));
                 self.report(
                     "E222",
                     tag.name_span.clone(),
                     format!("<{name}> is HTML and cannot stand {place}"),
-                    "put HTML into mj-text, mj-table or mj-raw; it would vanish without a word".into(),
+                    "put HTML into mj-text, mj-table or mj-raw; it would vanish without a word"
+                        .into(),
                 );
             }
             return false;
@@ -384,12 +386,19 @@ impl Lint<'_> {
                         .flat_map(|one| one.attributes.keys().copied())
                         .collect()
                 } else {
-                    component.attributes.keys().copied().chain(EVERYWHERE).collect()
+                    component
+                        .attributes
+                        .keys()
+                        .copied()
+                        .chain(EVERYWHERE)
+                        .collect()
                 };
                 let help = match nearest(key, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if key == "class" => "write css-class=\"…\"".into(),
-                    None if key == "style" => "write its attributes one by one, or a class and mj-style".into(),
+                    None if key == "style" => {
+                        "write its attributes one by one, or a class and mj-style".into()
+                    }
                     None => format!("<{name}> takes {}", known.join(", ")),
                 };
                 self.report(
@@ -423,10 +432,17 @@ impl Lint<'_> {
             && !near.is_empty()
         {
             help = format!("did you mean `{near}`?");
-        } else if of.starts_with("unit") && value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
+        } else if of.starts_with("unit")
+            && value.bytes().all(|b| b.is_ascii_digit())
+            && !value.is_empty()
+        {
             help = format!("write {value}px");
         }
-        let span = if span.is_empty() { attribute.name_span.clone() } else { span };
+        let span = if span.is_empty() {
+            attribute.name_span.clone()
+        } else {
+            span
+        };
         self.report(
             "E223",
             span,
@@ -502,7 +518,9 @@ fn fits(value: &str, of: &str, colours: &[&str]) -> Result<(), String> {
     }
     if of == "integer" {
         let fine = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-        return fine.then_some(()).ok_or_else(|| "write a whole number".into());
+        return fine
+            .then_some(())
+            .ok_or_else(|| "write a whole number".into());
     }
     if of == "boolean" {
         return matches!(value, "true" | "false")
@@ -542,10 +560,23 @@ fn fits(value: &str, of: &str, colours: &[&str]) -> Result<(), String> {
     if fine {
         return Ok(());
     }
-    let shown: Vec<&str> = units.iter().map(|unit| if unit.is_empty() { "a bare number" } else { unit }).collect();
+    let shown: Vec<&str> = units
+        .iter()
+        .map(|unit| {
+            if unit.is_empty() {
+                "a bare number"
+            } else {
+                unit
+            }
+        })
+        .collect();
     Err(format!(
         "write {} in {}",
-        if most > 1 { "one to four lengths" } else { "a length" },
+        if most > 1 {
+            "one to four lengths"
+        } else {
+            "a length"
+        },
         either(&shown)
     ))
 }
@@ -559,7 +590,9 @@ fn is_length(word: &str, units: &[&str], negative: bool) -> bool {
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
         .unwrap_or(number.len());
     let (amount, unit) = number.split_at(digits);
-    amount.parse::<f64>().is_ok_and(|amount| amount == 0.0 && unit.is_empty() || units.contains(&unit))
+    amount
+        .parse::<f64>()
+        .is_ok_and(|amount| amount == 0.0 && unit.is_empty() || units.contains(&unit))
 }
 
 fn is_colour(value: &str, colours: &[&str]) -> bool {
@@ -590,7 +623,11 @@ mod tests {
             .into_iter()
             .map(|one| {
                 let words = source[one.span].to_owned();
-                (one.code, words, format!("{}; {}", one.message, one.help.join("; ")))
+                (
+                    one.code,
+                    words,
+                    format!("{}; {}", one.message, one.help.join("; ")),
+                )
             })
             .collect()
     }
@@ -600,39 +637,152 @@ mod tests {
     }
 
     fn column(inside: &str) -> String {
-        page(&format!("<mj-section><mj-column>{inside}</mj-column></mj-section>"))
+        page(&format!(
+            "<mj-section><mj-column>{inside}</mj-column></mj-section>"
+        ))
     }
 
     #[test]
     fn every_slip_is_told_in_its_place() {
         for (source, code, words, message) in [
-            (column("<mj-divder />"), "E220", "mj-divder", "did you mean `mj-divider`?"),
-            (column("<mj-text colour=\"red\">x</mj-text>"), "E221", "colour", "did you mean `color`?"),
-            (column("<mj-text class=\"red\">x</mj-text>"), "E221", "class", "css-class"),
-            (column("<mj-text color=\"redd\">x</mj-text>"), "E223", "redd", "did you mean `red`?"),
-            (column("<mj-text color=\"#12345\">x</mj-text>"), "E223", "#12345", "a colour is"),
-            (column("<mj-text font-size=\"16\">x</mj-text>"), "E223", "16", "write 16px"),
-            (column("<mj-text font-size=\"1em\">x</mj-text>"), "E223", "1em", "a length in px"),
-            (column("<mj-text padding=\"1px 2px 3px 4px 5px\">x</mj-text>"), "E223", "1px 2px 3px 4px 5px", "one to four"),
-            (column("<mj-text align=\"centre\">x</mj-text>"), "E223", "centre", "did you mean `center`?"),
-            (page("<mj-column><mj-text>x</mj-text></mj-column>"), "E222", "mj-column", "it belongs into mj-group or mj-section"),
-            (column("<mj-section></mj-section>"), "E222", "mj-section", "inside <mj-column>"),
-            (page("<mj-style>a{}</mj-style>"), "E222", "mj-style", "it belongs into mj-head"),
+            (
+                column("<mj-divder />"),
+                "E220",
+                "mj-divder",
+                "did you mean `mj-divider`?",
+            ),
+            (
+                column("<mj-text colour=\"red\">x</mj-text>"),
+                "E221",
+                "colour",
+                "did you mean `color`?",
+            ),
+            (
+                column("<mj-text class=\"red\">x</mj-text>"),
+                "E221",
+                "class",
+                "css-class",
+            ),
+            (
+                column("<mj-text color=\"redd\">x</mj-text>"),
+                "E223",
+                "redd",
+                "did you mean `red`?",
+            ),
+            (
+                column("<mj-text color=\"#12345\">x</mj-text>"),
+                "E223",
+                "#12345",
+                "a colour is",
+            ),
+            (
+                column("<mj-text font-size=\"16\">x</mj-text>"),
+                "E223",
+                "16",
+                "write 16px",
+            ),
+            (
+                column("<mj-text font-size=\"1em\">x</mj-text>"),
+                "E223",
+                "1em",
+                "a length in px",
+            ),
+            (
+                column("<mj-text padding=\"1px 2px 3px 4px 5px\">x</mj-text>"),
+                "E223",
+                "1px 2px 3px 4px 5px",
+                "one to four",
+            ),
+            (
+                column("<mj-text align=\"centre\">x</mj-text>"),
+                "E223",
+                "centre",
+                "did you mean `center`?",
+            ),
+            (
+                page("<mj-column><mj-text>x</mj-text></mj-column>"),
+                "E222",
+                "mj-column",
+                "it belongs into mj-group or mj-section",
+            ),
+            (
+                column("<mj-section></mj-section>"),
+                "E222",
+                "mj-section",
+                "inside <mj-column>",
+            ),
+            (
+                page("<mj-style>a{}</mj-style>"),
+                "E222",
+                "mj-style",
+                "it belongs into mj-head",
+            ),
             (column("<div>x</div>"), "E222", "div", "is HTML"),
             (column("words"), "E222", "words", "vanish"),
-            (column("<mj-text>x"), "E224", "mj-text", "<mj-text> is never closed"),
-            (column("<mj-text>x</mj-tex></mj-text></mj-text>"), "E224", "mj-text", "closes nothing"),
-            (column("<mj-text color=red>x</mj-text>"), "E224", "color", "in quotes"),
-            (column("<mj-text color=\"red\" color=\"red\">x</mj-text>"), "E224", "color", "twice"),
-            (column("<mj-text>x<mj-text>y</mj-text>"), "E224", "mj-text", "never closed"),
-            (column("<mj-text>x<mj-divider />"), "E224", "mj-text", "never closed"),
-            (page("<mj-include path=\"/etc/passwd\" />"), "E225", "mj-include", "partials"),
-            ("<mj-text>x</mj-text>".into(), "E222", "mj-text", "outside <mjml>"),
-            (page("<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>"), "E222", "mj-text", "inside <mj-text>"),
+            (
+                column("<mj-text>x"),
+                "E224",
+                "mj-text",
+                "<mj-text> is never closed",
+            ),
+            (
+                column("<mj-text>x</mj-tex></mj-text></mj-text>"),
+                "E224",
+                "mj-text",
+                "closes nothing",
+            ),
+            (
+                column("<mj-text color=red>x</mj-text>"),
+                "E224",
+                "color",
+                "in quotes",
+            ),
+            (
+                column("<mj-text color=\"red\" color=\"red\">x</mj-text>"),
+                "E224",
+                "color",
+                "twice",
+            ),
+            (
+                column("<mj-text>x<mj-text>y</mj-text>"),
+                "E224",
+                "mj-text",
+                "never closed",
+            ),
+            (
+                column("<mj-text>x<mj-divider />"),
+                "E224",
+                "mj-text",
+                "never closed",
+            ),
+            (
+                page("<mj-include path=\"/etc/passwd\" />"),
+                "E225",
+                "mj-include",
+                "partials",
+            ),
+            (
+                "<mj-text>x</mj-text>".into(),
+                "E222",
+                "mj-text",
+                "outside <mjml>",
+            ),
+            (
+                page(
+                    "<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>",
+                ),
+                "E222",
+                "mj-text",
+                "inside <mj-text>",
+            ),
         ] {
             let found = problems(&source);
             assert_eq!(found.len(), 1, "{source}: {found:?}");
-            assert_eq!((found[0].0, found[0].1.as_str()), (code, words), "{source}: {found:?}");
+            assert_eq!(
+                (found[0].0, found[0].1.as_str()),
+                (code, words),
+                "{source}: {found:?}"
+            );
             assert!(found[0].2.contains(message), "{source}: {found:?}");
         }
     }

@@ -62,7 +62,12 @@ fn complaint(shop: &Path, arguments: &[&str]) -> Option<String> {
         .unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let content = done.status.success() && !said.contains("warning[");
-    (!content).then(|| format!("{arguments:?}: {said}{}", String::from_utf8_lossy(&done.stderr)))
+    (!content).then(|| {
+        format!(
+            "{arguments:?}: {said}{}",
+            String::from_utf8_lossy(&done.stderr)
+        )
+    })
 }
 
 #[test]
@@ -126,7 +131,11 @@ fn links(text: &str) -> Vec<String> {
 #[test]
 fn every_chapter_is_listed_and_every_link_leads_somewhere() {
     let chapters = chapters();
-    let summary = &chapters.iter().find(|(name, _)| name == "SUMMARY.md").unwrap().1;
+    let summary = &chapters
+        .iter()
+        .find(|(name, _)| name == "SUMMARY.md")
+        .unwrap()
+        .1;
     let listed: BTreeSet<String> = links(summary).into_iter().collect();
     let names: BTreeSet<String> = chapters
         .iter()
