@@ -119,13 +119,10 @@ impl Findings {
         for send in &life.history.sends {
             match (&send.state, &send.reason) {
                 (SendState::Accepted { .. }, _) => {
-                    if !self.reached.contains_key(&send.name()) {
-                        let story = Story {
-                            setting: setting.clone(),
-                            told: life.told.clone(),
-                        };
-                        self.reached.insert(send.name(), story);
-                    }
+                    self.reached.entry(send.name()).or_insert_with(|| Story {
+                        setting: setting.clone(),
+                        told: life.told.clone(),
+                    });
                 }
                 (_, Some(reason)) => {
                     self.skipped
