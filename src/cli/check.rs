@@ -1,21 +1,36 @@
 //! `check`: every problem of the shop's files, in one run.
 
 use super::context::Shop;
-use super::{Exit, Global, Out, misuse, report, sarif};
+use super::{Exit, Global, Out, misuse, prove, report, sarif};
 use crate::engine::reload;
 use crate::files;
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::plan::prove::Bounds;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-/// How to tell what is found.
+/// How to tell what is found, and how far to look.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print one SARIF 2.1.0 document, for code review
     #[arg(long)]
     pub sarif: bool,
+    /// Live every story that the sequences can tell apart, and try the shop's promises on it
+    #[arg(long)]
+    pub prove: bool,
+    /// Write the story of each broken promise as a scenario into this folder
+    #[arg(long, value_name = "DIR", requires = "prove")]
+    pub scenarios: Option<PathBuf>,
+    /// Events in one story, at most
+    #[arg(long, value_name = "N", requires = "prove", default_value_t = Bounds::default().events)]
+    pub events: usize,
+    /// Plans made in all, at most: what a proof may cost
+    #[arg(long, value_name = "N", requires = "prove", default_value_t = Bounds::default().plans)]
+    pub plans: u64,
 }
 
-/// Reads and checks the folder, `config/aftercare.toml` too; 1 where there are errors.
+/// Reads and checks the folder, `config/aftercare.toml` too, and proves it where asked
+/// to; 1 where there are errors.
 pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     if args.sarif && out.is_json() {
         return Err(misuse("--sarif and --json: choose one"));
@@ -32,6 +47,23 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
                 }
             }
         }
+    }
+    let sound = read
+        .problems
+        .iter()
+        .all(|one| one.severity() == Severity::Warning);
+    let proof = match &read.live {
+        Some(live) if args.prove && sound => {
+            let bounds = Bounds {
+                events: args.events,
+                plans: args.plans,
+            };
+            Some(prove::prove(live, &read.files, bounds))
+        }
+        _ => None,
+    };
+    if let Some(proof) = &proof {
+        read.problems.extend(prove::problems(proof));
     }
     Diagnostic::order(&mut read.problems);
     if args.sarif {
@@ -80,6 +112,13 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
                     out.line(format_args!("aftercare explain {} tells more", first.code))?;
                 }
             }
+        }
+    }
+    if let Some(proof) = &proof {
+        let folder = args.scenarios.as_deref();
+        prove::keep(proof, folder, out, args.sarif)?;
+        if !args.sarif {
+            prove::tell(proof, out)?;
         }
     }
     Ok(if errors == 0 {

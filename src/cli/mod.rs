@@ -18,6 +18,7 @@ pub mod key;
 mod lines;
 mod out;
 mod preview;
+mod prove;
 mod quarantine;
 mod release;
 mod report;

@@ -8,13 +8,11 @@ use crate::mail::{Address, Composed, Envelope, Letter, Mailbox};
 use crate::model::ids::SendId;
 use crate::model::kind::Kind;
 use crate::model::kind::OnUncertain;
-use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send};
-use crate::model::time::{self, Time, Timestamp};
-use crate::plan::Ready;
-use crate::render::{Campaign, Context};
-use serde_json::{Map, Value, json};
+use crate::model::time::Timestamp;
+use crate::plan::{self, Ready};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -153,7 +151,7 @@ fn build(
     press: &Press<'_>,
     live: &Live,
     send: &Send,
-    ready: Ready,
+    mut ready: Ready,
     values: Map<String, Value>,
     date: Timestamp,
 ) -> Result<Made, Reason> {
@@ -163,18 +161,7 @@ fn build(
         .sequence(&send.sequence)
         .and_then(|sequence| sequence.step(&send.step))
         .is_some_and(|step| step.on_uncertain == OnUncertain::Resend);
-    let context = Context::new(
-        values,
-        ready.locales.first().cloned().unwrap_or_default(),
-        ready.names.zone,
-        Arc::clone(&live.catalog.products),
-        ready.names.owned,
-        ready.currency,
-        Campaign {
-            sequence: send.sequence.clone(),
-            step: send.step.clone(),
-        },
-    );
+    let context = plan::values::context(&live.catalog, send, &mut ready, values);
     let rendered = live
         .templates
         .render(&send.mail, &ready.locales, &context)
@@ -247,53 +234,11 @@ fn build(
     })
 }
 
-/// Noon, in the shop, of the last day of an absence in which nobody stands in: so that it
-/// is the same day for nearly everybody.
-fn away_until(policy: &Policy, ready: &Ready) -> Value {
-    ready.sender.away_until.map_or(Value::Null, |day| {
-        Value::from(time::at(day, Time::constant(12, 0, 0, 0), &policy.zone).to_string())
-    })
-}
-
 /// Everything that the templates of a mail may name; taken out of `ready`.
 fn values(press: &Press<'_>, live: &Live, send: &Send, ready: &mut Ready) -> Map<String, Value> {
-    let policy = &live.catalog.policy;
-    let mut values = std::mem::take(&mut ready.names.values);
-    let locale = ready.locales.first().map_or("", String::as_str);
-    values.insert(
-        "shop".into(),
-        json!({"name": policy.name, "url": policy.url, "address": policy.address}),
-    );
-    values.insert(
-        "sender".into(),
-        json!({
-            "name": ready.sender.name,
-            "email": ready.sender.email,
-            "reply_to": ready.sender.reply_to.as_deref().unwrap_or(&ready.sender.email),
-            "away_until": away_until(policy, ready),
-        }),
-    );
-    let status = values
-        .get("order")
-        .and_then(|order| order.get("status_url"))
-        .cloned()
-        .unwrap_or(Value::Null);
-    values.insert(
-        "links".into(),
-        json!({
-            "unsubscribe": press.links.unsubscribe(send.id),
-            "preferences": press.links.preferences(send.id),
-            "status": status,
-        }),
-    );
-    values.insert(
-        "mail".into(),
-        json!({"locale": locale, "kind": send.kind.as_str()}),
-    );
-    values.insert("sequence".into(), json!({"id": send.sequence}));
-    values.insert("step".into(), json!({"id": send.step}));
-    values
-        .entry("enrolment")
-        .or_insert_with(|| json!({"items": []}));
-    values
+    let addresses = plan::values::Addresses {
+        unsubscribe: press.links.unsubscribe(send.id),
+        preferences: press.links.preferences(send.id),
+    };
+    plan::values::values(&live.catalog.policy, send, ready, &addresses)
 }

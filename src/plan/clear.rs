@@ -83,6 +83,11 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
     if let Some(reason) = overtaken(&state, step, &about) {
         return Clearance::Skip(reason);
     }
+    if step.kind.is_bound()
+        && let Some(reason) = exit::lost(&state, enrolment)
+    {
+        return Clearance::Skip(reason);
+    }
     let to = match permit::recipient(
         &catalog.policy,
         &state,

@@ -9,7 +9,7 @@ use crate::model::reason::Reason;
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::Sequence;
-use crate::state::Subject;
+use crate::state::{State, Subject};
 
 /// A forgotten person: everything waiting is cancelled, every run ends.
 pub fn forget(mind: &mut Mind) {
@@ -86,9 +86,10 @@ fn remove_steps(mind: &mut Mind) {
 fn reason_to_end(mind: &Mind, sequence: &Sequence, enrolment: &Enrolment) -> Option<Reason> {
     let about = subject::of_enrolment(&mind.state, &mind.history, sequence, enrolment);
     let items = subject::items(&mind.state, enrolment);
-    let lost = !items.is_empty() && about.items.is_empty();
+    let gone = lost(&mind.state, enrolment);
+    let lost = gone.is_some();
     if sequence.kind != Kind::Fulfilment && lost {
-        return Some(why_lost(mind, &items));
+        return gone;
     }
     if sequence.kind == Kind::Review && all_reviewed(mind, &about) {
         return Some(Reason::Reviewed);
@@ -138,14 +139,22 @@ fn opted_out_of_all(mind: &Mind, sequence: &Sequence) -> Option<Reason> {
     because
 }
 
-fn why_lost(mind: &Mind, items: &[subject::Item]) -> Reason {
+/// Why nothing that an enrolment is about is with the customer any more, where that is so:
+/// then nothing but fulfilment goes out in it (C2), whatever the kind of its sequence.
+pub(super) fn lost(state: &State, enrolment: &Enrolment) -> Option<Reason> {
+    let items = subject::items(state, enrolment);
+    let lost = !items.is_empty() && subject::kept_items(state, enrolment).is_empty();
+    lost.then(|| why_lost(state, &items))
+}
+
+fn why_lost(state: &State, items: &[subject::Item]) -> Reason {
     let (mut cancelled, mut returned, mut gone) = (false, false, None);
     for (key, line) in items {
-        let Some(order) = mind.state.order(key) else {
+        let Some(order) = state.order(key) else {
             continue;
         };
         cancelled |= order.cancelled_at.is_some();
-        if let Some(line) = mind.state.line(key, line) {
+        if let Some(line) = state.line(key, line) {
             returned |= line.returned;
             if line.kept() {
                 gone = order.shipments.iter().find(|s| s.gone).map(|s| s.status);
@@ -254,7 +263,7 @@ pub fn held_by_shop_rule(mind: &Mind, kind: Kind, about: &Subject) -> Option<&'s
 }
 
 /// As [`held_by_shop_rule`], over a state alone.
-pub fn held(state: &crate::state::State, kind: Kind, about: &Subject) -> Option<&'static str> {
+pub fn held(state: &State, kind: Kind, about: &Subject) -> Option<&'static str> {
     if kind == Kind::Fulfilment {
         return None;
     }

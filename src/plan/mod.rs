@@ -16,12 +16,14 @@ mod enrol;
 mod exit;
 pub mod explain;
 mod permit;
+pub mod prove;
 mod renamed;
 pub mod scenario;
 pub mod simulate;
 mod step;
 mod subject;
 mod timing;
+pub mod values;
 pub mod walk;
 
 pub use clear::{Clearance, Ready, clear};

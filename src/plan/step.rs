@@ -660,6 +660,11 @@ fn refusal(mind: &Mind, candidate: &Candidate) -> Option<Reason> {
     if let Some(reason) = assign::held_out(mind.catalog, &mind.history, step.kind) {
         return Some(reason);
     }
+    if step.kind.is_bound()
+        && let Some(reason) = exit::lost(&mind.state, enrolment)
+    {
+        return Some(reason);
+    }
     condition(mind, step, about)
 }
 

@@ -301,7 +301,7 @@ fn the_tables_know_every_key_that_the_readers_know() {
             .collect();
         let table = names
             .iter()
-            .try_fold(*table, |table, name| table.inside(name))
+            .try_fold(table, |table, name| table.inside(name))
             .unwrap();
         for key in listed.split(", ") {
             assert!(
