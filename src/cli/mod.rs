@@ -19,7 +19,6 @@ mod quarantine;
 mod release;
 mod report;
 mod row;
-mod sample;
 mod sends;
 mod serve;
 mod simulate;

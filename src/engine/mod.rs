@@ -13,8 +13,10 @@ pub mod mailer;
 pub mod outcome;
 pub mod preview;
 pub mod reload;
+pub mod sample;
 pub mod scheduler;
 pub mod serve;
+pub mod sheet;
 
 pub use crate::store::Counts;
 pub use health::{Check, Health};
@@ -27,10 +29,10 @@ use crate::mail::Transport;
 use crate::model::time::Timestamp;
 use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
-use reload::Live;
+use reload::{Live, Said};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Everything that the loops and the doors share.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Engine {
     pub config: Config,
     pub links: Links,
     live: ArcSwap<Live>,
+    /// What was said of the files when they were last read.
+    said: watch::Sender<Said>,
     circuit: circuit::Circuit,
     /// Set while this install may not send: its database came without its key file.
     observing: AtomicBool,
@@ -94,6 +98,7 @@ impl Engine {
             config,
             links,
             live: ArcSwap::from_pointee(live),
+            said: watch::Sender::new(Said::default()),
             circuit: circuit::Circuit::default(),
             observing: AtomicBool::new(false),
             jammed: AtomicBool::new(false),
@@ -110,6 +115,16 @@ impl Engine {
     /// The files in force.
     pub fn live(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// What was said of the files when they were last read since the start.
+    pub fn said(&self) -> Said {
+        self.said.borrow().clone()
+    }
+
+    /// Tells each later reading of the files.
+    pub fn readings(&self) -> watch::Receiver<Said> {
+        self.said.subscribe()
     }
 
     /// Makes this install observe only: it takes events and shows what it would send.

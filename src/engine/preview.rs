@@ -173,7 +173,8 @@ fn build(
             sequence: send.sequence.clone(),
             step: send.step.clone(),
         },
-    );
+    )
+    .at(date);
     let rendered = live
         .templates
         .render(&send.mail, &ready.locales, &context)

@@ -5,11 +5,15 @@ use super::{Engine, EngineError};
 use crate::files;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
+use crate::model::kind::Kind;
+use crate::model::names::Known;
+use crate::model::policy::Policy;
 use crate::model::time::{self, Timestamp};
 use crate::render::{LoadPolicy, Templates};
-use crate::sequence::{self, catalog::Catalog};
+use crate::sequence;
+use crate::sequence::catalog::{Catalog, Step};
 use crate::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,53 +38,159 @@ pub struct Read {
     pub files: Vec<(String, String)>,
 }
 
+/// What was said of the files when they were read.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Counts readings; 0 where there was none since the start.
+    pub number: u64,
+    pub problems: Arc<Vec<Diagnostic>>,
+    pub files: Arc<Vec<(String, String)>>,
+}
+
 /// Reads and checks a shop's folder: sequences, policy, catalogue, and every mail in
 /// every locale against the names of its step.
 pub fn read(shop: &Path) -> Read {
-    let (files, mut problems) = files::read(shop);
-    let (catalog, found) = sequence::read(&files);
-    problems.extend(found);
-    let live = catalog.and_then(|catalog| {
-        let policy = &catalog.policy;
-        let load = LoadPolicy {
-            locales: policy.locales.clone(),
-            fallback: policy.fallback.clone(),
-        };
-        let (templates, found) = Templates::load(&files, &load);
-        problems.extend(found);
-        for step in catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| &sequence.steps)
+    Reader::default().read(shop)
+}
+
+/// Reads a shop's folder again and again, and does not do again what the files that
+/// changed have no part in. What it finds never depends on what it found before.
+#[derive(Debug, Default)]
+pub struct Reader {
+    templates: Option<Arc<Templates>>,
+    sequences: Option<Sequences>,
+    /// By sequence and step.
+    checks: HashMap<(String, String), Checked>,
+}
+
+/// What was read of the files in `config/`.
+#[derive(Debug)]
+struct Sequences {
+    files: Vec<(String, String)>,
+    catalog: Option<Catalog>,
+    problems: Vec<Diagnostic>,
+}
+
+/// What was said of one step's mail.
+#[derive(Debug)]
+struct Checked {
+    mail: String,
+    known: Known,
+    kind: Kind,
+    /// Of the mail's files in all languages.
+    fingerprint: u64,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader {
+    /// Reads and checks the folder as it is now.
+    pub fn read(&mut self, shop: &Path) -> Read {
+        let (files, problems) = files::read(shop);
+        self.take(files, problems)
+    }
+
+    fn sequences(&mut self, files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
+        let own = || files.iter().filter(|(path, _)| path.starts_with("config/"));
+        if let Some(had) = &self.sequences
+            && own().eq(had.files.iter())
         {
-            problems.extend(templates.check(
-                &step.mail,
-                &step.known,
-                step.kind,
-                &policy.locales,
-                policy.fallback.as_deref(),
-            ));
+            let catalog = had.catalog.clone().map(|catalog| Catalog {
+                version: sequence::version(files),
+                ..catalog
+            });
+            return (catalog, had.problems.clone());
         }
-        let good = problems
-            .iter()
-            .all(|problem| problem.severity() != Severity::Error);
-        good.then(|| Live::new(catalog, templates))
-    });
-    problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
-    problems.dedup();
-    Read {
-        live,
-        problems,
-        files,
+        let (catalog, problems) = sequence::read(files);
+        self.sequences = Some(Sequences {
+            files: own().cloned().collect(),
+            catalog: catalog.clone(),
+            problems: problems.clone(),
+        });
+        // Other languages, other checks.
+        self.checks.clear();
+        (catalog, problems)
+    }
+
+    fn check(
+        &mut self,
+        templates: &Templates,
+        sequence: &str,
+        step: &Step,
+        policy: &Policy,
+    ) -> Vec<Diagnostic> {
+        let key = (sequence.to_owned(), step.id.clone());
+        let fingerprint = templates.fingerprint(&step.mail);
+        if let Some(had) = self.checks.get(&key)
+            && had.fingerprint == fingerprint
+            && had.mail == step.mail
+            && had.known == step.known
+            && had.kind == step.kind
+        {
+            return had.problems.clone();
+        }
+        let problems = templates.check(
+            &step.mail,
+            &step.known,
+            step.kind,
+            &policy.locales,
+            policy.fallback.as_deref(),
+        );
+        self.checks.insert(
+            key,
+            Checked {
+                mail: step.mail.clone(),
+                known: step.known.clone(),
+                kind: step.kind,
+                fingerprint,
+                problems: problems.clone(),
+            },
+        );
+        problems
+    }
+
+    fn take(&mut self, files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
+        let (catalog, found) = self.sequences(&files);
+        problems.extend(found);
+        let live = catalog.and_then(|catalog| {
+            let policy = &catalog.policy;
+            let load = LoadPolicy {
+                locales: policy.locales.clone(),
+                fallback: policy.fallback.clone(),
+                brand: policy.brand.clone(),
+                campaign: policy.campaign.clone(),
+            };
+            let (templates, found) =
+                Templates::load_after(&files, &load, self.templates.as_deref());
+            let templates = Arc::new(templates);
+            self.templates = Some(Arc::clone(&templates));
+            problems.extend(found);
+            for sequence in catalog.sequences.iter() {
+                for step in &sequence.steps {
+                    problems.extend(self.check(&templates, &sequence.id, step, policy));
+                }
+            }
+            let good = problems
+                .iter()
+                .all(|problem| problem.severity() != Severity::Error);
+            good.then(|| Live::new(catalog, templates))
+        });
+        problems
+            .sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
+        problems.dedup();
+        Read {
+            live,
+            problems,
+            files,
+        }
     }
 }
 
 impl Live {
     /// A set that was read and checked elsewhere.
-    pub fn new(catalog: Catalog, templates: Templates) -> Self {
+    pub fn new(catalog: Catalog, templates: impl Into<Arc<Templates>>) -> Self {
         Live {
             feed: Arc::clone(&catalog.products),
-            templates: Arc::new(templates),
+            templates: templates.into(),
             catalog,
         }
     }
@@ -133,6 +243,15 @@ impl Engine {
         }
         self.to_plan.notify_one();
         Ok(())
+    }
+
+    /// Tells what was said of the files, to those who watch.
+    pub(super) fn tell(&self, problems: Vec<Diagnostic>, files: Vec<(String, String)>) {
+        self.said.send_modify(|said| {
+            said.number += 1;
+            said.problems = Arc::new(problems);
+            said.files = Arc::new(files);
+        });
     }
 
     /// Takes in what product events say now.

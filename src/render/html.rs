@@ -1,9 +1,13 @@
 //! Where in an HTML page a value stands, and what escaping that place needs.
 
+use super::languages::{ISOLATE, ISOLATE_END};
+
 /// What a value is escaped for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spot {
-    /// Text between tags, or a quoted attribute.
+    /// Text between tags, where elements may stand.
+    Words,
+    /// A quoted attribute, or text in an element that holds no others, such as a title.
     Escaped,
     /// The beginning of an address: only http, https and mailto may stand here.
     Address,
@@ -248,7 +252,8 @@ impl State {
     /// Says why no value may stand here.
     pub fn spot(&self) -> Result<Spot, &'static str> {
         match &self.mode {
-            Mode::Text => Ok(Spot::Escaped),
+            Mode::Text if self.in_plain() => Ok(Spot::Escaped),
+            Mode::Text => Ok(Spot::Words),
             Mode::Quoted { name, empty, .. } => {
                 if name == "style" {
                     Err("a value may not stand inside a style")
@@ -324,6 +329,24 @@ pub fn escape_into(out: &mut String, text: &str) {
     }
 }
 
+/// Appends a text that holds marks of direction of our own making, escaped: as elements
+/// where those may stand (`markup`), else as the marks.
+pub fn marked_into(out: &mut String, text: &str, markup: bool) {
+    let mut rest = text;
+    while let Some(at) = rest.find([ISOLATE, ISOLATE_END]) {
+        escape_into(out, &rest[..at]);
+        let opens = rest[at..].starts_with(ISOLATE);
+        out.push_str(match (opens, markup) {
+            (true, true) => "<bdi>",
+            (false, true) => "</bdi>",
+            (true, false) => "\u{2068}",
+            (false, false) => "\u{2069}",
+        });
+        rest = &rest[at + ISOLATE.len_utf8()..];
+    }
+    escape_into(out, rest);
+}
+
 /// Appends a text as a part of an address.
 pub fn percent_into(out: &mut String, text: &str) {
     for byte in text.bytes() {
@@ -358,6 +381,22 @@ pub fn plain_into(out: &mut String, text: &str) {
     }
 }
 
+/// Appends a text that holds marks of direction of our own making as a part of one line.
+pub fn plain_marked_into(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find([ISOLATE, ISOLATE_END]) {
+        plain_into(out, &rest[..at]);
+        let mark = if rest[at..].starts_with(ISOLATE) {
+            ISOLATE
+        } else {
+            ISOLATE_END
+        };
+        out.push(mark);
+        rest = &rest[at + mark.len_utf8()..];
+    }
+    plain_into(out, rest);
+}
+
 /// Whether an address may be linked to from a mail.
 pub fn is_linkable(address: &str) -> bool {
     let scheme_ok = ["https://", "http://", "mailto:"].iter().any(|scheme| {
@@ -381,18 +420,19 @@ mod tests {
     #[test]
     fn knows_where_it_stands() {
         for (before, wanted) in [
-            ("<p>Hello ", Ok(Spot::Escaped)),
+            ("<p>Hello ", Ok(Spot::Words)),
             ("<a title=\"", Ok(Spot::Escaped)),
+            ("<title>", Ok(Spot::Escaped)),
             ("<a href=\"", Ok(Spot::Address)),
             ("<a href='https://x/?q=", Ok(Spot::AddressPart)),
-            ("<style>p { color: red }</style>", Ok(Spot::Escaped)),
-            ("<!--[if mso]><td>", Ok(Spot::Escaped)),
+            ("<style>p { color: red }</style>", Ok(Spot::Words)),
+            ("<!--[if mso]><td>", Ok(Spot::Words)),
             (
                 "<!--[if mso]><table><![endif]--><!--[if !mso]><!--><p>",
-                Ok(Spot::Escaped),
+                Ok(Spot::Words),
             ),
-            ("<!doctype html><br/><p class='a' >", Ok(Spot::Escaped)),
-            ("a < b ", Ok(Spot::Escaped)),
+            ("<!doctype html><br/><p class='a' >", Ok(Spot::Words)),
+            ("a < b ", Ok(Spot::Words)),
         ] {
             assert_eq!(spot(before), wanted, "{before}");
         }

@@ -26,11 +26,14 @@ mod mjml;
 pub mod page;
 mod program;
 mod show;
+mod strings;
 mod tags;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod words_tests;
 
 pub use context::{Campaign, Context};
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};

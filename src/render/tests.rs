@@ -35,13 +35,13 @@ fn shop(files: &[(&str, &str)]) -> Files {
         ("templates/layouts/default.mjml".into(), LAYOUT.into()),
         ("templates/layouts/plain.html".into(), PLAIN_LAYOUT.into()),
         (
-            "templates/strings/en.toml".into(),
-            "stop = \"Unsubscribe\"\nhello = \"Hello {who}, {n} times\"\npage = \"Your mails\""
+            "templates/strings/en.ftl".into(),
+            "stop = Unsubscribe\nhello = Hello { $who }, { $n ->\n    [one] once\n   *[other] { $n } times\n}\npage = Your mails"
                 .into(),
         ),
         (
-            "templates/strings/de.toml".into(),
-            "stop = \"Abbestellen\"\npage = \"Ihre E-Mails\"".into(),
+            "templates/strings/de.ftl".into(),
+            "stop = Abbestellen\npage = Ihre E-Mails".into(),
         ),
     ];
     for (path, text) in files {
@@ -54,6 +54,7 @@ fn policy() -> LoadPolicy {
     LoadPolicy {
         locales: vec!["en".into(), "de".into()],
         fallback: None,
+        ..LoadPolicy::default()
     }
 }
 
@@ -245,7 +246,7 @@ fn every_helper_prints_what_it_says() {
         ("{{default customer.last_name \"friend\"}}", "friend"),
         (
             "{{t \"hello\" who=customer.first_name n=item.quantity}}",
-            "Hello Ann, 1200 times",
+            "Hello Ann, 1,200 times",
         ),
         (
             "{{#if (and order.paid (eq item.title \"Camera\"))}}yes{{else}}no{{/if}}",
@@ -1083,6 +1084,7 @@ fn japanese_emphasis_and_money_come_out_right() {
         &LoadPolicy {
             locales: vec!["ja".into()],
             fallback: None,
+            ..LoadPolicy::default()
         },
     );
     assert_eq!(problems, []);

@@ -1,6 +1,7 @@
 //! The authoring language: text to [`catalog::Catalog`], with every problem named.
 //! Files come as paths and texts; nothing here opens one.
 
+mod campaign;
 pub mod catalog;
 mod compile;
 pub mod condition;

@@ -1,8 +1,8 @@
 //! `store.toml`, `people.toml` and `catalog.toml` with its feed, as meant. What a file
 //! leaves out is the documented default.
 
-use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
+use super::{campaign, nearest};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::email;
 use crate::model::kind::Kind;
@@ -46,6 +46,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
             "zone",
             "locales",
             "fallback",
+            "brand",
+            "campaign",
             "live_since",
             "enrol_max_age",
             "test_recipients",
@@ -102,6 +104,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         }
         known
     });
+    let brand = root.text("brand").map(|brand| brand.value);
+    let campaign = campaign::parameters(&root);
     let live_since = root.instant("live_since");
     let enrol_max_age = enrol_max_age(&root);
     let test_recipients = root.texts("test_recipients", false).unwrap_or_default();
@@ -135,6 +139,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         zone_name,
         locales: locales?,
         fallback: fallback.map(|fallback| fallback.value),
+        brand,
+        campaign,
         live_since,
         enrol_max_age,
         test_recipients,
