@@ -246,7 +246,7 @@ impl Engine {
     }
 
     /// Tells what was said of the files, to those who watch.
-    pub(super) fn tell(&self, problems: Vec<Diagnostic>, files: Vec<(String, String)>) {
+    pub fn tell(&self, problems: Vec<Diagnostic>, files: Vec<(String, String)>) {
         self.said.send_modify(|said| {
             said.number += 1;
             said.problems = Arc::new(problems);

@@ -743,7 +743,9 @@ impl<'e> Evaluation<'e> {
         let marked = match function {
             Some(Function::T | Function::List) => Some(text),
             Some(Function::Default | Function::Lookup) | None
+                // An address is no part of a sentence; marks would become part of it.
                 if !matches!(expr, Expr::Literal(_))
+                    && !is_linkable(text)
                     && is_foreign(text, self.language.is_rtl()) =>
             {
                 isolate_into(&mut own, text);
@@ -756,7 +758,7 @@ impl<'e> Evaluation<'e> {
                 marked_into(out, marked, true);
                 return Ok(());
             }
-            (Spot::Escaped, Some(marked)) => {
+            (Spot::Label, Some(marked)) => {
                 marked_into(out, marked, false);
                 return Ok(());
             }
@@ -767,7 +769,7 @@ impl<'e> Evaluation<'e> {
             _ => {}
         }
         match spot {
-            Spot::Words | Spot::Escaped => escape_into(out, text),
+            Spot::Words | Spot::Label | Spot::Escaped => escape_into(out, text),
             Spot::Plain => plain_into(out, text),
             Spot::Raw => out.push_str(text),
             Spot::AddressPart => percent_into(out, text),

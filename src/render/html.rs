@@ -7,7 +7,9 @@ use super::languages::{ISOLATE, ISOLATE_END};
 pub enum Spot {
     /// Text between tags, where elements may stand.
     Words,
-    /// A quoted attribute, or text in an element that holds no others, such as a title.
+    /// Words where no element may stand: a page's title, a picture's description.
+    Label,
+    /// Any other quoted attribute: read by programs.
     Escaped,
     /// The beginning of an address: only http, https and mailto may stand here.
     Address,
@@ -80,6 +82,8 @@ const ADDRESSES: [&str; 7] = [
     "poster",
     "cite",
 ];
+/// Attributes that people read.
+const LABELS: [&str; 5] = ["alt", "aria-label", "placeholder", "summary", "title"];
 const PARAGRAPHS: [&str; 14] = [
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "a", "strong", "em", "b", "i", "span", "li",
 ];
@@ -252,13 +256,15 @@ impl State {
     /// Says why no value may stand here.
     pub fn spot(&self) -> Result<Spot, &'static str> {
         match &self.mode {
-            Mode::Text if self.in_plain() => Ok(Spot::Escaped),
+            Mode::Text if self.in_plain() => Ok(Spot::Label),
             Mode::Text => Ok(Spot::Words),
             Mode::Quoted { name, empty, .. } => {
                 if name == "style" {
                     Err("a value may not stand inside a style")
                 } else if name.starts_with("on") {
                     Err("a value may not stand inside a script")
+                } else if LABELS.contains(&name.as_str()) {
+                    Ok(Spot::Label)
                 } else if !ADDRESSES.contains(&name.as_str()) {
                     Ok(Spot::Escaped)
                 } else if *empty {
@@ -421,8 +427,9 @@ mod tests {
     fn knows_where_it_stands() {
         for (before, wanted) in [
             ("<p>Hello ", Ok(Spot::Words)),
-            ("<a title=\"", Ok(Spot::Escaped)),
-            ("<title>", Ok(Spot::Escaped)),
+            ("<a title=\"", Ok(Spot::Label)),
+            ("<html lang=\"", Ok(Spot::Escaped)),
+            ("<title>", Ok(Spot::Label)),
             ("<a href=\"", Ok(Spot::Address)),
             ("<a href='https://x/?q=", Ok(Spot::AddressPart)),
             ("<style>p { color: red }</style>", Ok(Spot::Words)),

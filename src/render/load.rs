@@ -166,7 +166,7 @@ impl<'l> Loader<'l> {
                 None => (None, path),
             };
             let Some(name) = rest.strip_prefix("strings/") else {
-                uses.scan(text);
+                uses.scan(text, locale_of(rest));
                 continue;
             };
             let file = format!("templates/{path}");
@@ -870,6 +870,16 @@ fn settle(text: &str, tags: &Tags, locale: &str) -> String {
         }
     }
     out
+}
+
+/// The language that a template's name gives it: mails and partials may have one.
+fn locale_of(path: &str) -> Option<&str> {
+    if !path.starts_with("mail/") && !path.starts_with("partials/") {
+        return None;
+    }
+    let (stem, _) = path.rsplit_once('.')?;
+    let (_, locale) = stem.rsplit_once('.')?;
+    (!locale.contains('/')).then_some(locale)
 }
 
 /// The tag in a layout that stands for the mail.

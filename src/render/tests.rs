@@ -62,8 +62,15 @@ fn mail(body: &str) -> String {
     format!("+++\nsubject = \"A subject\"\npreheader = \"Before it\"\n+++\n{body}\n")
 }
 
+/// Loads files. Most of these mails have no use for most of the words.
+fn read(files: &[(String, String)], shop: &LoadPolicy) -> (Templates, Vec<Diagnostic>) {
+    let (templates, mut problems) = Templates::load(files, shop);
+    problems.retain(|problem| problem.code != "W261");
+    (templates, problems)
+}
+
 fn load(files: &[(&str, &str)]) -> Templates {
-    let (templates, problems) = Templates::load(&shop(files), &policy());
+    let (templates, problems) = read(&shop(files), &policy());
     assert_eq!(problems, [], "loads without problems");
     templates
 }
@@ -182,7 +189,7 @@ fn checked(body: &str, kind: Kind) -> Vec<(Diagnostic, String)> {
         ),
         ("templates/partials/who.hbs", "{{name}}"),
     ]);
-    let (templates, mut problems) = Templates::load(&files, &policy());
+    let (templates, mut problems) = read(&files, &policy());
     problems.extend(templates.check("a/b", &known(), kind, &["en".into(), "de".into()], None));
     problems
         .into_iter()
@@ -514,7 +521,7 @@ fn partials_that_print_themselves_are_refused_at_load() {
             "a.hbs → a.hbs",
         ),
     ] {
-        let (_, problems) = Templates::load(&shop(&files), &policy());
+        let (_, problems) = read(&shop(&files), &policy());
         assert!(
             problems
                 .iter()
@@ -523,7 +530,7 @@ fn partials_that_print_themselves_are_refused_at_load() {
         );
     }
     let deep = format!("{}x{}", "{{#if order}}".repeat(40), "{{/if}}".repeat(40));
-    let (_, problems) = Templates::load(
+    let (_, problems) = read(
         &shop(&[("templates/mail/a/b.en.md", &mail(&deep))]),
         &policy(),
     );
@@ -532,7 +539,7 @@ fn partials_that_print_themselves_are_refused_at_load() {
         "{problems:?}"
     );
     let deep = format!("{{{{x {}1{}}}}}", "(not ".repeat(5000), ")".repeat(5000));
-    let (_, problems) = Templates::load(
+    let (_, problems) = read(
         &shop(&[("templates/mail/a/b.en.md", &mail(&deep))]),
         &policy(),
     );
@@ -813,7 +820,7 @@ fn names_are_checked_with_their_types() {
             "{{t \"stopp\"}}",
             "E211",
             "{{t \"stopp\"}}",
-            "templates/strings has no \"stopp\" for this language",
+            "templates/strings has no \"stopp\"",
             "did you mean `stop`?",
         ),
         (
@@ -993,11 +1000,11 @@ fn layouts_are_made_into_html_once_and_their_faults_are_told() {
     ] {
         let mut files = shop(&[("templates/mail/a/b.en.md", &mail("x"))]);
         files[0].1 = layout.into();
-        let (_, problems) = Templates::load(&files, &policy());
+        let (_, problems) = read(&files, &policy());
         assert_eq!(problems[0].message, message);
         assert_eq!(problems[0].code, "E212");
     }
-    let (_, problems) = Templates::load(
+    let (_, problems) = read(
         &shop(&[(
             "templates/mail/a/b.en.md",
             "+++\nsubject = \"x\"\nlayout = \"defalt\"\n+++\nx",
@@ -1015,7 +1022,7 @@ fn layouts_are_made_into_html_once_and_their_faults_are_told() {
     let broken = "<mjml><mj-body><mj-section>{{{content}}}";
     let mut files = shop(&[("templates/mail/a/b.en.md", &mail("x"))]);
     files[0].1 = broken.into();
-    let (_, problems) = Templates::load(&files, &policy());
+    let (_, problems) = read(&files, &policy());
     assert!(
         problems[0].message.starts_with("this MJML cannot be read"),
         "{problems:?}"
@@ -1061,8 +1068,7 @@ fn blocks_around_rows_stay_in_their_table() {
         .unwrap();
     assert_eq!(rendered.text, "Own words, Ann\n");
     let mjml = "+++\nsubject = \"x\"\n+++\n<mjml><mj-body>{{#if order.paid}}<mj-section><mj-column><mj-text>Paid</mj-text></mj-column></mj-section>{{/if}}</mj-body></mjml>";
-    let (templates, problems) =
-        Templates::load(&shop(&[("templates/mail/a/b.en.mjml", mjml)]), &policy());
+    let (templates, problems) = read(&shop(&[("templates/mail/a/b.en.mjml", mjml)]), &policy());
     if problems.is_empty() {
         let rendered = templates
             .render("a/b", &["en".into()], &context_of(values(), "en", &[]))
@@ -1076,10 +1082,10 @@ fn blocks_around_rows_stay_in_their_table() {
 #[test]
 fn japanese_emphasis_and_money_come_out_right() {
     let text = mail("**ダイヤルをAに。**次に**「絞り」**を、**設定**。合計{{money order.total}}");
-    let (templates, problems) = Templates::load(
+    let (templates, problems) = read(
         &shop(&[
             ("templates/mail/a/b.ja.md", &text),
-            ("templates/strings/ja.toml", "stop = \"停止\""),
+            ("templates/strings/ja.ftl", "stop = 停止"),
         ]),
         &LoadPolicy {
             locales: vec!["ja".into()],
@@ -1153,7 +1159,7 @@ fn half_written_files_are_told_and_break_nothing() {
                 } else {
                     text[..cut].to_owned()
                 };
-                let (templates, problems) = Templates::load(&files, &policy());
+                let (templates, problems) = read(&files, &policy());
                 for problem in problems.iter().chain(&templates.check(
                     "a/b",
                     &known(),

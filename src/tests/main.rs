@@ -9,6 +9,7 @@ mod house;
 mod last_moment;
 mod people;
 mod plan;
+mod previews;
 mod shop;
 mod store;
 mod story;

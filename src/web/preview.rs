@@ -13,7 +13,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a page waits for the next change before it asks again.
@@ -42,6 +43,30 @@ const ask = async () => {\n\
   }\n\
 };\n\
 ask();\n";
+
+/// Mails that the page has made, so that its frames need not make them again.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// Of which set of files.
+    version: String,
+    made: HashMap<(String, String, Cast), String>,
+}
+
+impl Ready {
+    /// Keeps what was made of a set of files; what older sets gave goes.
+    fn keep(&mut self, version: &str, cards: &[Card]) {
+        if self.version != version || self.made.len() > MAX_CARDS {
+            self.made.clear();
+            version.clone_into(&mut self.version);
+        }
+        for card in cards {
+            if let Outcome::Made(made) = &card.outcome {
+                let key = (card.mail.clone(), card.locale.clone(), card.cast);
+                self.made.insert(key, made.html.clone());
+            }
+        }
+    }
+}
 
 /// What to show.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -108,6 +133,7 @@ pub async fn show(
         let mut cards = sheet::cards(&live, &engine.config, &wanted);
         let cut = cards.len().saturating_sub(MAX_CARDS);
         cards.truncate(MAX_CARDS);
+        ready(&doors).keep(&live.catalog.version, &cards);
         let stale = said
             .problems
             .iter()
@@ -138,6 +164,13 @@ pub async fn show(
         )
         .into_response(),
     }
+}
+
+fn ready(doors: &Doors) -> MutexGuard<'_, Ready> {
+    doors
+        .previews
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A form for choosing what is shown.
@@ -199,7 +232,21 @@ pub async fn frame(
     let made = tokio::task::spawn_blocking(move || {
         let live = engine.live();
         let wanted = wanted(&asked, &live);
+        let (Some(locale), Some(cast)) = (wanted.locales.first(), Cast::parse(&asked.sample))
+        else {
+            return None;
+        };
+        let key = (asked.mail.clone(), locale.clone(), cast);
+        {
+            let ready = ready(&doors);
+            if ready.version == live.catalog.version
+                && let Some(html) = ready.made.get(&key)
+            {
+                return Some(in_colours(html, asked.dark == 1));
+            }
+        }
         let cards = sheet::cards(&live, &engine.config, &wanted);
+        ready(&doors).keep(&live.catalog.version, &cards);
         let card = cards.into_iter().find(|card| card.mail == asked.mail)?;
         match card.outcome {
             Outcome::Made(made) => Some(in_colours(&made.html, asked.dark == 1)),

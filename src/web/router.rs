@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What every door needs.
@@ -20,6 +20,7 @@ pub struct Doors {
     pub(super) settings: Settings,
     pub(super) gauge: Gauge,
     pub(super) counted: Counted,
+    pub(super) previews: Mutex<preview::Ready>,
 }
 
 /// All routes. A door that is shut by configuration is not there at all: intake
@@ -32,6 +33,7 @@ pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
     let doors = Arc::new(Doors {
         gauge: Gauge::new(settings.in_flight),
         counted: Counted::default(),
+        previews: Mutex::default(),
         engine,
         settings,
     });

@@ -15,14 +15,24 @@ pub type Catalogues = BTreeMap<String, Catalogue>;
 /// What templates print by `{{t}}`, as far as files tell.
 #[derive(Debug, Default)]
 pub struct Uses {
-    pub names: BTreeSet<String>,
+    /// In mails of every language: by layouts, pages, and partials without a language.
+    everywhere: BTreeSet<String>,
+    /// By files of one language.
+    by_locale: BTreeMap<String, BTreeSet<String>>,
     /// Whether some template computes a name.
-    pub computed: bool,
+    computed: bool,
 }
 
 impl Uses {
-    /// Looks through a template's text.
-    pub fn scan(&mut self, text: &str) {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.everywhere
+            .iter()
+            .chain(self.by_locale.values().flatten())
+            .map(String::as_str)
+    }
+
+    /// Looks through the text of a template, of one language or of all.
+    pub fn scan(&mut self, text: &str, locale: Option<&str>) {
         for (at, _) in text.match_indices('t') {
             let before = text[..at].trim_end_matches([' ', '~', '#']);
             let starts = before.len() < at && before.ends_with("{{")
@@ -36,7 +46,11 @@ impl Uses {
             match rest.chars().next() {
                 Some(quote @ ('"' | '\'')) => {
                     if let Some((name, _)) = rest[1..].split_once(quote) {
-                        self.names.insert(name.to_owned());
+                        let names = match locale {
+                            Some(locale) => self.by_locale.entry(locale.to_owned()).or_default(),
+                            None => &mut self.everywhere,
+                        };
+                        names.insert(name.to_owned());
                     }
                 }
                 _ => self.computed = true,
@@ -380,10 +394,14 @@ fn chosen(pattern: &Pattern, depth: usize, tell: &mut Choice<'_>) {
 fn missing(catalogues: &Catalogues, uses: &Uses, shop: &Shop<'_>, problems: &mut Vec<Diagnostic>) {
     for tag in shop.locales {
         let own = chain(&[catalogues], tag, None);
-        let lacks: Vec<&str> = uses
-            .names
+        let printed: BTreeSet<&str> = uses
+            .everywhere
             .iter()
+            .chain(uses.by_locale.get(tag).into_iter().flatten())
             .map(String::as_str)
+            .collect();
+        let lacks: Vec<&str> = printed
+            .into_iter()
             .filter(|name| {
                 catalogues
                     .values()
@@ -430,11 +448,7 @@ fn missing(catalogues: &Catalogues, uses: &Uses, shop: &Shop<'_>, problems: &mut
 
 /// Texts that no template and no other text prints.
 fn unused(catalogues: &[&Catalogue], uses: &Uses, problems: &mut Vec<Diagnostic>) {
-    let mut printed: BTreeSet<(bool, &str)> = uses
-        .names
-        .iter()
-        .map(|name| (false, name.as_str()))
-        .collect();
+    let mut printed: BTreeSet<(bool, &str)> = uses.names().map(|name| (false, name)).collect();
     printed.insert((false, STARS));
     for catalogue in catalogues {
         for (_, entry) in entries(catalogue) {
@@ -457,7 +471,7 @@ fn unused(catalogues: &[&Catalogue], uses: &Uses, problems: &mut Vec<Diagnostic>
                     entry.span.clone(),
                     format!("nothing prints `{}{name}`", if term { "-" } else { "" }),
                 );
-                let wanted = uses.names.iter().map(String::as_str).filter(|used| {
+                let wanted = uses.names().filter(|used| {
                     !catalogues
                         .iter()
                         .any(|one| one.messages.contains_key(*used))
