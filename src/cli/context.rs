@@ -59,7 +59,28 @@ impl Shop {
     /// # Errors
     /// The folder is no shop, or the configuration has errors, which are printed.
     pub fn open(global: &Global) -> anyhow::Result<Shop> {
-        Shop::within(global, std::env::vars())
+        Shop::within(global, Shop::environment())
+    }
+
+    /// The environment of this process; what is not UTF-8 is none of ours.
+    pub fn environment() -> impl Iterator<Item = (String, String)> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    }
+
+    /// The shop's folder.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn folder(global: &Global) -> anyhow::Result<PathBuf> {
+        let folder = global.shop.clone();
+        if !folder.join("config").is_dir() {
+            return Err(misuse(format!(
+                "{}: expected a shop's folder, found no folder `config` in it\nhint: --shop DIR",
+                folder.display()
+            )));
+        }
+        Ok(folder)
     }
 
     /// As [`Shop::open`], in an environment other than this process's.
@@ -70,13 +91,7 @@ impl Shop {
         global: &Global,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> anyhow::Result<Shop> {
-        let folder = global.shop.clone();
-        if !folder.join("config").is_dir() {
-            return Err(misuse(format!(
-                "{}: expected a shop's folder, found no folder `config` in it\nhint: --shop DIR",
-                folder.display()
-            )));
-        }
+        let folder = Shop::folder(global)?;
         let config = match files::configuration(&folder, environment) {
             Ok((config, warnings)) => {
                 report::complain(&warnings, &[]);

@@ -10,6 +10,7 @@ pub mod context;
 mod demo;
 mod doctor;
 mod exit;
+mod explain;
 mod ingest;
 pub mod key;
 mod lines;
@@ -19,6 +20,7 @@ mod quarantine;
 mod release;
 mod report;
 mod row;
+mod sarif;
 mod sends;
 mod serve;
 mod simulate;
@@ -72,7 +74,9 @@ pub enum Command {
     /// Run the service: intake, scheduler, mailer, web
     Serve(serve::Args),
     /// Check the shop's files: syntax, names and types, mails in every language
-    Check,
+    Check(check::Args),
+    /// What a code means, why it matters, and a wrong and a right file
+    Explain(explain::Args),
     /// Show the very bytes that would be sent
     Preview(preview::Args),
     /// The dry run: what will go out, when, and what may still stop it
@@ -115,7 +119,8 @@ impl Command {
             | Command::Unsuppress(_)
             | Command::Release(_) => true,
             Command::Serve(_)
-            | Command::Check
+            | Command::Check(_)
+            | Command::Explain(_)
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
@@ -171,7 +176,8 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(&global, &args).await,
         Command::Serve(args) => serve::run(&global, &args, out).await,
-        Command::Check => check::run(&global, out),
+        Command::Check(args) => check::run(&global, &args, out),
+        Command::Explain(args) => explain::run(&global, &args, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,
         Command::Upcoming(args) => upcoming::run(&global, &args, out).await,
         Command::Simulate(args) => simulate::run(&global, &args, out).await,

@@ -61,11 +61,31 @@ fn look(terminal: bool) -> Look {
 pub fn text(problem: &Diagnostic, files: &[(String, String)], look: Look) -> String {
     let source = source(problem, files);
     match (look, source) {
-        (Look::Drawn, Some(source)) => {
+        (Look::Drawn, Some(source)) if is_drawable(problem, source) => {
             drawn(problem, source).unwrap_or_else(|| plain(problem, Some(source)))
         }
         (Look::Drawn | Look::Plain, source) => plain(problem, source),
     }
+}
+
+/// Whether the lines of a problem are short enough to be drawn whole.
+fn is_drawable(problem: &Diagnostic, text: &str) -> bool {
+    let others = problem.related.iter().map(|(span, _)| span);
+    std::iter::once(&problem.span).chain(others).all(|span| {
+        let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.start..)) else {
+            return false;
+        };
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = span.start + after.find('\n').unwrap_or(after.len());
+        end - start <= LONGEST_LINE * 4
+            && text[start..end].chars().count() <= LONGEST_LINE
+            && !text[start..end].chars().any(is_unseen)
+    })
+}
+
+/// Whether a character could do something to a terminal.
+fn is_unseen(c: char) -> bool {
+    c.is_control() && c != '\t' && c != '\r'
 }
 
 /// The text that the problem is about, where there is something in it to quote.
@@ -176,7 +196,11 @@ fn excerpt(to: &mut String, problem: &Diagnostic, text: &str) -> fmt::Result {
             continue;
         }
         if number != shown {
-            writeln!(to, "{number:width$} | {line}")?;
+            let seen: String = line
+                .chars()
+                .map(|c| if is_unseen(c) { '\u{fffd}' } else { c })
+                .collect();
+            writeln!(to, "{number:width$} | {seen}")?;
             shown = number;
         }
         let before = usize::try_from(column).unwrap_or(1) - 1;

@@ -3,15 +3,15 @@
 
 use super::{Engine, EngineError};
 use crate::files;
+use crate::model::allow::{self, Allowance};
+use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::kind::Kind;
 use crate::model::names::Known;
-use crate::model::policy::Policy;
 use crate::model::time::{self, Timestamp};
-use crate::render::{LoadPolicy, Templates};
-use crate::sequence;
-use crate::sequence::catalog::{Catalog, Step};
+use crate::render::{self, LoadPolicy, Templates};
+use crate::sequence::{self, Draft, catalog::Catalog, catalog::Step};
 use crate::store::Store;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -36,6 +36,8 @@ pub struct Read {
     pub problems: Vec<Diagnostic>,
     /// The texts, for showing problems in their place.
     pub files: Vec<(String, String)>,
+    /// What the files turn off, for those who find problems in other ways.
+    pub allowances: Vec<Allowance>,
 }
 
 /// What was said of the files when they were read.
@@ -53,6 +55,12 @@ pub fn read(shop: &Path) -> Read {
     Reader::default().read(shop)
 }
 
+/// Checks files that were read, after the `problems` of reading them: everything but the
+/// disk, so that tests and tools can check files that are on none.
+pub fn check(files: Vec<(String, String)>, problems: Vec<Diagnostic>) -> Read {
+    Reader::default().check(files, problems)
+}
+
 /// Reads a shop's folder again and again, and does not do again what the files that
 /// changed have no part in. What it finds never depends on what it found before.
 #[derive(Debug, Default)]
@@ -60,15 +68,18 @@ pub struct Reader {
     templates: Option<Arc<Templates>>,
     sequences: Option<Sequences>,
     /// By sequence and step.
-    checks: HashMap<(String, String), Checked>,
+    checked: HashMap<(String, String), Checked>,
 }
 
 /// What was read of the files in `config/`.
 #[derive(Debug)]
 struct Sequences {
     files: Vec<(String, String)>,
-    catalog: Option<Catalog>,
+    draft: Draft,
     problems: Vec<Diagnostic>,
+    allowances: Vec<Allowance>,
+    /// What was said of the allowances themselves.
+    refused: Vec<Diagnostic>,
 }
 
 /// What was said of one step's mail.
@@ -86,41 +97,45 @@ impl Reader {
     /// Reads and checks the folder as it is now.
     pub fn read(&mut self, shop: &Path) -> Read {
         let (files, problems) = files::read(shop);
-        self.take(files, problems)
+        self.check(files, problems)
     }
 
-    fn sequences(&mut self, files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
+    /// What the files in `config/` say.
+    fn sequences(&mut self, files: &[(String, String)]) -> &mut Sequences {
         let own = || files.iter().filter(|(path, _)| path.starts_with("config/"));
-        if let Some(had) = &self.sequences
-            && own().eq(had.files.iter())
-        {
-            let catalog = had.catalog.clone().map(|catalog| Catalog {
-                version: sequence::version(files),
-                ..catalog
-            });
-            return (catalog, had.problems.clone());
-        }
-        let (catalog, problems) = sequence::read(files);
-        self.sequences = Some(Sequences {
-            files: own().cloned().collect(),
-            catalog: catalog.clone(),
-            problems: problems.clone(),
+        let kept = self
+            .sequences
+            .take()
+            .filter(|had| own().eq(had.files.iter()));
+        let mut read = kept.unwrap_or_else(|| {
+            // Other languages, other checks.
+            self.checked.clear();
+            let (draft, problems) = sequence::draft(files);
+            let (allowances, refused) = sequence::allowances(files);
+            Sequences {
+                files: own().cloned().collect(),
+                draft,
+                problems,
+                allowances,
+                refused,
+            }
         });
-        // Other languages, other checks.
-        self.checks.clear();
-        (catalog, problems)
+        if let Some(catalog) = &mut read.draft.catalog {
+            catalog.version = sequence::version(files);
+        }
+        self.sequences.insert(read)
     }
 
-    fn check(
+    fn check_step(
         &mut self,
         templates: &Templates,
         sequence: &str,
         step: &Step,
-        policy: &Policy,
+        load: &LoadPolicy,
     ) -> Vec<Diagnostic> {
         let key = (sequence.to_owned(), step.id.clone());
         let fingerprint = templates.fingerprint(&step.mail);
-        if let Some(had) = self.checks.get(&key)
+        if let Some(had) = self.checked.get(&key)
             && had.fingerprint == fingerprint
             && had.mail == step.mail
             && had.known == step.known
@@ -132,10 +147,10 @@ impl Reader {
             &step.mail,
             &step.known,
             step.kind,
-            &policy.locales,
-            policy.fallback.as_deref(),
+            &load.locales,
+            load.fallback.as_deref(),
         );
-        self.checks.insert(
+        self.checked.insert(
             key,
             Checked {
                 mail: step.mail.clone(),
@@ -148,39 +163,51 @@ impl Reader {
         problems
     }
 
-    fn take(&mut self, files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
-        let (catalog, found) = self.sequences(&files);
+    /// As [`check`].
+    pub fn check(&mut self, files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
+        let unreadable: Vec<String> = problems.iter().map(|one| one.file.clone()).collect();
+        let sequences = self.sequences(&files);
+        let (draft, found) = (sequences.draft.clone(), sequences.problems.clone());
+        let (mut allowances, refused) = (sequences.allowances.clone(), sequences.refused.clone());
+        // A file that cannot be read is not missing.
+        let found = found
+            .into_iter()
+            .filter(|one| one.span != (0..0) || !unreadable.contains(&one.file));
         problems.extend(found);
-        let live = catalog.and_then(|catalog| {
-            let policy = &catalog.policy;
+        let templates = draft.languages.map(|(locales, fallback)| {
             let load = LoadPolicy {
-                locales: policy.locales.clone(),
-                fallback: policy.fallback.clone(),
-                brand: policy.brand.clone(),
-                campaign: policy.campaign.clone(),
+                locales,
+                fallback,
+                brand: draft.brand,
+                campaign: draft.campaign,
             };
             let (templates, found) =
                 Templates::load_after(&files, &load, self.templates.as_deref());
             let templates = Arc::new(templates);
             self.templates = Some(Arc::clone(&templates));
             problems.extend(found);
-            for sequence in catalog.sequences.iter() {
+            for sequence in &draft.sequences {
                 for step in &sequence.steps {
-                    problems.extend(self.check(&templates, &sequence.id, step, policy));
+                    problems.extend(self.check_step(&templates, &sequence.id, step, &load));
                 }
             }
-            let good = problems
-                .iter()
-                .all(|problem| problem.severity() != Severity::Error);
-            good.then(|| Live::new(catalog, templates))
+            templates
         });
-        problems
-            .sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
-        problems.dedup();
+        problems.extend(refused);
+        allowances.extend(render::allowances(&files));
+        allow::settle(&mut problems, &allowances, codes::is_of_check);
+        let good = problems
+            .iter()
+            .all(|problem| problem.severity() != Severity::Error);
+        let live = (draft.catalog.zip(templates))
+            .filter(|_| good)
+            .map(|(catalog, templates)| Live::new(catalog, templates));
+        Diagnostic::order(&mut problems);
         Read {
             live,
             problems,
             files,
+            allowances,
         }
     }
 }

@@ -80,6 +80,16 @@ impl Diagnostic {
         self
     }
 
+    /// Puts problems in the order in which they are told, each once: by file, place, code
+    /// and words, so that two runs over the same files say the same.
+    pub fn order(problems: &mut Vec<Diagnostic>) {
+        problems.sort_by(|a, b| {
+            let key = |one: &Diagnostic| (one.span.start, one.span.end, one.code);
+            (&a.file, key(a), &a.message).cmp(&(&b.file, key(b), &b.message))
+        });
+        problems.dedup();
+    }
+
     /// Error or warning, by the code's letter.
     pub fn severity(&self) -> Severity {
         if self.code.starts_with('W') {

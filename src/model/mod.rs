@@ -5,6 +5,8 @@
 //! at [`event`] (what comes in), [`history`] (all facts about one customer) and
 //! [`send`] (what goes out).
 
+pub mod allow;
+pub mod codes;
 pub mod diagnostic;
 pub mod email;
 pub mod enrolment;

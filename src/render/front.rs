@@ -1,12 +1,13 @@
 //! The head of a mail file: TOML between two lines of `+++`.
 
+use crate::model::allow::Allowance;
 use crate::model::diagnostic::Diagnostic;
 use std::ops::Range;
 use toml_edit::{Document, Item, Value};
 
 /// Largest head, in bytes.
 const MAX_FRONT: usize = 16 * 1024;
-const KEYS: [&str; 5] = ["subject", "preheader", "layout", "brand", "raw"];
+const KEYS: [&str; 6] = ["subject", "preheader", "layout", "brand", "raw", "allow"];
 
 /// A text of the head, with the place of its first byte in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +132,19 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
                     "`raw` must be a list of names in quotes",
                 )),
             },
+            // What it turns off is read by itself, see [`allowances`].
+            "allow" => {
+                let is_text = |(_, item): (&str, &Item)| item.is_str();
+                if !item
+                    .as_table_like()
+                    .is_some_and(|table| table.iter().all(is_text))
+                {
+                    problems.push(
+                        Diagnostic::new("E200", path, span, "`allow` must be codes with reasons")
+                            .help("write allow = { W230 = \"…\" }, and why customers are fine with it"),
+                    );
+                }
+            }
             _ => {
                 let mut problem = Diagnostic::new(
                     "E200",
@@ -160,6 +174,33 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
         return None;
     }
     Some(front)
+}
+
+/// The codes that a head turns off, each with its reason; none where it cannot be read.
+pub fn allowances(path: &str, text: &str) -> Vec<Allowance> {
+    let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let Some(opened) = line_end(&text[start..], "+++").map(|end| start + end) else {
+        return Vec::new();
+    };
+    let head = &text[opened..];
+    let head = head.find("\n+++").map_or("", |end| &head[..=end]);
+    let Ok(document) = Document::parse(head) else {
+        return Vec::new();
+    };
+    let table = document.get("allow").and_then(Item::as_table_like);
+    let codes = table.into_iter().flat_map(|table| table.iter());
+    codes
+        .filter_map(|(code, reason)| {
+            let key = table?.key(code)?.span()?;
+            Some(Allowance {
+                code: code.to_owned(),
+                reason: reason.as_str()?.to_owned(),
+                file: path.to_owned(),
+                span: opened + key.start..opened + key.end,
+                also: Vec::new(),
+            })
+        })
+        .collect()
 }
 
 /// The length of the first line with its end, if it holds `wanted` alone.

@@ -62,10 +62,11 @@ enum Mode {
         seen: String,
         end: &'static str,
     },
-    /// Inside `style` or `script`, until its end tag.
+    /// Inside `style` or `script`, until its end tag, of which so many characters have
+    /// been seen.
     Foreign {
         element: String,
-        seen: String,
+        seen: usize,
     },
 }
 
@@ -89,10 +90,26 @@ const PARAGRAPHS: [&str; 14] = [
 ];
 
 impl State {
-    /// Reads on.
+    /// Reads on. What cannot end the place that it stands in is passed over in one go: most
+    /// of a page is words and style sheets.
     pub fn read(&mut self, text: &str) {
-        for c in text.chars() {
+        let mut rest = text;
+        loop {
+            let idle = match &mut self.mode {
+                Mode::Text | Mode::Foreign { seen: 0, .. } => rest.find('<').unwrap_or(rest.len()),
+                Mode::Quoted { quote, empty, .. } => {
+                    let idle = rest.find(*quote).unwrap_or(rest.len());
+                    *empty &= idle == 0;
+                    idle
+                }
+                _ => 0,
+            };
+            let mut left = rest.get(idle..).unwrap_or_default().chars();
+            let Some(c) = left.next() else {
+                return;
+            };
             self.step(c);
+            rest = left.as_str();
         }
     }
 
@@ -197,18 +214,19 @@ impl State {
                     Mode::Comment { seen, end }
                 }
             }
-            Mode::Foreign { element, mut seen } => {
-                seen.push(c.to_ascii_lowercase());
-                if seen.ends_with(&format!("</{element}")) {
+            Mode::Foreign { element, seen } => {
+                let c = c.to_ascii_lowercase();
+                let seen = if "</".chars().chain(element.chars()).nth(seen) == Some(c) {
+                    seen + 1
+                } else {
+                    usize::from(c == '<')
+                };
+                if seen == "</".len() + element.len() {
                     Mode::Name {
                         name: element,
                         closing: true,
                     }
                 } else {
-                    if seen.len() > 64 {
-                        let cut = seen.char_indices().nth(seen.chars().count() / 2);
-                        seen.drain(..cut.map_or(0, |(at, _)| at));
-                    }
                     Mode::Foreign { element, seen }
                 }
             }
@@ -231,7 +249,7 @@ impl State {
         if matches!(name, "style" | "script") {
             return Mode::Foreign {
                 element: name.to_owned(),
-                seen: String::new(),
+                seen: 0,
             };
         }
         Mode::Text
@@ -433,6 +451,7 @@ mod tests {
             ("<a href=\"", Ok(Spot::Address)),
             ("<a href='https://x/?q=", Ok(Spot::AddressPart)),
             ("<style>p { color: red }</style>", Ok(Spot::Words)),
+            ("<STYLE>a<b</s<</StYlE>", Ok(Spot::Words)),
             ("<!--[if mso]><td>", Ok(Spot::Words)),
             (
                 "<!--[if mso]><table><![endif]--><!--[if !mso]><!--><p>",

@@ -62,6 +62,8 @@ pub struct Loader<'l> {
     prints: Vec<u64>,
     /// Partials being built, outermost first.
     open: Vec<u16>,
+    /// Mails that have a file, by name, with its languages.
+    pub written: BTreeMap<String, BTreeSet<String>>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -96,6 +98,7 @@ impl<'l> Loader<'l> {
                 })
                 .collect(),
             open: Vec::new(),
+            written: BTreeMap::new(),
             problems: Vec::new(),
         };
         for (number, path, _) in loader.under("templates/") {
@@ -166,7 +169,7 @@ impl<'l> Loader<'l> {
                 None => (None, path),
             };
             let Some(name) = rest.strip_prefix("strings/") else {
-                uses.scan(text, locale_of(rest));
+                uses.scan(text, locale_of(rest), rest.starts_with("pages/"));
                 continue;
             };
             let file = format!("templates/{path}");
@@ -546,6 +549,10 @@ impl<'l> Loader<'l> {
                 );
                 continue;
             };
+            self.written
+                .entry(name.to_owned())
+                .or_default()
+                .insert(locale.to_owned());
             let own_text = files
                 .iter()
                 .find(|(_, other, _)| *other == format!("{stem}.txt"))

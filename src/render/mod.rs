@@ -13,6 +13,7 @@
 //! bytes. Start reading at [`templates`]; [`program`] is the tree, [`check`] walks it
 //! with types, [`evaluate`] with values.
 
+mod allow;
 mod check;
 pub mod context;
 mod evaluate;
@@ -35,6 +36,7 @@ mod text;
 #[cfg(test)]
 mod words_tests;
 
+pub use allow::allowances;
 pub use context::{Campaign, Context};
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
 

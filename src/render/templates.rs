@@ -16,7 +16,7 @@ use crate::model::locale;
 use crate::model::names::Known;
 use crate::model::policy::CampaignParameters;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -55,6 +55,9 @@ pub struct Templates {
     pub(super) files: Arc<Vec<File>>,
     /// By name, then by language.
     pub(super) mails: Mails,
+    /// Mails that have a file, by name, with its languages: what is wrong with those that
+    /// could not be read was said of them.
+    written: BTreeMap<String, BTreeSet<String>>,
     /// By name, then by language.
     pages: BTreeMap<String, BTreeMap<String, Program>>,
     strings: Catalogues,
@@ -134,6 +137,7 @@ impl Templates {
         let templates = Templates {
             files: loader.files,
             mails,
+            written: loader.written,
             pages,
             strings: loader.strings,
             brand_strings: loader.brand_strings,
@@ -172,6 +176,9 @@ impl Templates {
     ) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         let Some(by_locale) = self.mails.get(mail) else {
+            if self.written.contains_key(mail) {
+                return problems;
+            }
             let file = format!(
                 "templates/mail/{mail}.{}.md",
                 locales.first().map_or("en", String::as_str)
@@ -189,8 +196,14 @@ impl Templates {
             return problems;
         };
         for wanted in locales {
-            let stands_in = fallback.is_some_and(|fallback| by_locale.contains_key(fallback));
-            if find(by_locale, wanted).is_none() && !stands_in {
+            let written = |wanted: &str| {
+                find(by_locale, wanted).is_some()
+                    || self
+                        .written
+                        .get(mail)
+                        .is_some_and(|locales| locales.contains(wanted))
+            };
+            if !written(wanted) && !fallback.is_some_and(written) {
                 let file = format!("templates/mail/{mail}.{wanted}.md");
                 let problem = Diagnostic::new(
                     "E210",

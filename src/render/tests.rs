@@ -1138,7 +1138,7 @@ fn half_written_files_are_told_and_break_nothing() {
     let parts = [
         ("templates/mail/a/b.en.md", whole),
         ("templates/partials/greeting.hbs", greeting),
-        ("templates/strings/en.toml", "stop = \"Unsubscribe\""),
+        ("templates/strings/en.ftl", "stop = Unsubscribe"),
         ("templates/layouts/default.mjml", LAYOUT),
     ];
     for (at, (_, text)) in parts.iter().enumerate() {

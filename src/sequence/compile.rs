@@ -5,6 +5,7 @@ mod rule;
 mod start;
 mod step;
 
+use super::allow::KEY as ALLOW;
 use super::catalog::{Per, Sequence};
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
@@ -135,7 +136,7 @@ impl<'s> Reader<'s> {
     fn sequence(&self, root: &Section<'s, '_>) -> Option<Sequence> {
         root.only(
             &[
-                "format", "id", "kind", "title", "from", "start", "step", "pause", "stop",
+                "format", "id", "kind", "title", "from", "start", "step", "pause", "stop", ALLOW,
             ],
             &[("experiment", "experiments")],
         );

@@ -1,6 +1,7 @@
 //! The authoring language: text to [`catalog::Catalog`], with every problem named.
 //! Files come as paths and texts; nothing here opens one.
 
+mod allow;
 mod campaign;
 pub mod catalog;
 mod compile;
@@ -9,10 +10,12 @@ mod feed;
 mod policy;
 mod syntax;
 
+pub use allow::allowances;
+
 use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::model::policy::Policy;
+use crate::model::policy::{CampaignParameters, Policy};
 use crate::model::product::Products;
-use catalog::Catalog;
+use catalog::{Catalog, Sequence};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syntax::Sheet;
@@ -24,10 +27,32 @@ const SEQUENCES: &str = "config/sequences/";
 /// Files in `config/` that others read.
 const OTHERS: [&str; 2] = ["config/aftercare.toml", "config/scenarios/"];
 
+/// What could be read of a shop, whatever else is wrong with it: enough to look for
+/// problems elsewhere in the same run, never enough to send by.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    /// The sequences that could be read; of those, the steps that could be.
+    pub sequences: Vec<Sequence>,
+    /// The languages of the shop, with the one that stands in, where they could be read.
+    pub languages: Option<(Vec<String>, Option<String>)>,
+    /// Whose layouts, partials and words mails use before the common ones.
+    pub brand: Option<String>,
+    /// What links in mails say about where their reader came from.
+    pub campaign: CampaignParameters,
+    /// The whole, where nothing is wrong; warnings do not keep it back.
+    pub catalog: Option<Catalog>,
+}
+
 /// Reads a shop: `config/store.toml`, `people.toml`, `catalog.toml`, the feed it names and
 /// `config/sequences/*.toml`, as paths under the shop's folder and texts. There is a
 /// catalogue only where nothing is wrong; warnings do not keep it back.
 pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
+    let (draft, found) = draft(files);
+    (draft.catalog, found)
+}
+
+/// As [`read`], with what could be read beside what is wrong.
+pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let text = |path: &str| {
         files
@@ -49,8 +74,18 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
             None
         }
     };
-    let locales = policy.as_ref().map_or(&[][..], |policy| &policy.locales);
+    let languages = match &policy {
+        Some(policy) => Some((policy.locales.clone(), policy.fallback.clone())),
+        None => text(STORE).and_then(|text| policy::languages(&Sheet::new(STORE, text))),
+    };
+    let locales = languages
+        .as_ref()
+        .map_or(&[][..], |(locales, _)| locales.as_slice());
+    let before = found.len();
     let (products, feed) = products(files, locales, &mut found);
+    let whole = found[before..]
+        .iter()
+        .all(|one| one.severity() == Severity::Warning);
     let sequences: Vec<(&str, &str)> = files
         .iter()
         .filter(|(path, _)| {
@@ -63,12 +98,18 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
     let around = compile::Around {
         hours: policy.as_ref().and_then(|policy| policy.hours.as_ref()),
         people: people.as_ref().map(|people| people.ids.as_slice()),
-        products: Some(&products),
+        // A product may be missing because its file cannot be read.
+        products: whole.then_some(&products),
     };
     let (sequences, problems) = compile::sequences(&sequences, around);
     found.extend(problems);
     found.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
     let clean = found.iter().all(|one| one.severity() == Severity::Warning);
+    let brand = policy.as_ref().and_then(|policy| policy.brand.clone());
+    let campaign = policy
+        .as_ref()
+        .map(|policy| policy.campaign.clone())
+        .unwrap_or_default();
     let catalog = policy
         .zip(people)
         .filter(|_| clean)
@@ -79,9 +120,16 @@ pub fn read(files: &[(String, String)]) -> (Option<Catalog>, Vec<Diagnostic>) {
                 ..policy
             }),
             products: Arc::new(products),
-            sequences: Arc::new(sequences),
+            sequences: Arc::new(sequences.clone()),
         });
-    (catalog, found)
+    let draft = Draft {
+        sequences,
+        languages,
+        brand,
+        campaign,
+        catalog,
+    };
+    (draft, found)
 }
 
 /// SHA-256 over all paths and texts, hex: the same files have the same version, whatever

@@ -1,6 +1,7 @@
 //! `store.toml`, `people.toml` and `catalog.toml` with its feed, as meant. What a file
 //! leaves out is the documented default.
 
+use super::allow::KEY as ALLOW;
 use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
 use super::{campaign, nearest};
 use crate::model::diagnostic::Diagnostic;
@@ -57,6 +58,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
             "delivery",
             "consent",
             "ticket_cool_down",
+            ALLOW,
         ],
         &[
             ("brake", "the brake on large changes"),
@@ -152,6 +154,19 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         ticket_cool_down: cool_down.map_or(Length::Days(3), |length| length.value),
         people: BTreeMap::new(),
     })
+}
+
+/// The languages of a store whose other keys may be wrong; says nothing itself. `None`
+/// where they cannot be read.
+pub(crate) fn languages(quiet: &Sheet<'_>) -> Option<(Vec<String>, Option<String>)> {
+    let document = quiet.parse()?;
+    let root = Section::root(quiet, &document);
+    let locales = locales(&root)?;
+    let fallback = root
+        .peek("fallback")
+        .map(|fallback| fallback.value)
+        .filter(|fallback| locales.contains(fallback));
+    Some((locales, fallback))
 }
 
 fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Box<Diagnostic>>) -> Option<T> {
@@ -519,6 +534,9 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
     let root = Section::root(sheet, document);
     let mut found = People::default();
     for key in root.keys() {
+        if key.value == ALLOW {
+            continue;
+        }
         let Some(mut section) = root.table(&key.value) else {
             continue;
         };
@@ -557,7 +575,7 @@ pub(crate) struct Shelves {
 pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
     let root = Section::root(sheet, document);
     root.only(
-        &["feed", "family"],
+        &["feed", "family", ALLOW],
         &[("kit", "kits of the shop's own"), ("guide", "guides")],
     );
     let mut shelves = Shelves {

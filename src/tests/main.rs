@@ -3,6 +3,7 @@
 
 mod acceptance;
 mod cli;
+mod codes;
 mod guards;
 mod harness;
 mod house;

@@ -6,7 +6,7 @@ use crate::harness::Harness;
 use aftercare::engine::preview::{Press, make};
 use aftercare::engine::reload;
 use aftercare::engine::sample::{Cast, Sampler};
-use aftercare::model::ids::CustomerId;
+use aftercare::model::ids::{CustomerId, EventSeq};
 use aftercare::model::send::SendState;
 use aftercare::plan::explain;
 use jiff::SignedDuration;
@@ -33,7 +33,10 @@ async fn a_preview_has_the_bytes_of_the_mail_for_every_mail_of_the_shop() {
         let sample = sampler.find(&steps, locale, Cast::Plain).unwrap();
         let events = sample.history.events.clone();
         let harness = Harness::new(live.clone(), events[0].recorded).await;
-        for event in events {
+        for mut event in events {
+            // As it came, before anybody planned by it.
+            event.seq = EventSeq(0);
+            event.considered = false;
             harness.arrive(event).await;
         }
         let customer = harness

@@ -15,8 +15,10 @@ pub type Catalogues = BTreeMap<String, Catalogue>;
 /// What templates print by `{{t}}`, as far as files tell.
 #[derive(Debug, Default)]
 pub struct Uses {
-    /// In mails of every language: by layouts, pages, and partials without a language.
+    /// In mails of every language: by layouts, and partials without a language.
     everywhere: BTreeSet<String>,
+    /// By pages, which every language has.
+    pages: BTreeSet<String>,
     /// By files of one language.
     by_locale: BTreeMap<String, BTreeSet<String>>,
     /// Whether some template computes a name.
@@ -27,12 +29,16 @@ impl Uses {
     fn names(&self) -> impl Iterator<Item = &str> {
         self.everywhere
             .iter()
+            .chain(&self.pages)
             .chain(self.by_locale.values().flatten())
             .map(String::as_str)
     }
 
     /// Looks through the text of a template, of one language or of all.
-    pub fn scan(&mut self, text: &str, locale: Option<&str>) {
+    pub fn scan(&mut self, text: &str, locale: Option<&str>, page: bool) {
+        if let Some(locale) = locale {
+            self.by_locale.entry(locale.to_owned()).or_default();
+        }
         for (at, _) in text.match_indices('t') {
             let before = text[..at].trim_end_matches([' ', '~', '#']);
             let starts = before.len() < at && before.ends_with("{{")
@@ -48,6 +54,7 @@ impl Uses {
                     if let Some((name, _)) = rest[1..].split_once(quote) {
                         let names = match locale {
                             Some(locale) => self.by_locale.entry(locale.to_owned()).or_default(),
+                            None if page => &mut self.pages,
                             None => &mut self.everywhere,
                         };
                         names.insert(name.to_owned());
@@ -394,10 +401,14 @@ fn chosen(pattern: &Pattern, depth: usize, tell: &mut Choice<'_>) {
 fn missing(catalogues: &Catalogues, uses: &Uses, shop: &Shop<'_>, problems: &mut Vec<Diagnostic>) {
     for tag in shop.locales {
         let own = chain(&[catalogues], tag, None);
+        // A language without a single mail is told of as that.
+        let own_mails = uses.by_locale.get(tag);
         let printed: BTreeSet<&str> = uses
             .everywhere
             .iter()
-            .chain(uses.by_locale.get(tag).into_iter().flatten())
+            .filter(|_| own_mails.is_some())
+            .chain(own_mails.into_iter().flatten())
+            .chain(&uses.pages)
             .map(String::as_str)
             .collect();
         let lacks: Vec<&str> = printed
