@@ -474,10 +474,10 @@ impl Shop<'_> {
     /// A price in the currency that the sample's readers pay in, else in any.
     fn price(&self, variant: &Variant) -> (i64, String) {
         let wanted = person(self.locale).4;
-        let money = variant.price_in(wanted).or_else(|| {
-            let (currency, _) = variant.prices.iter().next()?;
-            variant.price_in(currency)
-        });
+        let money = [wanted, "EUR", "USD"]
+            .into_iter()
+            .chain(variant.prices.keys().map(String::as_str))
+            .find_map(|currency| variant.price_in(currency));
         match money.or(variant.price.clone()) {
             Some(money) => (money.amount, money.currency),
             None => (4900, "EUR".to_owned()),

@@ -74,13 +74,13 @@ pub fn page(sheet: &Sheet<'_>, frames: &dyn Frames) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"robots\" content=\"noindex, nofollow\"><title>Mails of {shop}</title>{head}<style>{STYLE}{hiding}</style></head>\
-         <body><header><h1>Mails of {shop}</h1><p class=\"soft\">{mails} mails, {locales} languages, {cards} cards{held}</p>{above}</header><main>",
+         <body><header><h1>Mails of {shop}</h1><p class=\"soft\">{mails}, {locales}, {cards}{held}</p>{above}</header><main>",
         shop = escape(sheet.shop),
         head = sheet.head,
         hiding = hiding(&locales, &casts),
-        mails = mails.len(),
-        locales = locales.len(),
-        cards = sheet.cards.len(),
+        mails = counted(mails.len(), "mail"),
+        locales = counted(locales.len(), "language"),
+        cards = counted(sheet.cards.len(), "card"),
         held = if held == 0 {
             String::new()
         } else {
@@ -340,7 +340,7 @@ fn card(card: &Card, sheet: &Sheet<'_>, frames: &dyn Frames, out: &mut String) {
     let links = links_of(&made.html);
     push(
         out,
-        format_args!("<details><summary>{} links</summary><ul>", links.len()),
+        format_args!("<details><summary>{}</summary><ul>", counted(links.len(), "link")),
     );
     for link in &links {
         push(out, format_args!("<li>{}</li>", escape(link)));
@@ -381,6 +381,10 @@ fn card(card: &Card, sheet: &Sheet<'_>, frames: &dyn Frames, out: &mut String) {
         out.push_str("</div></figure>");
     }
     out.push_str("</div></article>");
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn kilobytes(bytes: usize) -> String {
