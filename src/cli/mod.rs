@@ -24,7 +24,9 @@ mod sarif;
 mod sends;
 mod serve;
 mod simulate;
+mod snapshot;
 mod suppress;
+mod test;
 mod upcoming;
 mod why;
 
@@ -77,6 +79,8 @@ pub enum Command {
     Check(check::Args),
     /// What a code means, why it matters, and a wrong and a right file
     Explain(explain::Args),
+    /// Let scenarios happen and compare mails with their snapshots
+    Test(test::Args),
     /// Show the very bytes that would be sent
     Preview(preview::Args),
     /// The dry run: what will go out, when, and what may still stop it
@@ -121,6 +125,7 @@ impl Command {
             Command::Serve(_)
             | Command::Check(_)
             | Command::Explain(_)
+            | Command::Test(_)
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
@@ -178,6 +183,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&global, &args, out).await,
         Command::Check(args) => check::run(&global, &args, out),
         Command::Explain(args) => explain::run(&global, &args, out),
+        Command::Test(args) => test::run(&global, &args, out),
         Command::Preview(args) => preview::run(&global, &args, out).await,
         Command::Upcoming(args) => upcoming::run(&global, &args, out).await,
         Command::Simulate(args) => simulate::run(&global, &args, out).await,

@@ -10,8 +10,12 @@ use crate::model::event::Event;
 use crate::model::kind::Kind;
 use crate::model::names::Known;
 use crate::model::time::{self, Timestamp};
+use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{self, LoadPolicy, Templates};
-use crate::sequence::{self, Draft, catalog::Catalog, catalog::Step};
+use crate::sequence::{
+    self, Draft,
+    catalog::{Catalog, Sequence, Step},
+};
 use crate::store::Store;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -191,6 +195,14 @@ impl Reader {
                     problems.extend(self.check_step(&templates, &sequence.id, step, &load));
                 }
             }
+            problems.extend(templates.weigh());
+            let policy = ProofPolicy {
+                locales: load.locales,
+                // Unknown while the policy cannot be read: then nothing is said of it.
+                url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
+                courses: draft.sequences.iter().map(course).collect(),
+            };
+            problems.extend(proofread(&files, &policy));
             templates
         });
         problems.extend(refused);
@@ -210,6 +222,12 @@ impl Reader {
             allowances,
         }
     }
+}
+
+/// A sequence's mails in the order of its steps.
+fn course(sequence: &Sequence) -> (String, Vec<String>) {
+    let mails = sequence.steps.iter().map(|step| step.mail.clone());
+    (sequence.id.clone(), mails.collect())
 }
 
 impl Live {

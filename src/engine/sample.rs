@@ -8,9 +8,12 @@ use crate::model::history::History;
 use crate::model::ids::{CustomerId, EventSeq};
 use crate::model::locale;
 use crate::model::product::{Product, Variant};
-use crate::model::send::{Send, SendState};
+use crate::model::reason::Reason;
+use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
-use crate::plan::walk;
+use crate::plan::Ready;
+use crate::plan::simulate::live_through;
+use crate::plan::walk::{self, Make};
 use crate::sequence::catalog::Catalog;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -106,6 +109,17 @@ enum Story {
 }
 
 impl Story {
+    /// What snapshots call it.
+    fn name(self) -> &'static str {
+        match self {
+            Story::Delivered => "delivered",
+            Story::PaidLater => "paid-later",
+            Story::Slow => "slow",
+            Story::Cancelled => "cancelled",
+            Story::Refunded => "refunded",
+        }
+    }
+
     const ALL: [Story; 5] = [
         Story::Delivered,
         Story::PaidLater,
@@ -265,6 +279,96 @@ fn live(
     let at = send.at;
     let history = lived(tale.catalog, &events, Some(at));
     Ok(Some(Sample { history, send, at }))
+}
+
+/// A mail of a sample order as it is made.
+pub type Taken<'t> = dyn FnMut(&'static str, &Catalog, &Send, Box<Ready>, Timestamp) -> Result<Prepared, Reason>
+    + 't;
+
+/// Lets sample orders happen until every mail of the files has gone out in every
+/// language, or no story is left; `take` makes each and is told the story's name. One
+/// product of each family is enough: sequences are about families.
+///
+/// # Errors
+/// A sample event is none, which is our mistake.
+pub fn every(catalog: &Catalog, locales: &[String], take: &mut Taken<'_>) -> Result<(), NoSample> {
+    let mut wanted: BTreeSet<&str> = catalog
+        .sequences
+        .iter()
+        .flat_map(|sequence| &sequence.steps)
+        .map(|step| step.mail.as_str())
+        .collect();
+    let mut chosen = Vec::new();
+    let Some(first) = locales.first() else {
+        return Ok(());
+    };
+    let mut families = BTreeSet::new();
+    for product in catalog.products.iter() {
+        let variant = product.variants.first();
+        let family = catalog.products.family_of(
+            Some(&product.product_id),
+            variant.and_then(|variant| variant.sku.as_deref()),
+            &product.tags,
+            &product.categories,
+            product.vendor.as_deref(),
+        );
+        if variant.is_none() || !families.insert(family) {
+            continue;
+        }
+        for story in Story::ALL {
+            if wanted.is_empty() {
+                break;
+            }
+            let mut gave = false;
+            lived_making(
+                catalog,
+                product,
+                story,
+                first,
+                &mut |catalog, send, ready, now| {
+                    gave |= wanted.remove(send.mail.as_str());
+                    take(story.name(), catalog, send, ready, now)
+                },
+            )?;
+            if gave {
+                chosen.push((product, story));
+            }
+        }
+    }
+    for locale in &locales[1..] {
+        for (product, story) in &chosen {
+            lived_making(
+                catalog,
+                product,
+                *story,
+                locale,
+                &mut |catalog, send, ready, now| take(story.name(), catalog, send, ready, now),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn lived_making(
+    catalog: &Catalog,
+    product: &Product,
+    story: Story,
+    locale: &str,
+    make: &mut Make<'_>,
+) -> Result<(), NoSample> {
+    let tale = Tale {
+        catalog,
+        product,
+        locale,
+        cast: Cast::Plain,
+    };
+    let events = events(&tale, story)?;
+    let run_on = SignedDuration::from_hours(24 * LIVES_DAYS);
+    let end = events
+        .first()
+        .map(|first| time::saturating_add(first.recorded, run_on));
+    live_through(catalog, events, None, end, make);
+    Ok(())
 }
 
 /// Lives the events through, up to an instant or to the sample's end.

@@ -93,6 +93,44 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every code, for files and command lines that name one.
+    pub const CODES: [&'static str; 34] = [
+        "condition",
+        "unless",
+        "late",
+        "limit",
+        "paused_too_long",
+        "not_earned",
+        "opted_out",
+        "no_consent",
+        "dead_address",
+        "no_address",
+        "test",
+        "overtaken",
+        "gathered",
+        "refunded",
+        "returned",
+        "cancelled",
+        "reviewed",
+        "stopped",
+        "erased",
+        "merged",
+        "step_removed",
+        "added_later",
+        "parcel_gone",
+        "render",
+        "paused",
+        "hours",
+        "relay_trouble",
+        "deferred",
+        "refused",
+        "resent_after_uncertain",
+        "uncertain_on_hold",
+        "in_doubt",
+        "bytes_changed",
+        "operator",
+    ];
+
     /// The stable code in `--json`.
     pub fn code(&self) -> &'static str {
         match self {

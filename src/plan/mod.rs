@@ -13,6 +13,7 @@ mod enrol;
 mod exit;
 pub mod explain;
 mod permit;
+pub mod scenario;
 pub mod simulate;
 mod step;
 mod subject;

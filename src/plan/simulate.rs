@@ -1,7 +1,7 @@
 //! The planner in virtual time over a file of events: what would have gone out, had
 //! they come in as recorded. Nothing is stored, so people get numbers of their own.
 
-use super::walk;
+use super::walk::{self, Make};
 use crate::ingest::identity::{Directory, Placement};
 use crate::model::event::{Event, EventKind};
 use crate::model::history::History;
@@ -31,29 +31,63 @@ pub struct Simulated {
 /// [`RUN_ON_DAYS`] after the last event.
 pub fn simulate(
     catalog: &Catalog,
-    mut events: Vec<Event>,
+    events: Vec<Event>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 ) -> Vec<Simulated> {
+    live_through(catalog, events, from, to, &mut walk::foreseen).decided
+}
+
+/// What became of everybody.
+#[derive(Debug)]
+pub struct Lived {
+    /// Everything that was decided, as [`simulate`] tells it.
+    pub decided: Vec<Simulated>,
+    /// Each person, as of `until`.
+    pub histories: Vec<History>,
+    /// The files, with what product events said.
+    pub catalog: Catalog,
+    /// The end of the simulation.
+    pub until: Timestamp,
+}
+
+/// As [`simulate`], with all that is known at the end. Mails are made by `make`.
+pub fn live_through(
+    catalog: &Catalog,
+    mut events: Vec<Event>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    make: &mut Make<'_>,
+) -> Lived {
     events.sort_by_key(|event| event.recorded);
     let run_on = jiff::SignedDuration::from_hours(24 * RUN_ON_DAYS);
     let last = events
         .last()
         .map_or(Timestamp::UNIX_EPOCH, |event| event.recorded);
-    let to = to.unwrap_or_else(|| time::saturating_add(last, run_on));
-    let mut world = World::new(catalog.clone());
+    let until = to.unwrap_or_else(|| time::saturating_add(last, run_on));
+    let mut world = World::new(catalog.clone(), make);
     for event in events {
-        if event.recorded > to {
+        if event.recorded > until {
             break;
         }
         world.arrive(event);
     }
-    world.run_to(to);
-    world.decided(from.unwrap_or(Timestamp::MIN), to)
+    world.run_to(until);
+    Lived {
+        decided: world.decided(from.unwrap_or(Timestamp::MIN), until),
+        histories: world
+            .people
+            .into_values()
+            .map(|person| person.history)
+            .collect(),
+        catalog: world.catalog,
+        until,
+    }
 }
 
 /// People and their histories, each at the last instant at which anything happened.
-struct World {
+struct World<'w, 'm> {
+    make: &'w mut Make<'m>,
     catalog: Catalog,
     directory: Directory,
     people: BTreeMap<CustomerId, Person>,
@@ -69,9 +103,10 @@ struct Person {
     wake_at: Option<Timestamp>,
 }
 
-impl World {
-    fn new(catalog: Catalog) -> Self {
+impl<'w, 'm> World<'w, 'm> {
+    fn new(catalog: Catalog, make: &'w mut Make<'m>) -> Self {
         World {
+            make,
             catalog,
             directory: Directory::default(),
             people: BTreeMap::new(),
@@ -170,7 +205,8 @@ impl World {
             return;
         };
         if let Some(at) = person.wake_at.filter(|at| *at <= until) {
-            person.wake_at = walk::live(&self.catalog, &mut person.history, at, until);
+            person.wake_at =
+                walk::live_making(&self.catalog, &mut person.history, at, until, self.make);
         }
     }
 

@@ -1,8 +1,9 @@
 //! The planner in virtual time: what will happen to one person if no news comes.
 //! Queued mail counts as accepted when it is due; relay weather is not promised.
 
-use super::{Clearance, clear, plan};
+use super::{Clearance, Ready, clear, plan};
 use crate::model::history::History;
+use crate::model::reason::Reason;
 use crate::model::send::{Prepared, Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::{Anchor, Catalog};
@@ -56,11 +57,27 @@ pub fn live(
     now: Timestamp,
     until: Timestamp,
 ) -> Option<Timestamp> {
+    live_making(catalog, history, now, until, &mut foreseen)
+}
+
+/// Makes a mail that may go: in which language it went, or the reason for which it has
+/// to be held. Forecasts make none; tests of a shop make each.
+pub type Make<'m> =
+    dyn FnMut(&Catalog, &Send, Box<Ready>, Timestamp) -> Result<Prepared, Reason> + 'm;
+
+/// As [`live`], making each mail by `make`.
+pub fn live_making(
+    catalog: &Catalog,
+    history: &mut History,
+    now: Timestamp,
+    until: Timestamp,
+    make: &mut Make<'_>,
+) -> Option<Timestamp> {
     let mut at = now;
     for _ in 0..MAX_PLANS {
         let plan = plan(catalog, history, at);
         plan.apply(history, at);
-        if send_due(catalog, history, at) {
+        if send_due(catalog, history, at, make) {
             continue;
         }
         let retry = history.sends.iter().filter_map(|send| match send.state {
@@ -79,8 +96,25 @@ pub fn live(
     None
 }
 
+/// A mail that is not made, since nobody gets it.
+pub(super) fn foreseen(
+    catalog: &Catalog,
+    _: &Send,
+    ready: Box<Ready>,
+    now: Timestamp,
+) -> Result<Prepared, Reason> {
+    Ok(Prepared {
+        hash: String::new(),
+        version: catalog.version.clone(),
+        date: now,
+        to: ready.to.as_typed().to_owned(),
+        locale: ready.locales.first().cloned().unwrap_or_default(),
+        values: serde_json::Value::Null,
+    })
+}
+
 /// Sends what is queued and due; whether anything changed.
-fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
+fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp, make: &mut Make<'_>) -> bool {
     let due: Vec<Send> = history
         .sends
         .iter()
@@ -90,18 +124,14 @@ fn send_due(catalog: &Catalog, history: &mut History, now: Timestamp) -> bool {
     let mut changed = false;
     for mut send in due {
         let (state, reason) = match clear(catalog, history, &send, now) {
-            Clearance::Go(ready) => {
-                send.prepared = Some(Prepared {
-                    hash: String::new(),
-                    version: catalog.version.clone(),
-                    date: now,
-                    to: ready.to.as_typed().to_owned(),
-                    locale: ready.locales.first().cloned().unwrap_or_default(),
-                    values: serde_json::Value::Null,
-                });
-                let reply = "foreseen".into();
-                (SendState::Accepted { reply }, send.reason.take())
-            }
+            Clearance::Go(ready) => match make(catalog, &send, ready, now) {
+                Ok(prepared) => {
+                    send.prepared = Some(prepared);
+                    let reply = "foreseen".into();
+                    (SendState::Accepted { reply }, send.reason.take())
+                }
+                Err(reason) => (SendState::Held { since: now }, Some(reason)),
+            },
             Clearance::Skip(reason) => {
                 send.end(SendState::Skipped, reason, now);
                 (send.state.clone(), send.reason.take())

@@ -275,6 +275,12 @@ impl<'c> Checker<'c> {
                     .iter()
                     .flat_map(|one| self.presence(one, false, scope))
                     .collect(),
+                // What equals a text or a number is there.
+                Some(Function::Eq) if positive && call.params.iter().any(is_something) => call
+                    .params
+                    .iter()
+                    .flat_map(|one| self.presence(one, true, scope))
+                    .collect(),
                 Some(Function::Not) => call
                     .params
                     .iter()
@@ -440,7 +446,7 @@ impl<'c> Checker<'c> {
             let fields: &[Field] = match found.of {
                 Shape::Root => {
                     let Some(field) = self.top(segment) else {
-                        self.unknown(path, &found, segment, nested);
+                        self.unknown(path, &found, segment, nested, scope);
                         return None;
                     };
                     found = Found {
@@ -481,7 +487,7 @@ impl<'c> Checker<'c> {
                 Shape::Of(_) => &[],
             };
             let Some(field) = fields.iter().find(|field| field.name == segment) else {
-                self.unknown(path, &found, segment, nested);
+                self.unknown(path, &found, segment, nested, scope);
                 return None;
             };
             let full = join(&found.full, std::slice::from_ref(segment));
@@ -541,7 +547,7 @@ impl<'c> Checker<'c> {
             .or_else(|| names::field(SHARED, name).filter(|field| self.known.has(field.name)))
     }
 
-    fn unknown(&mut self, path: &Path, at: &Found, segment: &str, nested: bool) {
+    fn unknown(&mut self, path: &Path, at: &Found, segment: &str, nested: bool, scope: &Scope<'_>) {
         let raw = &path.raw;
         if matches!(at.of, Shape::Root) && names::field(SHARED, segment).is_some() {
             let known: Vec<&str> = self.known.iter().collect();
@@ -564,7 +570,7 @@ impl<'c> Checker<'c> {
                 path.segments.join(".")
             ))
         } else {
-            self.near(path, at, segment)
+            nearest_local(path, scope).or_else(|| self.near(path, at, segment))
         };
         self.report("E203", path.place, format!("`{raw}` does not exist"), help);
     }
@@ -654,11 +660,18 @@ impl<'c> Checker<'c> {
                 );
             }
         }
-        let found: Vec<Option<Found>> = call
-            .params
-            .iter()
-            .map(|one| self.infer(one, scope))
-            .collect();
+        // `and` and `or` stop at the first value that settles them, so the values after
+        // it know what those before it came out as.
+        let before = self.guards.len();
+        let mut found: Vec<Option<Found>> = Vec::with_capacity(call.params.len());
+        for one in &call.params {
+            found.push(self.infer(one, scope));
+            if matches!(function, Function::And | Function::Or) {
+                let there = self.presence(one, function == Function::And, scope);
+                self.guards.extend(there);
+            }
+        }
+        self.guards.truncate(before);
         for (key, value) in &call.hash {
             if let Some(given) = self.infer(value, scope) {
                 self.fits(value, &given, call, Some(key), &["text"]);
@@ -826,6 +839,12 @@ impl<'c> Checker<'c> {
     }
 }
 
+/// Whether it is a text or a number as written.
+fn is_something(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(Value::String(text)) if !text.is_empty())
+        || matches!(expr, Expr::Literal(Value::Number(_)))
+}
+
 fn value_is_style(function: Function, value: &Expr) -> bool {
     matches!(function, Function::Date | Function::List) && matches!(value, Expr::Literal(_))
 }
@@ -856,6 +875,15 @@ fn name_of(expr: &Expr) -> String {
         Expr::Call(call) => format!("({} …)", call.name),
         Expr::Literal(value) => value.to_string(),
     }
+}
+
+/// A name of `as |…|` or of a partial's values that was probably meant.
+fn nearest_local(path: &Path, scope: &Scope<'_>) -> Option<String> {
+    let first = path.segments.first().filter(|_| !path.explicit)?;
+    let names = chain(scope).flat_map(|scope| scope.names.iter().map(|(name, _)| name.as_str()));
+    let near = nearest(first, names)?;
+    let rest = path.raw.get(first.len()..).unwrap_or_default();
+    Some(format!("did you mean `{near}{rest}`?"))
 }
 
 fn join(full: &str, rest: &[String]) -> String {

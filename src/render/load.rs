@@ -4,13 +4,15 @@
 
 use super::check::nearest;
 use super::html::State;
+use super::laid::{Laid, Page};
 use super::languages::{Languages, is_rtl, language_name};
+use super::markup::Masked;
 use super::program::{Building, Form, Place, Program};
 use super::strings::compare::{self, Catalogues, Uses, compare};
 use super::strings::read::read as read_strings;
-use super::tags::{MAX_TAGS, Piece, Sort, Tags, pieces, token};
+use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
-use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, text};
+use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
 use crate::model::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -40,8 +42,12 @@ struct Rack {
     layouts: BTreeMap<String, u16>,
 }
 
-/// The HTML of a layout, and what was said of it.
-type Laid = (Option<Arc<Protected>>, Vec<Diagnostic>);
+/// Which partial, for whom.
+type Printed = (u16, String, String, Form, bool);
+
+/// Something that several mails share: what was made, what was said of it, and the files
+/// that went into it.
+type Shared<T> = (Option<Arc<T>>, Vec<Diagnostic>, BTreeSet<u16>);
 
 /// Builds everything once.
 pub struct Loader<'l> {
@@ -54,12 +60,18 @@ pub struct Loader<'l> {
     /// By brand; under the empty name what all share.
     racks: BTreeMap<String, Rack>,
     sources: HashMap<u16, Option<Arc<Protected>>>,
-    /// By file and by whether it is laid out from right to left.
-    laid: HashMap<(u16, bool), Laid>,
+    /// By file and by whether it runs from right to left.
+    layouts_ready: HashMap<(u16, bool), Shared<Protected>>,
+    /// By file, language and brand.
+    laid: HashMap<(u16, String, String), Shared<Laid>>,
+    /// Partials that were built without a fault: by file, language, brand, form, and
+    /// whether they stand inside a paragraph; with the files that went into them.
+    printed: HashMap<Printed, (Arc<Protected>, BTreeSet<u16>)>,
     /// The files that went into what is being built.
     touched: BTreeSet<u16>,
     /// What each file holds, for telling whether it changed.
     prints: Vec<u64>,
+    known: tags::Known,
     /// Partials being built, outermost first.
     open: Vec<u16>,
     /// Mails that have a file, by name, with its languages.
@@ -87,7 +99,9 @@ impl<'l> Loader<'l> {
             brand_strings: BTreeMap::new(),
             racks: BTreeMap::from([(String::new(), Rack::default())]),
             sources: HashMap::new(),
+            layouts_ready: HashMap::new(),
             laid: HashMap::new(),
+            printed: HashMap::new(),
             touched: BTreeSet::new(),
             prints: given
                 .iter()
@@ -97,6 +111,7 @@ impl<'l> Loader<'l> {
                     hasher.finish()
                 })
                 .collect(),
+            known: tags::Known::default(),
             open: Vec::new(),
             written: BTreeMap::new(),
             problems: Vec::new(),
@@ -257,7 +272,7 @@ impl<'l> Loader<'l> {
         let (path, text) = self.given.get(usize::from(number))?;
         let mut tags = Tags::default();
         let before = self.problems.len();
-        let text = tags.protect(text, (number, path), 0, &mut self.problems);
+        let text = tags.protect(text, (number, path), 0, &mut self.known, &mut self.problems);
         let made = (self.problems.len() == before).then(|| Arc::new(Protected { tags, text }));
         self.sources.insert(number, made.clone());
         made
@@ -270,7 +285,7 @@ impl<'l> Loader<'l> {
         voice: Voice<'_>,
         inline: bool,
         problems: &mut Vec<Diagnostic>,
-    ) -> Option<Protected> {
+    ) -> Option<Arc<Protected>> {
         let file = path_of(&self.files, place.file);
         let locale = voice.locale;
         let racks: Vec<&Rack> = self.racks_of(voice.brand).collect();
@@ -312,12 +327,16 @@ impl<'l> Loader<'l> {
                 .collect();
             problems.push(
                 Diagnostic::new(
-                    "E206",
+                    "E214",
                     file,
                     place.span(),
-                    "this partial prints itself, for ever",
+                    format!(
+                        "these partials print each other for ever: {}",
+                        names.join(" → ")
+                    ),
                 )
-                .help(names.join(" → ")),
+                .help("no mail that prints one of them could ever be finished")
+                .help("take one of these tags out, or put what both need into a third partial"),
             );
             return None;
         }
@@ -330,7 +349,23 @@ impl<'l> Loader<'l> {
             ));
             return None;
         }
-        let source = self.source(number)?;
+        let key = (
+            number,
+            locale.to_owned(),
+            voice.brand.to_owned(),
+            voice.form,
+            inline,
+        );
+        if let Some((ready, files)) = self.printed.get(&key) {
+            self.touched.extend(files);
+            return Some(Arc::clone(ready));
+        }
+        let around = std::mem::take(&mut self.touched);
+        let Some(source) = self.source(number) else {
+            self.touched.extend(around);
+            return None;
+        };
+        let before = problems.len();
         self.open.push(number);
         let words = settle(&source.text, &source.tags, locale);
         let text = match voice.form {
@@ -342,12 +377,18 @@ impl<'l> Loader<'l> {
                     html
                 }
             }
-            Form::Text => markdown::to_text(&words, &source.tags),
+            Form::Text => markdown::to_text(&words, &source.tags, locale),
         };
         let mut tags = source.tags.clone();
-        let text = self.lay_open(&text, &mut tags, voice, problems);
+        let text = self.lay_open(&text, &mut tags, State::default(), voice, problems);
         self.open.pop();
-        Some(Protected { tags, text })
+        let made = Arc::new(Protected { tags, text });
+        if problems.len() == before {
+            let files = self.touched.clone();
+            self.printed.insert(key, (Arc::clone(&made), files));
+        }
+        self.touched.extend(around);
+        Some(made)
     }
 
     /// Puts what partials print in the place of their tags, so that style sheets reach
@@ -356,10 +397,10 @@ impl<'l> Loader<'l> {
         &mut self,
         text: &str,
         tags: &mut Tags,
+        mut state: State,
         voice: Voice<'_>,
         problems: &mut Vec<Diagnostic>,
     ) -> String {
-        let mut state = State::default();
         let mut out = String::with_capacity(text.len() + 512);
         for piece in pieces(text) {
             let number = match piece {
@@ -424,7 +465,7 @@ impl<'l> Loader<'l> {
         problems: &mut Vec<Diagnostic>,
     ) -> Program {
         let mut tags = tags.clone();
-        let text = self.lay_open(text, &mut tags, voice, problems);
+        let text = self.lay_open(text, &mut tags, State::default(), voice, problems);
         Building {
             tags: &tags,
             form: voice.form,
@@ -433,7 +474,69 @@ impl<'l> Loader<'l> {
             path: &|file| path_of(&self.files, file),
             problems,
         }
-        .build(&text)
+        .build(&text, State::default())
+    }
+
+    /// A layout in one language.
+    fn laid(
+        &mut self,
+        number: u16,
+        (locale, brand): (&str, &str),
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Arc<Laid>> {
+        let key = (number, locale.to_owned(), brand.to_owned());
+        if let Some((ready, said, files)) = self.laid.get(&key) {
+            problems.extend(said.iter().cloned());
+            self.touched.extend(files);
+            return ready.clone();
+        }
+        let around = std::mem::take(&mut self.touched);
+        let mut said = Vec::new();
+        let layout = self.layout(number, locale, &mut said);
+        let made = layout.and_then(|layout| {
+            let problems = &mut said;
+            let mut tags = layout.tags.clone();
+            let form = Voice {
+                locale,
+                form: Form::Html,
+                brand,
+            };
+            let content = content_of(&layout.text, &tags)?;
+            let (_, tail) = layout.text.split_once(&token(content))?;
+            let footer = text::footer(tail, &layout.tags, locale);
+            let text = self.lay_open(&layout.text, &mut tags, State::default(), form, problems);
+            let (head, tail) = text.split_once(&token(content))?;
+            let mut state = State::default();
+            for piece in pieces(head) {
+                match piece {
+                    Piece::Text(words) => state.read(words),
+                    Piece::Tag(_) => state.value(),
+                }
+            }
+            let frame = format!("{head}{tail}");
+            let program = Building {
+                tags: &tags,
+                form: Form::Html,
+                raw: &[],
+                whole: true,
+                path: &|file| path_of(&self.files, file),
+                problems,
+            }
+            .build(&frame, State::default());
+            Some(Arc::new(Laid {
+                text,
+                tags,
+                content,
+                state,
+                program,
+                footer,
+            }))
+        });
+        problems.extend(said.iter().cloned());
+        let files = self.touched.clone();
+        self.laid.insert(key, (made.clone(), said, files));
+        self.touched.extend(around);
+        made
     }
 
     /// Where a brand's own things stand first, then what all share.
@@ -451,7 +554,7 @@ impl<'l> Loader<'l> {
     ) -> Option<Arc<Protected>> {
         self.touched.insert(number);
         let key = (number, is_rtl(locale));
-        if let Some((ready, said)) = self.laid.get(&key) {
+        if let Some((ready, said, _)) = self.layouts_ready.get(&key) {
             problems.extend(said.iter().cloned());
             return ready.clone();
         }
@@ -472,7 +575,7 @@ impl<'l> Loader<'l> {
             }
             let settled = settle(&source.text, &source.tags, locale);
             let html = if path.ends_with(".mjml") {
-                self.mjml(number, &settled, &mut said)?
+                self.mjml(number, (0, key.1), (&settled, &source.tags), &mut said)?
             } else {
                 settled
             };
@@ -489,30 +592,34 @@ impl<'l> Loader<'l> {
             }))
         });
         problems.extend(said.iter().cloned());
-        self.laid.insert(key, (made.clone(), said));
+        self.layouts_ready
+            .insert(key, (made.clone(), said, BTreeSet::from([number])));
         made
     }
 
+    /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
+    /// Whether it runs from right to left is the language's matter: MJML itself sets every
+    /// section from left to right.
     fn mjml(
         &mut self,
         number: u16,
-        source: &str,
+        (body, rtl): (usize, bool),
+        (source, tags): (&str, &Tags),
         problems: &mut Vec<Diagnostic>,
     ) -> Option<String> {
-        match mjml::to_html(source) {
+        let (path, text) = self.given.get(usize::from(number))?;
+        let masked = Masked::new(text, false);
+        let found = mjml_lint::check(path, &masked, body..text.len());
+        if !found.is_empty() {
+            problems.extend(found);
+            return None;
+        }
+        match mjml::to_html(&without_comments(source, tags)) {
+            Ok(html) if rtl => Some(html.replace("direction:ltr", "direction:rtl")),
             Ok(html) => Some(html),
-            Err(refused) => {
-                let (path, text) = &self.given[usize::from(number)];
-                let span = refused
-                    .words
-                    .as_deref()
-                    .and_then(|words| text.find(words).map(|at| at..at + words.len()))
-                    .unwrap_or(0..0);
-                let mut problem = Diagnostic::new("E212", path, span, refused.message);
-                if let Some(help) = refused.help {
-                    problem = problem.help(help);
-                }
-                problems.push(problem);
+            Err(message) => {
+                let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
+                problems.push(Diagnostic::new("E212", path, place, message));
                 None
             }
         }
@@ -531,6 +638,10 @@ impl<'l> Loader<'l> {
         });
         let mut mails = Mails::new();
         let files = self.under("templates/mail/");
+        let texts: BTreeMap<&str, u16> = files
+            .iter()
+            .filter_map(|(number, rest, _)| Some((rest.strip_suffix(".txt")?, *number)))
+            .collect();
         for (number, rest, text) in &files {
             let path = path_of(&self.files, *number);
             let Some((stem, ending)) = rest.rsplit_once('.') else {
@@ -553,10 +664,7 @@ impl<'l> Loader<'l> {
                 .entry(name.to_owned())
                 .or_default()
                 .insert(locale.to_owned());
-            let own_text = files
-                .iter()
-                .find(|(_, other, _)| *other == format!("{stem}.txt"))
-                .map(|(number, _, _)| *number);
+            let own_text = texts.get(stem).copied();
             let kept = before
                 .and_then(|before| before.mails.get(name)?.get(locale))
                 .filter(|had| {
@@ -612,7 +720,13 @@ impl<'l> Loader<'l> {
             let mut head = |this: &mut Self, words: &front::Words| {
                 let mut tags = Tags::default();
                 let before = problems.len();
-                let text = tags.protect(&words.text, file, words.span.start, &mut problems);
+                let text = tags.protect(
+                    &words.text,
+                    file,
+                    words.span.start,
+                    &mut this.known,
+                    &mut problems,
+                );
                 (problems.len() == before).then(|| {
                     this.build(&text, &tags, voice(Form::Text), (&[], false), &mut problems)
                 })
@@ -643,41 +757,49 @@ impl<'l> Loader<'l> {
             let mut tags = layout
                 .as_ref()
                 .map_or_else(Tags::default, |layout| layout.tags.clone());
-            let body = tags.protect(body, file, front.body, &mut problems);
+            let body = tags.protect(body, file, front.body, &mut self.known, &mut problems);
             if problems.len() > before {
                 return None;
             }
             let body = settle(&body, &tags, locale);
-            let (html, plain) = match &layout {
-                Some(layout) => {
-                    let content = content_of(&layout.text, &tags)?;
-                    let html = layout
-                        .text
-                        .replace(&token(content), &markdown::to_html(&body, &tags));
-                    let tail = layout
-                        .text
-                        .split(&token(content))
-                        .nth(1)
-                        .unwrap_or_default();
-                    let mut plain = markdown::to_text(&body, &tags);
+            let form = voice(Form::Html);
+            let (html, plain, state) = match &layout {
+                Some(laid) => {
+                    let mut plain = markdown::to_text(&body, &tags, locale);
                     plain.push_str("\n\n-- \n");
-                    plain.push_str(&text::footer(tail, &tags));
-                    let html = self.lay_open(&html, &mut tags, voice(Form::Html), &mut problems);
-                    (mjml::inline(html, &tags), Some(plain))
+                    plain.push_str(&laid.footer);
+                    (
+                        markdown::to_html(&body, &tags),
+                        Some(plain),
+                        laid.state.clone(),
+                    )
                 }
-                None if ending == "mjml" => {
-                    let html = self.mjml(number, &body, &mut problems)?;
-                    (mjml::inline(html, &tags), None)
-                }
-                None => (body, None),
+                None if ending == "mjml" => (
+                    self.mjml(
+                        number,
+                        (front.body, is_rtl(locale)),
+                        (&body, &tags),
+                        &mut problems,
+                    )?,
+                    None,
+                    State::default(),
+                ),
+                None => (body, None, State::default()),
             };
-            let html = self.build(
-                &html,
-                &tags,
-                voice(Form::Html),
-                (&front.raw, layout.is_some()),
-                &mut problems,
-            );
+            let text_tags = tags.clone();
+            let html = self.lay_open(&html, &mut tags, state.clone(), form, &mut problems);
+            let checked = Building {
+                tags: &tags,
+                form: Form::Html,
+                raw: &front.raw,
+                whole: layout.is_some(),
+                path: &|file| path_of(&self.files, file),
+                problems: &mut problems,
+            }
+            .build(&html, state);
+            let styled = ending != "html";
+            let page = Page::new(layout, html, tags, front.raw.clone(), styled, checked);
+            let tags = text_tags;
             let mut own = false;
             let text = match (plain, own_text) {
                 (_, Some(number)) => {
@@ -704,7 +826,7 @@ impl<'l> Loader<'l> {
                 file: number,
                 subject: subject?,
                 preheader: preheader?,
-                html,
+                page,
                 text,
                 own_text: own,
                 brand: brand.clone(),
@@ -788,7 +910,7 @@ impl<'l> Loader<'l> {
         (name, locale, brand): (&str, &str, &str),
         path: &str,
         problems: &mut Vec<Diagnostic>,
-    ) -> Option<Arc<Protected>> {
+    ) -> Option<Arc<Laid>> {
         let racks: Vec<&Rack> = self.racks_of(brand).collect();
         let layout = |name: &str| {
             racks
@@ -802,7 +924,7 @@ impl<'l> Loader<'l> {
             None => ("default", 0..0),
         };
         match layout(wanted) {
-            Some(number) => self.layout(number, locale, problems),
+            Some(number) => self.laid(number, (locale, brand), problems),
             None => {
                 let mut problem = Diagnostic::new(
                     "E212",
@@ -848,6 +970,22 @@ impl<'l> Loader<'l> {
         }
         pages
     }
+}
+
+/// A text without the tokens of comments, which may stand where MJML takes no words.
+fn without_comments(text: &str, tags: &Tags) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(words) => out.push_str(words),
+            Piece::Tag(number) => {
+                if tags.get(number).is_none_or(|tag| tag.sort != Sort::Comment) {
+                    out.push_str(&token(number));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Writes out what a language's direction settles: `mail.dir`, `mail.start`, `mail.end`

@@ -102,9 +102,9 @@ fn is_wide_mark(c: char) -> bool {
 
 /// Plain text of a Markdown text with tokens. Paragraphs are single lines; they are
 /// wrapped once the values are in.
-pub fn to_text(source: &str, tags: &Tags) -> String {
+pub fn to_text(source: &str, tags: &Tags, locale: &str) -> String {
     let source = prepare(source, tags);
-    let mut writer = Writer::new(tags);
+    let mut writer = Writer::new(tags, super::text::colon(locale));
     let events: Vec<Event<'_>> = Parser::new_ext(&source, options()).collect();
     for (at, event) in events.iter().enumerate() {
         // Whether nothing more is said in this paragraph.
@@ -124,6 +124,8 @@ pub fn to_text(source: &str, tags: &Tags) -> String {
 
 struct Writer<'t> {
     tags: &'t Tags,
+    /// What stands before an address.
+    colon: &'static str,
     out: String,
     /// New lines owed before the next words.
     gap: usize,
@@ -138,9 +140,10 @@ struct Writer<'t> {
 }
 
 impl<'t> Writer<'t> {
-    fn new(tags: &'t Tags) -> Self {
+    fn new(tags: &'t Tags, colon: &'static str) -> Self {
         Writer {
             tags,
+            colon,
             out: String::new(),
             gap: 0,
             prefixes: Vec::new(),
@@ -327,7 +330,7 @@ impl<'t> Writer<'t> {
                 let after_mark = shown.ends_with([':', '?', '!', '：', '？', '！', '。']);
                 let joined = match (ends, shown.is_empty(), after_mark) {
                     (_, true, _) => bare.to_owned(),
-                    (true, _, false) => format!(": {bare}"),
+                    (true, _, false) => format!("{}{bare}", self.colon),
                     (true, _, true) => format!(" {bare}"),
                     (false, _, _) => format!(" <{bare}>"),
                 };

@@ -8,84 +8,13 @@ use mrml::prelude::parser::ParserOptions;
 use mrml::prelude::render::RenderOptions;
 use std::collections::HashMap;
 
-/// Elements that MJML has.
-const ELEMENTS: [&str; 30] = [
-    "mj-accordion",
-    "mj-accordion-element",
-    "mj-accordion-text",
-    "mj-accordion-title",
-    "mj-all",
-    "mj-attributes",
-    "mj-body",
-    "mj-breakpoint",
-    "mj-button",
-    "mj-carousel",
-    "mj-carousel-image",
-    "mj-class",
-    "mj-column",
-    "mj-divider",
-    "mj-font",
-    "mj-group",
-    "mj-head",
-    "mj-hero",
-    "mj-image",
-    "mj-navbar",
-    "mj-navbar-link",
-    "mj-preview",
-    "mj-raw",
-    "mj-section",
-    "mj-social",
-    "mj-social-element",
-    "mj-spacer",
-    "mj-style",
-    "mj-table",
-    "mj-text",
-];
-const ELEMENTS_TOO: [&str; 2] = ["mj-title", "mj-wrapper"];
-
-/// Why an MJML text was refused, with the words it is about where they are known.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refused {
-    pub message: String,
-    pub words: Option<String>,
-    pub help: Option<String>,
-}
-
-/// HTML of an MJML text with tokens.
-pub fn to_html(source: &str) -> Result<String, Refused> {
-    let refused = |message: String| Refused {
-        message,
-        words: None,
-        help: None,
-    };
-    for (at, _) in source.match_indices("<mj-") {
-        let name = &source[at + 1..];
-        let end = name
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-            .unwrap_or(name.len());
-        let name = &name[..end];
-        if name == "mj-include" {
-            return Err(Refused {
-                message: "mj-include is not allowed".into(),
-                words: Some(format!("<{name}")),
-                help: Some(
-                    "put shared parts into templates/partials and print them with {{> name}}"
-                        .into(),
-                ),
-            });
-        }
-        let known = || ELEMENTS.into_iter().chain(ELEMENTS_TOO);
-        if known().all(|one| one != name) {
-            return Err(Refused {
-                message: format!("MJML has no element \"{name}\"; it would vanish without a word"),
-                words: Some(format!("<{name}")),
-                help: super::check::nearest(name, known())
-                    .map(|near| format!("did you mean `{near}`?")),
-            });
-        }
-    }
+/// HTML of an MJML text with tokens, which [`super::mjml_lint`] has found nothing in.
+///
+/// # Errors
+/// Says why it was refused.
+pub fn to_html(source: &str) -> Result<String, String> {
     let parsed = mrml::parse_with_options(source, &ParserOptions::default())
-        .map_err(|error| refused(format!("this MJML cannot be read: {error}")))?;
+        .map_err(|error| format!("this MJML cannot be read: {error}"))?;
     // No fonts from elsewhere: a mail fetches nothing that its author did not write.
     let options = RenderOptions {
         fonts: HashMap::new(),
@@ -94,15 +23,15 @@ pub fn to_html(source: &str) -> Result<String, Refused> {
     let html = parsed
         .element
         .render(&options)
-        .map_err(|error| refused(format!("this MJML cannot be rendered: {error}")))?;
+        .map_err(|error| format!("this MJML cannot be rendered: {error}"))?;
     if order(source) != order(&html) {
         // Tags in the head are moved or repeated (title, preview); that is no fault.
         // A tag of the body that is gone is one.
         let kept = order(&html);
         if order(source).iter().any(|number| !kept.contains(number)) {
-            return Err(refused(
+            return Err(
                 "a tag between MJML elements would be lost; put it inside mj-text or mj-raw".into(),
-            ));
+            );
         }
     }
     Ok(html)

@@ -17,15 +17,20 @@ mod allow;
 mod check;
 pub mod context;
 mod evaluate;
+mod foreign;
 mod front;
 mod functions;
 mod html;
+mod laid;
 pub mod languages;
 mod load;
 mod markdown;
+mod markup;
 mod mjml;
+mod mjml_lint;
 pub mod page;
 mod program;
+pub mod proof;
 mod show;
 mod strings;
 mod tags;
@@ -39,6 +44,12 @@ mod words_tests;
 pub use allow::allowances;
 pub use context::{Campaign, Context};
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
+
+/// The first words of all names that mails may know.
+pub(crate) fn names_of_mails() -> impl Iterator<Item = &'static str> {
+    use crate::model::names::{IN_MAILS, SHARED};
+    IN_MAILS.iter().chain(SHARED).map(|field| field.name)
+}
 
 /// Largest part of one mail, in bytes.
 pub const MAX_OUTPUT: usize = 1 << 20;

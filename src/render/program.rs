@@ -266,9 +266,8 @@ struct Block {
 }
 
 impl Building<'_> {
-    /// Builds the tree of a text with tokens.
-    pub fn build(mut self, text: &str) -> Program {
-        let mut state = State::default();
+    /// Builds the tree of a text with tokens that stands at `state` of a page.
+    pub fn build(mut self, text: &str, mut state: State) -> Program {
         let mut stack: Vec<Block> = Vec::new();
         let mut nodes: Vec<Node> = Vec::new();
         let mut trim = false;

@@ -5,11 +5,13 @@
 //! A token is a word of ASCII letters and digits. It stands where the tag stood, in
 //! text, in attributes and in addresses alike; [`super::program`] reads it back.
 
+use super::foreign::{self, Refusal, refusal};
 use crate::model::diagnostic::Diagnostic;
 use crate::render::MAX_DEPTH;
 use crate::render::program::{Call, Expr, Path, Place};
 use handlebars::Template;
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
+use std::collections::HashMap;
 
 /// How tokens begin; a source that holds this word is refused.
 pub const TOKEN: &str = "qxhbz";
@@ -65,6 +67,52 @@ pub struct Tags {
     all: Vec<Tag>,
 }
 
+/// Tags that were read before, by their text: mails and their translations share most.
+#[derive(Debug, Default)]
+pub struct Known {
+    by: HashMap<String, Result<Tag, Refusal>>,
+}
+
+impl Known {
+    fn read(&mut self, text: &str, place: Place) -> Result<Tag, Refusal> {
+        let read = match self.by.get(text) {
+            Some(known) => known.clone(),
+            None => {
+                let fresh = read(text, Place::new(0, 0..text.len()));
+                self.by.insert(text.to_owned(), fresh.clone());
+                fresh
+            }
+        };
+        read.map(|mut tag| {
+            tag.place = place;
+            settle(&mut tag.call, place);
+            tag
+        })
+    }
+}
+
+/// Moves the places of a call, which count from its tag's first byte, into the file.
+fn settle(call: &mut Call, tag: Place) {
+    shift(&mut call.place, tag);
+    for value in call
+        .params
+        .iter_mut()
+        .chain(call.hash.iter_mut().map(|(_, value)| value))
+    {
+        match value {
+            Expr::Path(path) => shift(&mut path.place, tag),
+            Expr::Call(inner) => settle(inner, tag),
+            Expr::Literal(_) => {}
+        }
+    }
+}
+
+fn shift(place: &mut Place, tag: Place) {
+    place.file = tag.file;
+    place.start = place.start.saturating_add(tag.start);
+    place.end = place.end.saturating_add(tag.start);
+}
+
 /// A piece of a text with tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -91,6 +139,7 @@ impl Tags {
         source: &str,
         file: (u16, &str),
         base: usize,
+        known: &mut Known,
         problems: &mut Vec<Diagnostic>,
     ) -> String {
         let (number, path) = file;
@@ -109,6 +158,7 @@ impl Tags {
         let before = problems.len();
         while let Some(found) = source[at..].find("{{") {
             let start = at + found;
+            self.words(&source[at..start], path, base + at, problems);
             out.push_str(&source[at..start]);
             let span_of = |end: usize| base + start..base + end;
             if out.ends_with('\\') {
@@ -127,17 +177,50 @@ impl Tags {
                 ));
                 break;
             }
-            let Some(end) = end_of(&source[start..]).map(|len| start + len) else {
-                problems.push(
-                    Diagnostic::new("E202", path, span_of(start + 2), "this tag is not closed")
+            let end = match end_of(&source[start..]) {
+                Ok(len) => start + len,
+                Err(shown) => {
+                    problems.push(
+                        Diagnostic::new(
+                            "E202",
+                            path,
+                            span_of(start + shown),
+                            "this tag is not closed",
+                        )
                         .label("opens here")
                         .help("end it with }}; quotes inside it must be straight and in pairs"),
-                );
-                break;
+                    );
+                    // A block that opens or closes here still does, so that its other end
+                    // gives no message of its own.
+                    let inner = source[start..start + shown].trim_start_matches(['{', '~']);
+                    if let Some(head) = inner.strip_prefix('#') {
+                        open.push((word(head).to_owned(), span_of(start + shown)));
+                    } else if inner.starts_with('/') {
+                        open.pop();
+                    }
+                    at = start + shown;
+                    continue;
+                }
             };
+            if source[end..].starts_with('}') && source[start..].starts_with("{{") {
+                let more = source[end..].bytes().take_while(|b| *b == b'}').count();
+                refuse(
+                    problems,
+                    path,
+                    span_of(end + more),
+                    Refusal {
+                        code: foreign::TORN,
+                        message: "this tag has more braces at its end than at its beginning".into(),
+                        help: Some(
+                            "a tag begins with two and ends with two; {{{ }}} prints what a head lists in `raw`"
+                                .into(),
+                        ),
+                    },
+                );
+            }
             let text = &source[start..end];
             let place = Place::new(number, span_of(end));
-            match read(text, place) {
+            match known.read(text, place) {
                 Ok(tag) => {
                     match tag.sort {
                         Sort::Open => {
@@ -181,15 +264,19 @@ impl Tags {
                     }
                     self.push(&mut out, tag);
                 }
-                Err((message, help)) => {
-                    let mut problem = Diagnostic::new("E202", path, span_of(end), message);
-                    if let Some(help) = help {
-                        problem = problem.help(help);
-                    }
-                    problems.push(problem);
+                Err(refusal) => {
+                    refuse(problems, path, span_of(end), refusal);
                     // Keep blocks paired, so that one bad tag gives one message.
                     let inner = text.trim_start_matches(['{', '~']);
-                    if let Some(head) = inner.strip_prefix('#') {
+                    let head = inner
+                        .strip_prefix('#')
+                        .or_else(|| {
+                            inner
+                                .strip_prefix('^')
+                                .filter(|rest| !word(rest).is_empty())
+                        })
+                        .map(|head| head.trim_start_matches(['>', '*', ' ']));
+                    if let Some(head) = head {
                         open.push((word(head).to_owned(), span_of(end)));
                     } else if inner.starts_with('/') {
                         open.pop();
@@ -198,6 +285,7 @@ impl Tags {
             }
             at = end;
         }
+        self.words(&source[at..], path, base + at, problems);
         out.push_str(&source[at..]);
         for (name, span) in open {
             problems.push(
@@ -214,6 +302,23 @@ impl Tags {
             return String::new();
         }
         out
+    }
+
+    /// Looks at words between tags for what was meant as a tag.
+    fn words(&self, words: &str, path: &str, base: usize, problems: &mut Vec<Diagnostic>) {
+        for (span, refusal) in foreign::between(words) {
+            refuse(problems, path, base + span.start..base + span.end, refusal);
+        }
+    }
+
+    /// Takes away those from a number on.
+    pub fn split_off(&mut self, from: usize) -> Vec<Tag> {
+        self.all.split_off(from.min(self.all.len()))
+    }
+
+    /// Adds more at the end.
+    pub fn extend(&mut self, more: &[Tag]) {
+        self.all.extend_from_slice(more);
     }
 
     /// How many there are.
@@ -249,6 +354,19 @@ impl Tags {
         out.push_str(&token(self.all.len()));
         self.all.push(tag);
     }
+}
+
+fn refuse(
+    problems: &mut Vec<Diagnostic>,
+    path: &str,
+    span: std::ops::Range<usize>,
+    refusal: Refusal,
+) {
+    let mut problem = Diagnostic::new(refusal.code, path, span, refusal.message);
+    if let Some(help) = refusal.help {
+        problem = problem.help(help);
+    }
+    problems.push(problem);
 }
 
 fn plain(sort: Sort, place: Place) -> Tag {
@@ -307,48 +425,73 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 /// Where the tag ends that the text begins with.
-fn end_of(text: &str) -> Option<usize> {
+///
+/// # Errors
+/// It does not; how much of the text was meant as the tag.
+pub fn end_of(text: &str) -> Result<usize, usize> {
     if text.starts_with("{{!--") {
-        return text.find("--}}").map(|at| at + 4);
+        return text.find("--}}").map(|at| at + 4).ok_or(5);
     }
     if text.starts_with("{{!") {
-        return text.find("}}").map(|at| at + 2);
+        return text.find("}}").map(|at| at + 2).ok_or(3);
     }
     let braces = text.bytes().take_while(|b| *b == b'{').count().min(4);
     let mut quote = None;
+    // Where the tag most likely ends, should its braces not come.
+    let mut likely = None;
+    let torn = |likely: Option<usize>, at: usize| {
+        let line = text[..at].find('\n').unwrap_or(at);
+        let words = likely.unwrap_or(line).min(line);
+        Err(words.max(braces))
+    };
     for (at, c) in text.char_indices().skip(braces) {
         if at > MAX_TAG {
-            return None;
+            return torn(likely, at);
         }
         match quote {
             Some(q) if c == q => quote = None,
+            // A quote that never ends would swallow the tags after it.
+            Some(_) if text[at..].starts_with("{{") && !ends_on_line(&text[at..], quote) => {
+                return torn(likely, at);
+            }
             Some(_) => {}
             None if c == '"' || c == '\'' => quote = Some(c),
             None if text[at..].starts_with("}}") => {
                 let ends = text[at..].bytes().take_while(|b| *b == b'}').count();
-                return Some(at + ends.min(braces.max(2)));
+                return Ok(at + ends.min(braces.max(2)));
+            }
+            None if text[at..].starts_with("{{") => return torn(likely, at),
+            None if c == '}' => {
+                likely.get_or_insert(at + 1);
             }
             None => {}
         }
     }
-    None
+    torn(likely, text.len().min(MAX_TAG))
 }
 
-type Refusal = (String, Option<String>);
+/// Whether a quote ends before its line does.
+fn ends_on_line(text: &str, quote: Option<char>) -> bool {
+    let line = text.lines().next().unwrap_or_default();
+    quote.is_some_and(|quote| line.contains(quote))
+}
 
 /// Parses one tag.
 fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
     let refuse = |message: &str, help: &str| -> Result<Tag, Refusal> {
-        Err((
-            message.to_owned(),
-            (!help.is_empty()).then(|| help.to_owned()),
-        ))
+        Err(Refusal {
+            code: foreign::TORN,
+            message: message.to_owned(),
+            help: (!help.is_empty()).then(|| help.to_owned()),
+        })
     };
+    let foreign =
+        |message: &str, help: &str| -> Result<Tag, Refusal> { Err(refusal(message, help)) };
     if text.starts_with("{{!") {
         return Ok(plain(Sort::Comment, place));
     }
     if text.starts_with("{{{{") {
-        return refuse(
+        return foreign(
             "raw blocks are not part of mails",
             "write \\{{ to print two braces",
         );
@@ -361,9 +504,6 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
     tag.trims = trims;
     if inside.is_empty() {
         return refuse("this tag is empty", "");
-    }
-    if inside == "." {
-        return refuse("{{.}} is not understood here", "write {{this}}");
     }
     if inside
         .chars()
@@ -393,18 +533,21 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
     {
         return refuse("brackets are nested deeper than 8", "");
     }
+    if let Some(refusal) = foreign::inside(inside) {
+        return Err(refusal);
+    }
     let mut chars = inside.chars();
     match chars.next() {
         Some('#') => {
             let rest = chars.as_str().trim_start();
             if rest.starts_with('*') {
-                return refuse(
+                return foreign(
                     "inline partials are not part of mails",
                     "put it into templates/partials/NAME.hbs",
                 );
             }
             if rest.starts_with('>') {
-                return refuse(
+                return foreign(
                     "partials with a block are not part of mails",
                     "give the partial named values: {{> name key=\"…\"}}",
                 );
@@ -423,23 +566,32 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
         }
         Some('>') => {
             if chars.as_str().trim_start().starts_with('(') {
-                return refuse(
+                return foreign(
                     "a partial must be named, not computed",
                     "use {{#if}} around two partials",
                 );
             }
             tag.sort = Sort::Partial;
         }
-        Some('*') => return refuse("decorators are not part of mails", ""),
+        Some('*') => {
+            return foreign(
+                "decorators are not part of mails",
+                "put what it sets into the partial's values: {{> name key=\"…\"}}",
+            );
+        }
         Some('&') => {
-            return refuse(
+            return foreign(
                 "{{& }} prints without escaping, which is not part of mails",
                 "write {{ }}",
             );
         }
         Some('^') => {
             if inside != "^" {
-                return refuse("{{^ }} sections are not understood", "write {{#unless …}}");
+                let name = chars.as_str().trim();
+                return foreign(
+                    "{{^ }} sections are not understood",
+                    &format!("write {{{{#unless {name}}}}} … {{{{/unless}}}}"),
+                );
             }
             tag.sort = Sort::Else;
             return Ok(tag);
@@ -505,10 +657,11 @@ fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
             );
             Ok(tag)
         }
-        _ => Err((
-            "this tag cannot be read".to_owned(),
-            Some(hint(inside).to_owned()),
-        )),
+        _ => Err(Refusal {
+            code: foreign::TORN,
+            message: "this tag cannot be read".to_owned(),
+            help: Some(hint(inside).to_owned()),
+        }),
     }
 }
 
@@ -571,7 +724,9 @@ fn argument(parameter: &Parameter, place: Place, text: &str) -> Expr {
         Parameter::Subexpression(sub) => Expr::Call(Box::new(match sub.as_element() {
             TemplateElement::Expression(helper) => {
                 let name = helper.name.as_name().unwrap_or_default().to_owned();
-                call(name, &helper.params, helper.hash.iter(), place, text)
+                let mut call = call(name, &helper.params, helper.hash.iter(), place, text);
+                call.place = bracket(place, text, &call.name);
+                call
             }
             _ => call(String::new(), &[], std::iter::empty(), place, text),
         })),
@@ -584,15 +739,62 @@ fn argument(parameter: &Parameter, place: Place, text: &str) -> Expr {
     }
 }
 
-/// The place of a path inside its tag.
+/// The place of a path inside its tag: the first time it stands there as a word, not in
+/// quotes, not as the name of a value (`name=…`), and behind the helper's name where it
+/// is one of several words.
 pub fn within(place: Place, text: &str, raw: &str) -> Place {
-    match text.find(raw) {
+    let bytes = text.as_bytes();
+    let part = |at: Option<&u8>| {
+        at.is_some_and(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'@' | b'-')
+        })
+    };
+    let mut found = None;
+    for (at, _) in text.match_indices(raw) {
+        let (before, after) = (
+            at.checked_sub(1).and_then(|at| bytes.get(at)),
+            at + raw.len(),
+        );
+        let closing = text[..at].ends_with("{{/");
+        if (part(before) && !closing) || part(bytes.get(after)) || bytes.get(after) == Some(&b'=') {
+            continue;
+        }
+        let quotes = |quote: u8| bytes[..at].iter().filter(|b| **b == quote).count() % 2 == 1;
+        if quotes(b'"') || quotes(b'\'') {
+            continue;
+        }
+        found.get_or_insert(at);
+        // The first word of several is the helper's or the block's name.
+        let head = text[..at]
+            .trim_end()
+            .ends_with(['{', '~', '#', '(', '>', '^']);
+        if !head || !bytes.get(after).is_some_and(u8::is_ascii_whitespace) {
+            found = Some(at);
+            break;
+        }
+    }
+    match found.or_else(|| text.find(raw)) {
         Some(at) => Place::new(
             place.file,
             place.start as usize + at..place.start as usize + at + raw.len(),
         ),
         None => place,
     }
+}
+
+/// The place of a helper in brackets inside its tag.
+fn bracket(place: Place, text: &str, name: &str) -> Place {
+    let mut from = 0;
+    while let Some(at) = text[from..].find('(').map(|at| from + at) {
+        let inner = &text[at + 1..];
+        let lead = inner.len() - inner.trim_start().len();
+        if word(inner.trim_start()) == name && !name.is_empty() {
+            let start = place.start as usize + at + 1 + lead;
+            return Place::new(place.file, start..start + name.len());
+        }
+        from = at + 1;
+    }
+    place
 }
 
 impl Tag {

@@ -4,6 +4,7 @@
 use super::check::{Checker, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places};
+use super::laid::Page;
 use super::languages::{Languages, language_name};
 use super::load::Loader;
 use super::program::{Form, Place, Program};
@@ -22,6 +23,11 @@ use std::sync::Arc;
 
 /// Longest subject, in bytes.
 pub const MAX_SUBJECT: usize = 998;
+
+/// Bytes of a page behind which Gmail cuts it off (102 kB).
+const CLIPPED: usize = 102 * 1024;
+/// From here on a long order may bring it there.
+const NEARLY_CLIPPED: usize = 90 * 1024;
 
 /// What loading needs to know of the shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,7 +91,7 @@ pub struct Mail {
     pub file: u16,
     pub subject: Program,
     pub preheader: Option<Program>,
-    pub html: Program,
+    pub page: Page,
     /// None: made from the HTML once it is rendered.
     pub text: Option<Program>,
     /// Whether the text was written by hand, and so must be checked by itself.
@@ -230,7 +236,10 @@ impl Templates {
                 checker.check(preheader);
             }
             checker.heads = true;
-            checker.check(&mail.html);
+            if let Some(laid) = &mail.page.layout {
+                checker.check(&laid.program);
+            }
+            checker.check(&mail.page.checked);
             if let (Some(text), true) = (&mail.text, mail.own_text) {
                 checker.check(text);
             }
@@ -262,6 +271,32 @@ impl Templates {
             }
         }
         tidy(&mut problems);
+        problems
+    }
+
+    /// Says which pages mail programs would cut off.
+    pub fn weigh(&self) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for mail in self.mails.values().flat_map(BTreeMap::values) {
+            let weight = mail.page.weight(NEARLY_CLIPPED);
+            let (code, message) = if weight > CLIPPED {
+                ("E234", "Gmail would cut this mail off")
+            } else if weight > NEARLY_CLIPPED {
+                ("W234", "Gmail may cut this mail off")
+            } else {
+                continue;
+            };
+            problems.push(
+                Diagnostic::new(
+                    code,
+                    self.path(mail.file),
+                    0..0,
+                    format!("{message}: its page takes about {} kB of {}", weight / 1024, CLIPPED / 1024),
+                )
+                .help("what is cut off is hidden behind a link, and with it the footer that lets people unsubscribe")
+                .help("shorten it, split it in two mails, or put long parts on a page of the shop"),
+            );
+        }
         problems
     }
 
@@ -330,7 +365,7 @@ impl Templates {
             fields.insert("subject".into(), Value::String(subject.clone()));
             fields.insert("preheader".into(), Value::String(preheader.clone()));
         }
-        let html = run(&written.html, &about, Form::Html, 24 * 1024)?;
+        let html = run(written.page.ready(), &about, Form::Html, 24 * 1024)?;
         let text = match &written.text {
             Some(program) => text::settle(&run(program, &about, Form::Text, 4 * 1024)?),
             None => text::of_html(&html).ok_or_else(|| RenderError {

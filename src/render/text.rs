@@ -2,6 +2,7 @@
 //! plain text of HTML mails that have no text of their own.
 
 use super::tags::{Piece, TOKEN, Tags, pieces, token};
+use crate::model::locale;
 
 /// Widest line, in columns, where a line can be broken at all.
 pub const WIDTH: usize = 78;
@@ -90,7 +91,7 @@ fn chunks(word: &str) -> Vec<&str> {
 }
 
 /// Columns of a text in a fixed-width font: East Asian letters take two.
-fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.chars()
         .map(|c| match c {
             // Marks of direction take no room.
@@ -128,7 +129,7 @@ pub fn of_html(html: &str) -> Option<String> {
 
 /// Plain text of what a layout prints after the mail: one line for each part, a link's
 /// address behind its words. Tokens stay where they are.
-pub fn footer(html: &str, tags: &Tags) -> String {
+pub fn footer(html: &str, tags: &Tags, locale: &str) -> String {
     let mut out = String::new();
     let mut link: Option<(String, usize)> = None;
     let mut rest = html;
@@ -169,7 +170,7 @@ pub fn footer(html: &str, tags: &Tags) -> String {
                     let shown = out.get(from..).unwrap_or_default().trim().to_owned();
                     let bare = address.strip_prefix("mailto:").unwrap_or(&address);
                     if !same_words(&shown, bare, tags) {
-                        out.push_str(": ");
+                        out.push_str(colon(locale));
                         out.push_str(bare);
                     }
                     out.push('\n');
@@ -189,6 +190,16 @@ pub fn footer(html: &str, tags: &Tags) -> String {
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// What stands between a link's words and its address. French sets a narrow no-break
+/// space before the colon; Chinese and Japanese write it full width, without a space.
+pub fn colon(locale: &str) -> &'static str {
+    match locale::language(locale).as_str() {
+        "fr" => "\u{202f}: ",
+        "ja" | "zh" => "：",
+        _ => ": ",
+    }
 }
 
 /// Whether a link's words are its address.

@@ -214,7 +214,7 @@ impl<'s, 'd> Section<'s, 'd> {
         }
     }
 
-    fn item(&self, key: &str) -> Option<(&'d Item, Range<usize>)> {
+    pub(crate) fn item(&self, key: &str) -> Option<(&'d Item, Range<usize>)> {
         let (found, item) = self.table.get_key_value(key)?;
         let span = item
             .span()
@@ -246,7 +246,7 @@ impl<'s, 'd> Section<'s, 'd> {
         );
     }
 
-    fn wrong(&self, key: &str, item: &Item, span: Range<usize>, wanted: &str) {
+    pub(crate) fn wrong(&self, key: &str, item: &Item, span: Range<usize>, wanted: &str) {
         let found = match item {
             Item::Value(Value::String(_)) => "a text",
             Item::Value(Value::Integer(_)) => "a whole number",
@@ -325,6 +325,16 @@ impl<'s, 'd> Section<'s, 'd> {
                 None
             }
         }
+    }
+
+    /// True or false, if the key is there.
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
+        let (item, span) = self.item(key)?;
+        let found = item.as_bool();
+        if found.is_none() {
+            self.wrong(key, item, span, "true or false");
+        }
+        found
     }
 
     /// An instant, as a TOML date with an offset or as a text.

@@ -21,6 +21,8 @@ mod telling;
 mod tests;
 mod zones;
 
+pub use zones::of as zone_of;
+
 use crate::model::email::Address;
 use crate::model::event::{
     Consent, DeliveryBasis, Event, FactKind, LineItem, Order as OrderSnapshot, Tracking,

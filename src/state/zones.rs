@@ -21,7 +21,7 @@ static ZONES: LazyLock<HashMap<(&str, &str), &str>> = LazyLock::new(|| {
 
 /// The IANA zone of a place and whether its `region` or its `country` told. Regions are
 /// ISO 3166-2, with or without the country before them.
-pub(super) fn of(country: &str, region: Option<&str>) -> Option<(&'static str, &'static str)> {
+pub fn of(country: &str, region: Option<&str>) -> Option<(&'static str, &'static str)> {
     let country = country.trim().to_uppercase();
     let region = region.map(|text| {
         let text = text.trim().to_uppercase();

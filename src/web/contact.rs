@@ -340,7 +340,10 @@ fn card(card: &Card, sheet: &Sheet<'_>, frames: &dyn Frames, out: &mut String) {
     let links = links_of(&made.html);
     push(
         out,
-        format_args!("<details><summary>{}</summary><ul>", counted(links.len(), "link")),
+        format_args!(
+            "<details><summary>{}</summary><ul>",
+            counted(links.len(), "link")
+        ),
     );
     for link in &links {
         push(out, format_args!("<li>{}</li>", escape(link)));

@@ -1,0 +1,818 @@
+//! MJML held against the components of the reference implementation: elements,
+//! attributes, nesting and values. MJML drops what it does not know without a word, so a
+//! slip here would be a hole in a customer's mail. It reads the file as it was written,
+//! so that each problem stands in its place, and never renders.
+
+use super::check::nearest;
+use super::markup::{Attribute, Element, Masked, Part, parts};
+use crate::model::diagnostic::Diagnostic;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// Written by `scripts/mjml-components`.
+const COMPONENTS: &str = include_str!("mjml_components.tsv");
+
+/// Attributes that every element of the body takes.
+const EVERYWHERE: [&str; 2] = ["css-class", "mj-class"];
+
+/// What MJML has and our renderer leaves out; a test holds this list against it.
+const NOT_RENDERED: [&str; 3] = ["mj-html-attributes", "mj-selector", "mj-html-attribute"];
+
+/// An element of MJML.
+#[derive(Debug, Default)]
+pub struct Component {
+    /// Whether its inside is words and HTML rather than elements of MJML.
+    pub words: bool,
+    pub inside: Vec<&'static str>,
+    /// By name, with the type of its value.
+    pub attributes: BTreeMap<&'static str, &'static str>,
+}
+
+/// All elements by name, and the names of colours.
+#[derive(Debug, Default)]
+pub struct Components {
+    pub by: BTreeMap<&'static str, Component>,
+    colours: Vec<&'static str>,
+}
+
+impl Components {
+    /// The reference implementation's.
+    pub fn get() -> &'static Components {
+        static ALL: OnceLock<Components> = OnceLock::new();
+        ALL.get_or_init(|| read(COMPONENTS))
+    }
+}
+
+fn read(table: &'static str) -> Components {
+    let mut all = Components::default();
+    let mut name = "";
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let mut cells = line.split('\t');
+        let (first, second, third) = (
+            cells.next().unwrap_or_default(),
+            cells.next().unwrap_or_default(),
+            cells.next().unwrap_or_default(),
+        );
+        let list = || third.split(',').filter(|one| !one.is_empty());
+        match first {
+            "colours" => all.colours = list().collect(),
+            "" => {
+                if let Some(component) = all.by.get_mut(name) {
+                    component.attributes.insert(second, third);
+                }
+            }
+            _ => {
+                name = first;
+                all.by.insert(
+                    name,
+                    Component {
+                        words: second == "words",
+                        inside: list().collect(),
+                        attributes: BTreeMap::new(),
+                    },
+                );
+            }
+        }
+    }
+    all
+}
+
+/// Says everything that MJML would drop or misread in a part of a file.
+pub fn check(path: &str, masked: &Masked, within: Range<usize>) -> Vec<Diagnostic> {
+    let mut lint = Lint {
+        path,
+        masked,
+        all: Components::get(),
+        problems: Vec::new(),
+    };
+    lint.walk(&parts(&masked.text, within));
+    lint.problems
+}
+
+/// The first tag of Handlebars between elements, where it would be lost.
+pub fn loose_tag(masked: &Masked, within: Range<usize>) -> Option<Range<usize>> {
+    let all = Components::get();
+    let mut open: Vec<String> = Vec::new();
+    for part in parts(&masked.text, within) {
+        match part {
+            Part::Tag(tag) if tag.closing => {
+                if let Some(at) = open.iter().rposition(|one| *one == tag.name) {
+                    open.truncate(at);
+                }
+            }
+            Part::Tag(tag) if !tag.closed => open.push(tag.name),
+            Part::Words(span) => {
+                let words = open
+                    .iter()
+                    .any(|one| all.by.get(one.as_str()).is_none_or(|one| one.words));
+                if !words && let Some(hole) = masked.holes_in(&span).next() {
+                    return Some(hole.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+struct Lint<'l> {
+    path: &'l str,
+    masked: &'l Masked,
+    all: &'static Components,
+    problems: Vec<Diagnostic>,
+}
+
+/// An element that is open, and whether it was one that MJML has.
+struct Open {
+    name: String,
+    span: Range<usize>,
+    known: bool,
+}
+
+impl Lint<'_> {
+    fn report(&mut self, code: &'static str, span: Range<usize>, message: String, help: String) {
+        let mut problem = Diagnostic::new(code, self.path, span, message);
+        if !help.is_empty() {
+            problem = problem.help(help);
+        }
+        self.problems.push(problem);
+    }
+
+    fn walk(&mut self, parts: &[Part]) {
+        let mut open: Vec<Open> = Vec::new();
+        // Inside an element of words only its own end counts.
+        let mut words: Option<String> = None;
+        for (at, part) in parts.iter().enumerate() {
+            match part {
+                Part::Tag(tag) => {
+                    if let Some(element) = &words {
+                        if tag.closing && tag.name == *element {
+                            words = None;
+                            open.pop();
+                            continue;
+                        }
+                        if !self.all.by.contains_key(tag.name.as_str()) {
+                            continue;
+                        }
+                        let holder = open.iter().rev().nth(1).map(|one| one.name.as_str());
+                        if !tag.closing && closes_later(&parts[at..], element, holder) {
+                            self.report(
+                                "E222",
+                                tag.name_span.clone(),
+                                format!("<{}> cannot stand inside <{element}>", tag.name),
+                                format!("end the element before it with </{element}>; inside it there are words and HTML only"),
+                            );
+                            continue;
+                        }
+                        if tag.closing && holder != Some(tag.name.as_str()) {
+                            continue;
+                        }
+                        // The element was not closed before the next one, or before the end
+                        // of what holds it.
+                        words = None;
+                        if let Some(left) = open.pop() {
+                            self.report(
+                                "E224",
+                                left.span,
+                                format!("<{}> is never closed", left.name),
+                                format!("end it with </{}>", left.name),
+                            );
+                        }
+                    }
+                    if tag.closing {
+                        self.closes(tag, &mut open);
+                        continue;
+                    }
+                    let known = self.opens(tag, &open);
+                    if !tag.closed {
+                        let holds_words = self
+                            .all
+                            .by
+                            .get(tag.name.as_str())
+                            .is_none_or(|component| component.words);
+                        if holds_words && (known || tag.name.starts_with("mj")) && !tag.closed {
+                            words = Some(tag.name.clone());
+                        }
+                        open.push(Open {
+                            name: tag.name.clone(),
+                            span: tag.name_span.clone(),
+                            known,
+                        });
+                    }
+                }
+                Part::Words(span) if words.is_none() => self.loose_words(span, &open),
+                Part::Words(_) | Part::Foreign(_) | Part::Comment(_) => {}
+            }
+        }
+        for left in open.into_iter().rev() {
+            self.report(
+                "E224",
+                left.span,
+                format!("<{}> is never closed", left.name),
+                format!("end it with </{}>", left.name),
+            );
+        }
+    }
+
+    fn closes(&mut self, tag: &Element, open: &mut Vec<Open>) {
+        match open.iter().rposition(|one| one.name == tag.name) {
+            Some(at) => {
+                for left in open.drain(at + 1..).rev().collect::<Vec<_>>() {
+                    self.report(
+                        "E224",
+                        left.span,
+                        format!("<{}> is never closed", left.name),
+                        format!("end it with </{}> before </{}>", left.name, tag.name),
+                    );
+                }
+                open.pop();
+            }
+            None => {
+                let help = match open.last() {
+                    Some(last) => format!("<{}> is open here; write </{}>", last.name, last.name),
+                    None => "nothing is open here".into(),
+                };
+                self.report(
+                    "E224",
+                    tag.name_span.clone(),
+                    format!("</{}> closes nothing", tag.name),
+                    help,
+                );
+            }
+        }
+    }
+
+    /// Looks at an element that begins; whether MJML has it.
+    fn opens(&mut self, tag: &Element, open: &[Open]) -> bool {
+        let name = tag.name.as_str();
+        let parent = open.last();
+        if name == "mj-include" {
+            self.report(
+                "E225",
+                tag.name_span.clone(),
+                "mj-include is not allowed".into(),
+                "put shared parts into templates/partials and print them with {{> name}}".into(),
+            );
+            return false;
+        }
+        if NOT_RENDERED.contains(&name) {
+            if parent.is_none_or(|parent| parent.known) {
+                self.report(
+                    "E220",
+                    tag.name_span.clone(),
+                    format!("<{name}> has no effect here"),
+                    "write the attribute into the HTML itself, inside mj-text or mj-raw".into(),
+                );
+            }
+            return false;
+        }
+        let Some(component) = self.all.by.get(name) else {
+            if name.starts_with("mj") {
+                let near = nearest(name, self.all.by.keys().copied());
+                self.report(
+                    "E220",
+                    tag.name_span.clone(),
+                    format!("MJML has no element \"{name}\"; it would vanish without a word"),
+                    near.map(|near| format!("did you mean `{near}`?"))
+                        .unwrap_or_default(),
+                );
+            } else if parent.is_none_or(|parent| parent.known) {
+                let place =
+                    parent.map_or_else(|| "here".into(), |one| format!("inside <{}>", one.name));
+                self.report(
+                    "E222",
+                    tag.name_span.clone(),
+                    format!("<{name}> is HTML and cannot stand {place}"),
+                    "put HTML into mj-text, mj-table or mj-raw; it would vanish without a word"
+                        .into(),
+                );
+            }
+            return false;
+        };
+        let defaults = parent.is_some_and(|parent| parent.name == "mj-attributes");
+        if !defaults {
+            self.nesting(tag, parent);
+        }
+        self.attributes(tag, component, defaults);
+        true
+    }
+
+    fn nesting(&mut self, tag: &Element, parent: Option<&Open>) {
+        let name = tag.name.as_str();
+        let Some(parent) = parent else {
+            if name != "mjml" {
+                self.report(
+                    "E222",
+                    tag.name_span.clone(),
+                    format!("<{name}> cannot stand outside <mjml>"),
+                    "the whole page stands in <mjml> … </mjml>".into(),
+                );
+            }
+            return;
+        };
+        let Some(holder) = self.all.by.get(parent.name.as_str()) else {
+            return;
+        };
+        if holder.inside.contains(&name) || !parent.known {
+            return;
+        }
+        let places: Vec<&str> = self
+            .all
+            .by
+            .iter()
+            .filter(|(_, one)| one.inside.contains(&name))
+            .map(|(place, _)| *place)
+            .collect();
+        let help = match (name, places.as_slice()) {
+            ("mj-all" | "mj-class", _) => "it belongs into mj-attributes".to_owned(),
+            (_, []) => String::new(),
+            (_, places) => format!("it belongs into {}", either(places)),
+        };
+        self.report(
+            "E222",
+            tag.name_span.clone(),
+            format!("<{name}> cannot stand inside <{}>", parent.name),
+            help,
+        );
+    }
+
+    fn attributes(&mut self, tag: &Element, component: &Component, defaults: bool) {
+        let name = tag.name.as_str();
+        for (at, attribute) in tag.attributes.iter().enumerate() {
+            let key = attribute.name.as_str();
+            if self.masked.has_hole(&attribute.name_span) {
+                continue;
+            }
+            if tag.attributes[..at].iter().any(|had| had.name == key) {
+                self.report(
+                    "E224",
+                    attribute.name_span.clone(),
+                    format!("`{key}` stands twice in one element"),
+                    "leave one of them".into(),
+                );
+                continue;
+            }
+            if attribute.value.is_none() || !attribute.quoted {
+                self.report(
+                    "E224",
+                    attribute.name_span.clone(),
+                    format!("`{key}` has no value in quotes"),
+                    format!("write {key}=\"…\""),
+                );
+                continue;
+            }
+            if key == "xmlns" || key.starts_with("xmlns:") {
+                continue;
+            }
+            // mj-all and mj-class hold attributes of any element.
+            let any = matches!(name, "mj-all" | "mj-class");
+            let found = if any {
+                self.all
+                    .by
+                    .values()
+                    .find_map(|one| one.attributes.get(key).copied())
+                    .or((name == "mj-class" && key == "name").then_some("string"))
+            } else {
+                component.attributes.get(key).copied()
+            };
+            if let Some(of) = found {
+                self.value(attribute, of);
+            } else if !EVERYWHERE.contains(&key) || (!name.starts_with("mj-") && !defaults) {
+                let known: Vec<&str> = if any {
+                    self.all
+                        .by
+                        .values()
+                        .flat_map(|one| one.attributes.keys().copied())
+                        .collect()
+                } else {
+                    component
+                        .attributes
+                        .keys()
+                        .copied()
+                        .chain(EVERYWHERE)
+                        .collect()
+                };
+                let help = match nearest(key, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if key == "class" => "write css-class=\"…\"".into(),
+                    None if key == "style" => {
+                        "write its attributes one by one, or a class and mj-style".into()
+                    }
+                    None => format!("<{name}> takes {}", known.join(", ")),
+                };
+                self.report(
+                    "E221",
+                    attribute.name_span.clone(),
+                    format!("<{name}> has no attribute \"{key}\""),
+                    help,
+                );
+            }
+        }
+    }
+
+    fn value(&mut self, attribute: &Attribute, of: &str) {
+        let Some(span) = attribute.value.clone() else {
+            return;
+        };
+        if self.masked.has_hole(&span) {
+            return;
+        }
+        let value = self.masked.text.get(span.clone()).unwrap_or_default();
+        let Err(wanted) = fits(value, of, &self.all.colours) else {
+            return;
+        };
+        let mut help = wanted;
+        if of == "color"
+            && let Some(near) = nearest(value, self.all.colours.iter().copied())
+        {
+            help = format!("did you mean `{near}`?");
+        } else if let Some(list) = of.strip_prefix("enum(")
+            && let Some(near) = nearest(value, list.trim_end_matches(')').split(','))
+            && !near.is_empty()
+        {
+            help = format!("did you mean `{near}`?");
+        } else if of.starts_with("unit")
+            && value.bytes().all(|b| b.is_ascii_digit())
+            && !value.is_empty()
+        {
+            help = format!("write {value}px");
+        }
+        let span = if span.is_empty() {
+            attribute.name_span.clone()
+        } else {
+            span
+        };
+        self.report(
+            "E223",
+            span,
+            format!("\"{value}\" is nothing that `{}` takes", attribute.name),
+            help,
+        );
+    }
+
+    /// Words between elements would be lost.
+    fn loose_words(&mut self, span: &Range<usize>, open: &[Open]) {
+        if open.last().is_some_and(|one| !one.known) {
+            return;
+        }
+        let text = self.masked.text.get(span.clone()).unwrap_or_default();
+        let lead = text.len() - text.trim_start().len();
+        let words = text.trim();
+        let place = span.start + lead..span.start + lead + words.len();
+        // Tags between elements are told by the renderer, which knows what they are.
+        if words.is_empty() || self.masked.has_hole(&place) {
+            return;
+        }
+        self.report(
+            "E222",
+            place,
+            "words between MJML elements would vanish".into(),
+            "put them into mj-text".into(),
+        );
+    }
+}
+
+/// Whether an open element's end comes before that of what holds it.
+fn closes_later(parts: &[Part], element: &str, holder: Option<&str>) -> bool {
+    let mut depth = 1_usize;
+    for part in parts {
+        let Part::Tag(tag) = part else {
+            continue;
+        };
+        if tag.closing && Some(tag.name.as_str()) == holder {
+            return false;
+        }
+        if tag.name == element && !tag.closed {
+            if !tag.closing {
+                depth += 1;
+            } else if depth == 1 {
+                return true;
+            } else {
+                depth -= 1;
+            }
+        }
+    }
+    false
+}
+
+fn either(places: &[&str]) -> String {
+    match places.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Whether a value is of a type of the reference implementation.
+///
+/// # Errors
+/// It is not; what it should be.
+fn fits(value: &str, of: &str, colours: &[&str]) -> Result<(), String> {
+    if of == "color" {
+        return if is_colour(value, colours) {
+            Ok(())
+        } else {
+            Err("a colour is #1f5244, #abc, rgb(1, 2, 3) or a name such as white".into())
+        };
+    }
+    if of == "integer" {
+        let fine = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+        return fine
+            .then_some(())
+            .ok_or_else(|| "write a whole number".into());
+    }
+    if of == "boolean" {
+        return matches!(value, "true" | "false")
+            .then_some(())
+            .ok_or_else(|| "write true or false".into());
+    }
+    if let Some(list) = of.strip_prefix("enum(") {
+        let list = list.trim_end_matches(')');
+        return list
+            .split(',')
+            .any(|one| one == value)
+            .then_some(())
+            .ok_or_else(|| {
+                let list: Vec<&str> = list.split(',').filter(|one| !one.is_empty()).collect();
+                format!("write {}", either(&list))
+            });
+    }
+    let Some((kind, rest)) = of.split_once('(') else {
+        return Ok(());
+    };
+    if !kind.starts_with("unit") {
+        return Ok(());
+    }
+    let (units, counts) = rest.split_once(')').unwrap_or((rest, ""));
+    let units: Vec<&str> = units.split(',').collect();
+    let most = counts
+        .trim_matches(['{', '}'])
+        .split(',')
+        .next_back()
+        .and_then(|most| most.parse().ok())
+        .unwrap_or(1);
+    let negative = kind == "unitWithNegative";
+    let words: Vec<&str> = value.split_whitespace().collect();
+    let fine = !words.is_empty()
+        && words.len() <= most
+        && words.iter().all(|word| is_length(word, &units, negative));
+    if fine {
+        return Ok(());
+    }
+    let shown: Vec<&str> = units
+        .iter()
+        .map(|unit| {
+            if unit.is_empty() {
+                "a bare number"
+            } else {
+                unit
+            }
+        })
+        .collect();
+    Err(format!(
+        "write {} in {}",
+        if most > 1 {
+            "one to four lengths"
+        } else {
+            "a length"
+        },
+        either(&shown)
+    ))
+}
+
+fn is_length(word: &str, units: &[&str], negative: bool) -> bool {
+    if word == "auto" {
+        return units.contains(&"auto");
+    }
+    let number = word.strip_prefix('-').filter(|_| negative).unwrap_or(word);
+    let digits = number
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(number.len());
+    let (amount, unit) = number.split_at(digits);
+    amount
+        .parse::<f64>()
+        .is_ok_and(|amount| amount == 0.0 && unit.is_empty() || units.contains(&unit))
+}
+
+fn is_colour(value: &str, colours: &[&str]) -> bool {
+    if let Some(hex) = value.strip_prefix('#') {
+        return matches!(hex.len(), 3 | 6) && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    }
+    let inside = value
+        .strip_prefix("rgba(")
+        .or_else(|| value.strip_prefix("rgb("))
+        .and_then(|rest| rest.strip_suffix(')'));
+    match inside {
+        Some(inside) => {
+            let numbers: Vec<&str> = inside.split(',').map(str::trim).collect();
+            matches!(numbers.len(), 3 | 4) && numbers.iter().all(|one| one.parse::<f64>().is_ok())
+        }
+        None => colours.contains(&value) || matches!(value, "transparent" | "inherit" | "none"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn problems(source: &str) -> Vec<(&'static str, String, String)> {
+        let masked = Masked::new(source, false);
+        check("x.mjml", &masked, 0..source.len())
+            .into_iter()
+            .map(|one| {
+                let words = source[one.span].to_owned();
+                (
+                    one.code,
+                    words,
+                    format!("{}; {}", one.message, one.help.join("; ")),
+                )
+            })
+            .collect()
+    }
+
+    fn page(body: &str) -> String {
+        format!("<mjml><mj-head><mj-title>x</mj-title></mj-head><mj-body>{body}</mj-body></mjml>")
+    }
+
+    fn column(inside: &str) -> String {
+        page(&format!(
+            "<mj-section><mj-column>{inside}</mj-column></mj-section>"
+        ))
+    }
+
+    #[test]
+    fn every_slip_is_told_in_its_place() {
+        for (source, code, words, message) in [
+            (
+                column("<mj-divder />"),
+                "E220",
+                "mj-divder",
+                "did you mean `mj-divider`?",
+            ),
+            (
+                column("<mj-text colour=\"red\">x</mj-text>"),
+                "E221",
+                "colour",
+                "did you mean `color`?",
+            ),
+            (
+                column("<mj-text class=\"red\">x</mj-text>"),
+                "E221",
+                "class",
+                "css-class",
+            ),
+            (
+                column("<mj-text color=\"redd\">x</mj-text>"),
+                "E223",
+                "redd",
+                "did you mean `red`?",
+            ),
+            (
+                column("<mj-text color=\"#12345\">x</mj-text>"),
+                "E223",
+                "#12345",
+                "a colour is",
+            ),
+            (
+                column("<mj-text font-size=\"16\">x</mj-text>"),
+                "E223",
+                "16",
+                "write 16px",
+            ),
+            (
+                column("<mj-text font-size=\"1em\">x</mj-text>"),
+                "E223",
+                "1em",
+                "a length in px",
+            ),
+            (
+                column("<mj-text padding=\"1px 2px 3px 4px 5px\">x</mj-text>"),
+                "E223",
+                "1px 2px 3px 4px 5px",
+                "one to four",
+            ),
+            (
+                column("<mj-text align=\"centre\">x</mj-text>"),
+                "E223",
+                "centre",
+                "did you mean `center`?",
+            ),
+            (
+                page("<mj-column><mj-text>x</mj-text></mj-column>"),
+                "E222",
+                "mj-column",
+                "it belongs into mj-group or mj-section",
+            ),
+            (
+                column("<mj-section></mj-section>"),
+                "E222",
+                "mj-section",
+                "inside <mj-column>",
+            ),
+            (
+                page("<mj-style>a{}</mj-style>"),
+                "E222",
+                "mj-style",
+                "it belongs into mj-head",
+            ),
+            (column("<div>x</div>"), "E222", "div", "is HTML"),
+            (column("words"), "E222", "words", "vanish"),
+            (
+                column("<mj-text>x"),
+                "E224",
+                "mj-text",
+                "<mj-text> is never closed",
+            ),
+            (
+                column("<mj-text>x</mj-tex></mj-text></mj-text>"),
+                "E224",
+                "mj-text",
+                "closes nothing",
+            ),
+            (
+                column("<mj-text color=red>x</mj-text>"),
+                "E224",
+                "color",
+                "in quotes",
+            ),
+            (
+                column("<mj-text color=\"red\" color=\"red\">x</mj-text>"),
+                "E224",
+                "color",
+                "twice",
+            ),
+            (
+                column("<mj-text>x<mj-text>y</mj-text>"),
+                "E224",
+                "mj-text",
+                "never closed",
+            ),
+            (
+                column("<mj-text>x<mj-divider />"),
+                "E224",
+                "mj-text",
+                "never closed",
+            ),
+            (
+                page("<mj-include path=\"/etc/passwd\" />"),
+                "E225",
+                "mj-include",
+                "partials",
+            ),
+            (
+                "<mj-text>x</mj-text>".into(),
+                "E222",
+                "mj-text",
+                "outside <mjml>",
+            ),
+            (
+                page(
+                    "<mj-section><mj-column><mj-text>a<mj-text>b</mj-text></mj-column></mj-section>",
+                ),
+                "E222",
+                "mj-text",
+                "inside <mj-text>",
+            ),
+        ] {
+            let found = problems(&source);
+            assert_eq!(found.len(), 1, "{source}: {found:?}");
+            assert_eq!(
+                (found[0].0, found[0].1.as_str()),
+                (code, words),
+                "{source}: {found:?}"
+            );
+            assert!(found[0].2.contains(message), "{source}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_mjml_takes_is_taken() {
+        for source in [
+            column("<mj-text color=\"{{c}}\" padding=\"0\" css-class=\"a\" mj-class=\"b\">a <b>x</b><br /> {{#if x}}<i>{{x}}</i>{{/if}}</mj-text>"),
+            column("<mj-button href='{{link item.product_url}}' padding=\"1px 2%\" width=\"50%\">x</mj-button><mj-image src=\"https://x.example/a.png\" alt=\"\" />"),
+            column("<mj-text letter-spacing=\"-0.5px\" line-height=\"1.6\">x</mj-text><mj-table><tr><td>x</td></tr></mj-table>"),
+            column("<mj-raw><table><tr></mj-raw><mj-raw></tr></table></mj-raw>"),
+            "<mjml lang=\"en\"><mj-head><mj-attributes><mj-all color=\"red\" /><mj-class name=\"x\" padding=\"0\" /><mj-text font-size=\"1px\" /></mj-attributes><mj-style inline=\"inline\">a > b { c: d }</mj-style></mj-head><mj-body><!-- <mj-x> --><mj-wrapper><mj-section></mj-section></mj-wrapper></mj-body></mjml>".into(),
+        ] {
+            assert_eq!(problems(&source), [], "{source}");
+        }
+    }
+
+    #[test]
+    fn every_component_of_the_table_is_one_that_we_render() {
+        let all = Components::get();
+        assert!(all.by.len() > 30 && all.colours.contains(&"white"));
+        for name in NOT_RENDERED {
+            assert!(all.by.contains_key(name), "{name}");
+        }
+        for (name, component) in &all.by {
+            if !component.inside.is_empty() {
+                for inside in &component.inside {
+                    assert!(all.by.contains_key(inside), "{name}: {inside}");
+                }
+            }
+        }
+    }
+}
