@@ -183,11 +183,30 @@ fn problems(sheet: &Sheet<'_>, out: &mut String) {
     if sheet.stale {
         out.push_str("<p class=\"note\" role=\"alert\"><strong>The files hold errors.</strong> What you see, and what is sent, is the last good set.</p>");
     }
-    if sheet.problems.is_empty() {
-        return;
+    let of = |severity| {
+        sheet
+            .problems
+            .iter()
+            .filter(move |one| one.severity() == severity)
+    };
+    listed(sheet, of(Severity::Error), out);
+    let warnings = of(Severity::Warning).count();
+    if warnings > 0 {
+        push(
+            out,
+            format_args!(
+                "<details><summary>{}</summary>",
+                counted(warnings, "warning")
+            ),
+        );
+        listed(sheet, of(Severity::Warning), out);
+        out.push_str("</details>");
     }
+}
+
+fn listed<'d>(sheet: &Sheet<'_>, problems: impl Iterator<Item = &'d Diagnostic>, out: &mut String) {
     out.push_str("<ul class=\"problems\">");
-    for problem in sheet.problems {
+    for problem in problems {
         let text = sheet
             .files
             .iter()
@@ -234,7 +253,7 @@ fn quote(text: &str, span: &std::ops::Range<usize>) -> String {
         .map_or(text.len(), |at| span.start + at);
     let end = span.end.min(to).max(span.start);
     format!(
-        "<pre dir=\"auto\">{}<mark>{}</mark>{}</pre>",
+        "<pre dir=\"ltr\">{}<mark>{}</mark>{}</pre>",
         escape(&text[from..span.start]),
         escape(&text[span.start..end]),
         escape(&text[end..to])
