@@ -10,7 +10,7 @@
 //!   ENGINE    engine      accept · plan_due · deliver_due · reload
 //!   HANDS     store       mail       files      clock      telemetry
 //!  ~~~~~~~~~~ below: no I/O, no async, no clock, no chance ~~~~~~~~~~
-//!   CORE      plan
+//!   CORE      plan        lint
 //!   TRADES    sequence    state      ingest     render     links      config
 //!   WORDS     model
 //! ```
@@ -26,6 +26,7 @@ pub mod engine;
 pub mod files;
 pub mod ingest;
 pub mod links;
+pub mod lint;
 pub mod mail;
 pub mod model;
 pub mod plan;

@@ -3,6 +3,7 @@
 
 use super::{Engine, EngineError};
 use crate::files;
+use crate::lint;
 use crate::model::allow::{self, Allowance};
 use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -205,6 +206,9 @@ impl Reader {
             problems.extend(proofread(&files, &policy));
             templates
         });
+        if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
+            problems.extend(lint::look(&files, catalog, templates));
+        }
         problems.extend(refused);
         allowances.extend(render::allowances(&files));
         allow::settle(&mut problems, &allowances, codes::is_of_check);

@@ -141,7 +141,7 @@ impl Page {
 }
 
 /// The fenced files of a text: those whose fence names a path.
-fn examples(text: &str) -> Vec<Example> {
+pub fn examples(text: &str) -> Vec<Example> {
     let mut found = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

@@ -6,6 +6,7 @@
 //! [`send`] (what goes out).
 
 pub mod allow;
+pub mod closed;
 pub mod codes;
 pub mod diagnostic;
 pub mod email;

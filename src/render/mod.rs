@@ -33,6 +33,7 @@ mod program;
 pub mod proof;
 mod show;
 mod strings;
+pub mod survey;
 mod tags;
 mod templates;
 #[cfg(test)]

@@ -163,6 +163,21 @@ impl Templates {
         self.mails.keys().map(String::as_str)
     }
 
+    /// Every mail in every language: name, language, programs.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&str, &str, &Mail)> {
+        self.mails.iter().flat_map(|(name, by)| {
+            by.iter()
+                .map(move |(locale, mail)| (name.as_str(), locale.as_str(), &**mail))
+        })
+    }
+
+    /// The path of a file by its number; empty where there is none.
+    pub(super) fn file_path(&self, file: u16) -> &str {
+        self.files
+            .get(usize::from(file))
+            .map_or("", |file| file.path.as_str())
+    }
+
     /// The languages that a mail is written in.
     pub fn locales_of(&self, mail: &str) -> Vec<&str> {
         self.mails

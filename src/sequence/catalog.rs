@@ -99,12 +99,23 @@ pub struct Step {
     /// The step's own lateness, or its kind's.
     pub late: Length,
     pub on_uncertain: OnUncertain,
+    /// What the file says of a reward that comes with an ask.
+    pub incentive: Option<Incentive>,
     /// Names that its conditions and its mail may use.
     pub known: Known,
     /// When this install first had the step in its files: a step reaches only people
     /// whose moment for it was still ahead then. `None`: always had it.
     pub since: Option<Timestamp>,
     pub place: Place,
+}
+
+/// A reward that a survey or a review comes with (16 CFR 255 and 465).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incentive {
+    /// Everybody who is asked gets it, whatever they answer, and whether or not.
+    pub unconditional: bool,
+    /// The mail says so, and asks that the review says so.
+    pub disclosed: bool,
 }
 
 /// What a step counts from.

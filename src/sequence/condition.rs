@@ -3,6 +3,7 @@
 //! error that never lets a mail go.
 
 mod check;
+pub mod claim;
 mod scan;
 mod value;
 
@@ -12,6 +13,7 @@ use crate::model::names::{self, Known, Names, Type};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, SourceInfo, operators};
 use cel::parser::Parser;
 use cel::{Context, Env, ExecutionError, Value};
+use claim::Claim;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -31,6 +33,7 @@ pub struct Condition {
     warnings: Vec<Problem>,
     sent: Vec<(String, Range<usize>)>,
     products: Vec<(String, Range<usize>)>,
+    claim: Arc<Claim>,
 }
 
 impl fmt::Debug for Condition {
@@ -95,6 +98,7 @@ impl Condition {
             warnings: checked.warnings,
             sent: checked.sent,
             products: checked.products,
+            claim: Arc::new(checked.claim),
         })
     }
 
@@ -127,6 +131,11 @@ impl Condition {
     /// `in_stock()` about, with their places.
     pub fn products(&self) -> &[(String, Range<usize>)] {
         &self.products
+    }
+
+    /// What it says, for reasoning about it without a customer.
+    pub fn claim(&self) -> &Claim {
+        &self.claim
     }
 
     /// Evaluates it.

@@ -327,14 +327,14 @@ impl<'s, 'd> Section<'s, 'd> {
         }
     }
 
-    /// True or false, if the key is there.
+    /// A yes or no, written `true` or `false`.
     pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         let (item, span) = self.item(key)?;
-        let found = item.as_bool();
-        if found.is_none() {
-            self.wrong(key, item, span, "true or false");
+        let value = item.as_bool();
+        if value.is_none() {
+            self.wrong(key, item, span, "true or false, without quotes");
         }
-        found
+        value
     }
 
     /// An instant, as a TOML date with an offset or as a text.

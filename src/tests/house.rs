@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 7] = [
     &["model"],
     &["sequence", "state", "ingest", "render", "links", "config"],
-    &["plan"],
+    &["plan", "lint"],
     &["store", "mail", "files", "clock", "telemetry"],
     &["engine"],
     &["web"],

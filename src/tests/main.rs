@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod acceptance;
+mod book;
 mod cli;
 mod codes;
 mod guards;

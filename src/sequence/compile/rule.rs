@@ -16,9 +16,31 @@ impl<'s> Reader<'s> {
         key: &str,
         known: &Known,
     ) -> Option<Condition> {
+        self.condition_of(section, key, known, false)
+    }
+
+    /// A condition of a step that asks for a review, or of any other.
+    pub(super) fn condition_of(
+        &self,
+        section: &Section<'s, '_>,
+        key: &str,
+        known: &Known,
+        asks: bool,
+    ) -> Option<Condition> {
         let text = section.text(key)?;
         let report = |problem: &Problem| {
             let span = self.sheet.inside(&text.span, &text.value, &problem.at);
+            let about = text.value.get(problem.at.clone()).unwrap_or_default();
+            // Whoever asks for an answer's score here would not be helped by a name.
+            if asks && problem.code == "E131" && about.starts_with("survey.") {
+                self.sheet.report(
+                    self.sheet
+                        .problem("E305", span, "this asks only satisfied customers for a review")
+                        .help("consumer-protection guidance in several countries forbids picking reviewers by mood (16 CFR 465.7, DMCC Act 2024, 景品表示法)")
+                        .help("ask everyone, and use [[pause]] while a problem is open"),
+                );
+                return;
+            }
             let mut found = self
                 .sheet
                 .problem(problem.code, span, problem.message.clone());

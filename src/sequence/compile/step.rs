@@ -6,7 +6,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::kind::{Kind, OnUncertain};
 use crate::model::time::{Length, Time};
-use crate::sequence::catalog::{Anchor, Each, Per, Slot, Start, Step};
+use crate::sequence::catalog::{Anchor, Each, Incentive, Per, Slot, Start, Step};
 use crate::sequence::syntax::{Section, Sheet, Spanned, length, one_of, time};
 use cron::TimeUnitSpec;
 use std::sync::Arc;
@@ -103,6 +103,7 @@ impl<'s> Reader<'s> {
                 "mail",
                 "late",
                 "on_uncertain",
+                "incentive",
             ],
             &[("was", "plan and apply"), ("variants", "experiments")],
         );
@@ -178,8 +179,10 @@ impl<'s> Reader<'s> {
                 },
             )
         });
-        let when = self.condition(section, "when", &known);
-        let unless = self.condition(section, "unless", &known);
+        let incentive = self.incentive(section, kind);
+        let asks = kind == Some(Kind::Review);
+        let when = self.condition_of(section, "when", &known, asks);
+        let unless = self.condition_of(section, "unless", &known, asks);
         let mail = section
             .need("mail", "\"group/name\"")
             .filter(|mail| self.is_mail(mail));
@@ -200,8 +203,39 @@ impl<'s> Reader<'s> {
             mail: mail?.value,
             late: late.map_or(Length::Minutes(kind.late_hours() * 60), |late| late.value),
             on_uncertain: on_uncertain.map_or(kind.on_uncertain(), |how| how.value),
+            incentive,
             known,
             since: None,
+        })
+    }
+
+    /// `incentive = { unconditional = true, disclosed = true }`.
+    fn incentive(&self, section: &Section<'s, '_>, kind: Option<Kind>) -> Option<Incentive> {
+        let span = section.has("incentive")?;
+        let table = section.table("incentive")?;
+        table.only(&["unconditional", "disclosed"], &[]);
+        if let Some(kind) = kind
+            && !kind.is_ask()
+        {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E123",
+                        span,
+                        format!("`incentive` means nothing in a step of kind \"{kind}\""),
+                    )
+                    .help("it is what a survey or a review is rewarded with; leave it out"),
+            );
+        }
+        let said = |key: &str| {
+            if table.has(key).is_none() {
+                table.missing(key, "true");
+            }
+            table.flag(key)
+        };
+        Some(Incentive {
+            unconditional: said("unconditional")?,
+            disclosed: said("disclosed")?,
         })
     }
 

@@ -2,10 +2,12 @@
 //! condition may say is what [`names::SHARED`] promises to hold.
 
 mod advice;
+mod claims;
 mod facts;
 mod functions;
 mod operation;
 
+use super::claim::Claim;
 use super::value::MONEY;
 use super::{Problem, scan, words};
 use crate::model::names::{self, Field, Known, Type, field};
@@ -19,13 +21,15 @@ use std::ops::Range;
 const MAX_LOOPS: usize = 2;
 
 /// What the check found out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
     pub(super) uses: BTreeSet<String>,
     pub(super) sent: Vec<(String, Range<usize>)>,
     pub(super) products: Vec<(String, Range<usize>)>,
+    /// What it says; nothing where there are problems.
+    pub(super) claim: Claim,
 }
 
 pub(super) fn check(text: &str, known: &Known, tree: &IdedExpr, source: &SourceInfo) -> Checked {
@@ -35,9 +39,19 @@ pub(super) fn check(text: &str, known: &Known, tree: &IdedExpr, source: &SourceI
         source,
         scope: Vec::new(),
         guarded: Vec::new(),
-        found: Checked::default(),
+        found: Checked {
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            uses: BTreeSet::new(),
+            sent: Vec::new(),
+            products: Vec::new(),
+            claim: Claim::Always(true),
+        },
     };
     checker.truth(tree);
+    if checker.found.problems.is_empty() {
+        checker.found.claim = checker.claim(tree);
+    }
     checker.found
 }
 

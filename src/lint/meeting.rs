@@ -1,0 +1,188 @@
+//! Two sequences that reach the same person on the same day, by their own timetables.
+
+use super::Shop;
+use super::hours;
+use super::moments::{self, Must};
+use super::possible;
+use super::source::{At, in_sequence};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::event::FactKind;
+use crate::model::time::Length;
+use crate::sequence::catalog::{Anchor, Sequence, Step};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most pairs of sequences that are compared: all of a shop of 200 sequences that start
+/// on one fact.
+const MAX_PAIRS: usize = 25_000;
+
+/// A step's days after the fact that everything began with, first and last.
+type Days = (i64, i64);
+
+struct Timetable<'s> {
+    sequence: &'s Sequence,
+    /// The sequence whose start began it all: itself, or the one whose mail opened it.
+    root: &'s str,
+    steps: Vec<(&'s Step, Days)>,
+    /// What must be so when somebody enters.
+    entering: Vec<Must<'s>>,
+    /// The families that it is about, where its start names them: most pairs are told
+    /// apart by them alone.
+    families: Option<BTreeSet<String>>,
+}
+
+pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
+    let mut by_fact: BTreeMap<FactKind, Vec<Timetable<'_>>> = BTreeMap::new();
+    for sequence in shop.catalog.sequences.iter() {
+        if let Some((fact, timetable)) = timetable(shop, sequence)
+            && !timetable.steps.is_empty()
+            && !moments::is_of_time(fact)
+        {
+            by_fact.entry(fact).or_default().push(timetable);
+        }
+    }
+    let mut pairs = 0;
+    for timetables in by_fact.values() {
+        for (at, one) in timetables.iter().enumerate() {
+            for other in &timetables[at + 1..] {
+                pairs += 1;
+                if pairs > MAX_PAIRS {
+                    return;
+                }
+                found.extend(meeting(shop, one, other));
+            }
+        }
+    }
+}
+
+fn meeting(shop: &Shop<'_>, one: &Timetable<'_>, other: &Timetable<'_>) -> Option<Diagnostic> {
+    if let (Some(one), Some(other)) = (&one.families, &other.families)
+        && one.is_disjoint(other)
+    {
+        return None;
+    }
+    let (first, second, day) = one.steps.iter().find_map(|(first, (from, to))| {
+        other.steps.iter().find_map(|(second, (begin, end))| {
+            let meets = from <= end && begin <= to;
+            meets.then_some((*first, *second, (*from).max(*begin)))
+        })
+    })?;
+    // Different starts concern the same thing only where both let it in.
+    let mut both = moments::premises(&one.entering);
+    both.extend(moments::premises(&other.entering));
+    if possible::conflict(&both).is_some() {
+        return None;
+    }
+    let mut steps = moments::going(shop.catalog, one.sequence, first);
+    steps.extend(moments::going(shop.catalog, other.sequence, second));
+    if possible::conflict(&moments::premises(&steps)).is_some() {
+        return None;
+    }
+    // What opens the other waits for it; the kind that goes first keeps its day.
+    let later = if (first.kind, &one.sequence.id) <= (second.kind, &other.sequence.id) {
+        (other.sequence, second)
+    } else {
+        (one.sequence, first)
+    };
+    let limits = &shop.catalog.policy.limits;
+    let outcome = match (limits.per_day, limits.when_over) {
+        (Some(1), Some(over)) => format!(
+            "[limits] will delay {}/{} by up to {over}, and then skip it",
+            later.0.id, later.1.id
+        ),
+        (Some(1), None) => format!("[limits] will delay {}/{}", later.0.id, later.1.id),
+        _ => "both go out that day".to_owned(),
+    };
+    let span = shop.source.key(later.0, At::Step(&later.1.id), "after");
+    Some(
+        in_sequence(
+            "W510",
+            later.0,
+            span,
+            "two sequences can reach the same person on the same day",
+        )
+        .help(format!(
+            "{}/{} and {}/{}, on day {day} after \"{}\"",
+            one.sequence.id,
+            first.id,
+            other.sequence.id,
+            second.id,
+            root_fact(shop, one)
+        ))
+        .help(outcome)
+        .help("move one of them by a few days"),
+    )
+}
+
+fn root_fact(shop: &Shop<'_>, of: &Timetable<'_>) -> String {
+    shop.catalog
+        .sequence(of.root)
+        .map_or_else(String::new, |root| root.start.on.to_string())
+}
+
+/// When the steps of a sequence that limits bind go, as far as files tell.
+fn timetable<'s>(shop: &Shop<'s>, sequence: &'s Sequence) -> Option<(FactKind, Timetable<'s>)> {
+    // Up to the sequence that starts on a fact, and the steps that lead down from it.
+    let mut way: Vec<(&Sequence, &str)> = Vec::new();
+    let mut root = sequence;
+    while let Some((id, step)) = root.start.of.as_deref().and_then(|of| of.split_once('/')) {
+        root = shop.catalog.sequence(id)?;
+        if way.len() > shop.catalog.sequences.len() {
+            return None;
+        }
+        way.push((root, step));
+    }
+    let mut begin: Days = (0, 0);
+    for (sequence, step) in way.iter().rev() {
+        let all = days_of(sequence, begin);
+        let (_, days) = all.into_iter().find(|(one, _)| one.id == *step)?;
+        begin = days;
+    }
+    let steps = days_of(sequence, begin)
+        .into_iter()
+        .filter(|(step, _)| step.kind.is_bound() && step.each.is_none())
+        .collect();
+    Some((
+        root.start.on,
+        Timetable {
+            sequence,
+            root: &root.id,
+            steps,
+            entering: moments::entering(shop.catalog, sequence),
+            families: moments::families(shop.catalog, sequence),
+        },
+    ))
+}
+
+fn days_of(sequence: &Sequence, begin: Days) -> Vec<(&Step, Days)> {
+    let mut found: Vec<(&Step, Days)> = Vec::new();
+    for step in &sequence.steps {
+        let from = match &step.anchor {
+            Anchor::Start => begin,
+            Anchor::Step(earlier) => match found.iter().find(|(one, _)| one.id == *earlier) {
+                Some((_, days)) => *days,
+                None => continue,
+            },
+            Anchor::Fact(_) => continue,
+        };
+        let wait = match step.length {
+            Length::Days(days) => (days, days),
+            // Elapsed time may pass a midnight more or less.
+            Length::Minutes(0) => (0, 0),
+            Length::Minutes(minutes) => {
+                let days = minutes / (24 * 60);
+                (days, days + i64::from(minutes % (24 * 60) != 0))
+            }
+            Length::BusinessDays(0) => (0, 0),
+            Length::BusinessDays(n) => (n + 2 * ((n - 1) / 5), n + 2 * ((n + 4) / 5)),
+        };
+        let slot = match &step.slot {
+            Some(slot) => match hours::longest_gap(slot) {
+                Some(gap) => gap,
+                None => continue,
+            },
+            None => 0,
+        };
+        found.push((step, (from.0 + wait.0, from.1 + wait.1 + slot)));
+    }
+    found
+}

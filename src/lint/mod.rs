@@ -1,0 +1,108 @@
+//! What is written correctly and still cannot be meant: steps that nobody can receive,
+//! limits that starve a series, mail that sells where it must not, rules of law by
+//! country. Reads a whole shop at once, after every file by itself was found good.
+//!
+//! Everything said here must be true of every customer: a lint that cries wolf is
+//! switched off. Where a question cannot be settled from files alone, it is left to
+//! `check --prove`, which explores stories with the planner.
+//!
+//! Start at [`look`]. Nothing here reads a file, a clock or a database.
+
+mod closed;
+mod consent;
+mod countries;
+mod hours;
+mod limits;
+mod meeting;
+mod moments;
+mod possible;
+mod reach;
+mod reviews;
+mod selling;
+mod source;
+#[cfg(test)]
+mod tests;
+mod twice;
+mod unused;
+mod wording;
+
+use crate::model::diagnostic::Diagnostic;
+use crate::render::Templates;
+use crate::render::survey::Survey;
+use crate::sequence::catalog::{Catalog, Sequence, Step};
+use source::Source;
+
+/// Most diagnostics of one code; the rest is counted in the last one. A fault in a
+/// layout is one mistake, whatever number of mails are poured into it.
+pub const MAX_OF_ONE_CODE: usize = 50;
+
+/// Everything that a lint may look at.
+struct Shop<'s> {
+    catalog: &'s Catalog,
+    templates: &'s Templates,
+    source: Source<'s>,
+    /// Every mail in every language, looked through once.
+    surveys: Vec<Survey<'s>>,
+}
+
+impl<'s> Shop<'s> {
+    /// All steps with their sequences.
+    fn steps(&self) -> impl Iterator<Item = (&'s Sequence, &'s Step)> {
+        self.catalog
+            .sequences
+            .iter()
+            .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
+    }
+}
+
+/// Looks over a shop whose files are valid one by one. `files` are the texts they were
+/// read from, for pointing into them.
+pub fn look(
+    files: &[(String, String)],
+    catalog: &Catalog,
+    templates: &Templates,
+) -> Vec<Diagnostic> {
+    let shop = Shop {
+        catalog,
+        templates,
+        source: Source::new(files),
+        surveys: templates.surveys().collect(),
+    };
+    let mut found = Vec::new();
+    reach::look(&shop, &mut found);
+    closed::look(&shop, &mut found);
+    hours::look(&shop, &mut found);
+    limits::look(&shop, &mut found);
+    twice::look(&shop, &mut found);
+    meeting::look(&shop, &mut found);
+    unused::look(&shop, &mut found);
+    consent::look(&shop, &mut found);
+    countries::look(&shop, &mut found);
+    selling::look(&shop, &mut found);
+    reviews::look(&shop, &mut found);
+    bounded(found)
+}
+
+/// At most [`MAX_OF_ONE_CODE`] of each code.
+fn bounded(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut counts: std::collections::BTreeMap<&'static str, usize> =
+        std::collections::BTreeMap::new();
+    let mut kept: Vec<Diagnostic> = Vec::with_capacity(found.len());
+    for one in found {
+        let count = counts.entry(one.code).or_default();
+        *count += 1;
+        if *count <= MAX_OF_ONE_CODE {
+            kept.push(one);
+        }
+    }
+    for (code, count) in counts {
+        if let Some(last) = kept
+            .iter_mut()
+            .rfind(|one| one.code == code && count > MAX_OF_ONE_CODE)
+        {
+            last.help
+                .push(format!("and {} more like this", count - MAX_OF_ONE_CODE));
+        }
+    }
+    kept
+}
