@@ -31,7 +31,7 @@ const FOLDERS: [&str; 2] = ["config", "templates"];
 /// The service's own configuration.
 const CONFIGURATION: &str = "config/aftercare.toml";
 /// Endings of what is read; anything else (pictures, notes) is left alone.
-const ENDINGS: [&str; 7] = ["toml", "json", "md", "mjml", "html", "hbs", "txt"];
+const ENDINGS: [&str; 8] = ["toml", "json", "md", "mjml", "html", "hbs", "txt", "ftl"];
 
 /// All files under `config/` and `templates/`, as paths under the shop's folder with `/`
 /// between their parts, sorted, and what kept others from being read.

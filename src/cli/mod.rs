@@ -23,7 +23,6 @@ mod quarantine;
 mod release;
 mod report;
 mod row;
-mod sample;
 mod sarif;
 mod schema;
 mod sends;

@@ -1,11 +1,15 @@
 //! `preview`: the very bytes that would be sent, were sent, or would go to a sample
 //! customer. The mail is made by the function that makes mails to be sent.
 
+mod sheet;
+
 use super::context::{Open, Shop, is_of_order};
 use super::exit::{misuse, not_found};
-use super::{Exit, Global, Out, sample};
+use super::{Exit, Global, Out};
 use crate::engine::preview::{Made, Press, make};
 use crate::engine::reload::Live;
+use crate::engine::sample::{Cast, Sampler};
+use crate::engine::sheet::{CLIP, links_of, sample_links};
 use crate::links::Links;
 use crate::model::history::History;
 use crate::model::ids::{CustomerId, SendId};
@@ -23,34 +27,77 @@ use std::path::PathBuf;
 
 /// How far ahead is looked for what is not decided yet, in days.
 const AHEAD_DAYS: i64 = 400;
-/// The key of samples: their links lead nowhere.
-const SAMPLE_KEY: [u8; 32] = [0; 32];
 
 /// Which mail, for whom.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("whose"))]
 pub struct Args {
-    /// A mail (GROUP/NAME) or a step (SEQUENCE/STEP)
-    #[arg(value_name = "MAIL")]
-    pub mail: String,
+    /// A mail (GROUP/NAME) or a step (SEQUENCE/STEP); with --all a mail or a group
+    #[arg(value_name = "MAIL", required_unless_present = "all")]
+    pub mail: Option<String>,
+    /// Every mail in every language, for sample customers
+    #[arg(long, conflicts_with_all = ["order", "customer"])]
+    pub all: bool,
     /// For this order, by number or id
     #[arg(long, value_name = "N", group = "whose")]
     pub order: Option<String>,
     /// For this person: address, the shop's id or ours
     #[arg(long, value_name = "CUSTOMER", group = "whose")]
     pub customer: Option<String>,
-    /// For a sample customer; the default without --order and --customer
-    #[arg(long, group = "whose")]
-    pub sample: bool,
-    /// In this language instead of the customer's
-    #[arg(long, value_name = "LOCALE")]
-    pub locale: Option<String>,
-    /// Write the HTML part here; `-` for standard output
+    /// For a sample customer, the default: plain, minimal, full, long, gift or rtl; with
+    /// --all also all, and several with commas
+    #[arg(long, value_name = "NAME", group = "whose", num_args = 0..=1, default_missing_value = "plain", value_delimiter = ',')]
+    pub sample: Vec<String>,
+    /// In this language instead of the customer's; with --all several with commas
+    #[arg(long, value_name = "LOCALE", value_delimiter = ',')]
+    pub locale: Vec<String>,
+    /// Write the HTML part here; `-` for standard output. With --all a folder: index.html
+    /// shows everything
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Write the whole mail here, byte by byte as sent; `-` for standard output
+    /// Write the whole mail here, byte by byte as sent; `-` for standard output. With --all
+    /// a folder
     #[arg(long, value_name = "FILE")]
     pub eml: Option<PathBuf>,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub open: bool,
+}
+
+impl Args {
+    fn mail(&self) -> &str {
+        self.mail.as_deref().unwrap_or_default()
+    }
+
+    /// The one language asked for.
+    fn locale(&self) -> anyhow::Result<Option<&str>> {
+        match self.locale.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            _ => Err(misuse(
+                "--locale: one mail is shown in one language\nhint: --all shows several",
+            )),
+        }
+    }
+
+    fn casts(&self) -> anyhow::Result<Vec<Cast>> {
+        let mut found = Vec::new();
+        for name in &self.sample {
+            match Cast::parse(name) {
+                Some(cast) => found.push(cast),
+                None if name == "all" && self.all => found.extend(Cast::ALL),
+                None => {
+                    let names: Vec<&str> = Cast::ALL.iter().map(|cast| cast.as_str()).collect();
+                    return Err(misuse(format!(
+                        "--sample: there is no sample customer \"{name}\"\nhint: there are {}{}",
+                        names.join(", "),
+                        if self.all { ", all" } else { "" }
+                    )));
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// A mail to be made: the send, the history at its moment, and that moment.
@@ -65,6 +112,9 @@ struct Found {
 /// Makes the mail and shows it; 1 where it cannot be made.
 pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let shop = Shop::open(global)?;
+    if args.all {
+        return sheet::run(&shop, args, &args.casts()?, out);
+    }
     if args.order.is_some() || args.customer.is_some() {
         let open = shop.open_all(Access::Reader).await?;
         let found = find(&open, args, global.at).await?;
@@ -73,7 +123,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         show(made, args, out)
     } else {
         let live = shop.files()?;
-        let steps: Vec<(String, String)> = steps(&live.catalog, &args.mail)?
+        let steps: Vec<(String, String)> = steps(&live.catalog, args.mail())?
             .into_iter()
             .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
             .collect();
@@ -83,8 +133,23 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             .locales
             .first()
             .map_or("en", String::as_str);
-        let locale = args.locale.as_deref().unwrap_or(first);
-        let found = sample::find(&live.catalog, &steps, locale)?;
+        let locale = args.locale()?.unwrap_or(first);
+        let cast = match args.casts()?.as_slice() {
+            [] => Cast::Plain,
+            [one] => *one,
+            _ => {
+                return Err(misuse(
+                    "--sample: one mail is shown for one customer\nhint: --all shows several",
+                ));
+            }
+        };
+        let found = Sampler::new(&live.catalog)
+            .find(&steps, locale, cast)
+            .map_err(|error| {
+                misuse(format!(
+                    "{error}\nhint: --order N or --customer C shows it for a real one"
+                ))
+            })?;
         let at = global.at.unwrap_or(found.at);
         let found = Found {
             history: found.history,
@@ -92,11 +157,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             at,
             again: false,
         };
-        let links = Links::new(
-            &SAMPLE_KEY,
-            &live.catalog.policy.id,
-            &shop.config.http.public_url,
-        );
+        let links = sample_links(&live, &shop.config);
         let made = print(&shop, &live, &links, &found, args)?;
         show(made, args, out)
     }
@@ -133,7 +194,7 @@ fn steps<'c>(catalog: &'c Catalog, text: &str) -> anyhow::Result<Vec<(&'c Sequen
 /// would be if their run sent it now.
 async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result<Found> {
     let catalog = &open.live.catalog;
-    let steps = steps(catalog, &args.mail)?;
+    let steps = steps(catalog, args.mail())?;
     let order = args.order.as_deref();
     let people = match (&args.customer, order) {
         (Some(customer), _) => open.people(customer).await?,
@@ -157,7 +218,7 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
         let mut known: Vec<&Send> = history.sends.iter().filter(|send| is_meant(send)).collect();
         known.sort_by_key(|send| (went_out(send), send.at));
         if let Some(send) = known.last().copied() {
-            let again = went_out(send) && at.is_none() && args.locale.is_none();
+            let again = went_out(send) && at.is_none() && args.locale.is_empty();
             // A history does not carry what makes old bytes again; the ledger does.
             let kept = open.store.send(send.id).await?;
             let send = kept.map_or_else(|| send.clone(), |(_, send)| send);
@@ -210,7 +271,7 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
     Err(not_found(format!(
         "{} has no `{}`, neither sent nor foreseen\nhint: aftercare why CUSTOMER STEP says why; --sample shows it for a sample customer",
         whose(args, &histories),
-        args.mail
+        args.mail()
     )))
 }
 
@@ -258,7 +319,7 @@ fn print(
         Ok(ready) => ready,
         Err(reason) => return Ok(Err(reason)),
     };
-    if let Some(locale) = &args.locale {
+    if let Some(locale) = args.locale()? {
         let fallback = live.catalog.policy.fallback.as_deref();
         ready.locales = locale::chain(locale, fallback);
     }
@@ -310,10 +371,22 @@ fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Resul
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
     }
+    if args.open {
+        let page = match args.html.as_ref().filter(|path| path.as_os_str() != "-") {
+            Some(path) => path.clone(),
+            None => {
+                let path = page_for_browser();
+                std::fs::write(&path, &made.html)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                path
+            }
+        };
+        open_in_browser(&page)?;
+    }
     if quiet {
         return Ok(Exit::Fine);
     }
-    let links = links(&made.html);
+    let links = links_of(&made.html);
     if out.is_json() {
         out.object(&serde_json::json!({
             "to": made.to,
@@ -351,6 +424,12 @@ fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Resul
         "{} {size}",
         format_args!("{:10}", "Size").dimmed()
     ))?;
+    if made.html.len() > CLIP {
+        out.line(format_args!(
+            "{} above 102 kB of HTML Gmail cuts a mail off, and with it the unsubscribe link",
+            format_args!("{:10}", "Too large").bold()
+        ))?;
+    }
     out.line("")?;
     out.line(made.text.trim_end())?;
     out.line("")?;
@@ -372,28 +451,34 @@ fn show(made: Result<Made, Reason>, args: &Args, out: &mut Out) -> anyhow::Resul
     Ok(Exit::Fine)
 }
 
-/// Where the links of a mail lead, each once, in their order.
-fn links(html: &str) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for rest in html.split("href=\"").skip(1) {
-        let Some((link, _)) = rest.split_once('"') else {
-            continue;
-        };
-        let link = link.replace("&amp;", "&");
-        if link.starts_with("http") && !all.contains(&link) {
-            all.push(link);
-        }
-    }
-    all
+/// A file for `--open` where no other was asked for.
+fn page_for_browser() -> PathBuf {
+    std::env::temp_dir().join(format!("aftercare-preview-{}.html", std::process::id()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_are_told_once_and_unescaped() {
-        let html = r##"<a href="https://x.example/?a=1&amp;b=2">x</a><a href="https://x.example/?a=1&amp;b=2"></a><a href="#top">"##;
-        assert_eq!(links(html), ["https://x.example/?a=1&b=2"]);
-    }
+/// Opens a file in what this machine opens pages with.
+pub(super) fn open_in_browser(path: &std::path::Path) -> anyhow::Result<()> {
+    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("cmd", &["/C", "start", ""])
+    } else {
+        ("xdg-open", &[])
+    };
+    let path = path
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", path.display()))?;
+    std::process::Command::new(program)
+        .args(first)
+        .arg(&path)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .with_context(|| {
+            format!(
+                "cannot open a browser by `{program}`; the page is {}",
+                path.display()
+            )
+        })?;
+    Ok(())
 }

@@ -26,6 +26,9 @@ pub struct Args {
     /// What this process does: intake, scheduler, mailer, web; unset: everything
     #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
     pub roles: Vec<Role>,
+    /// Show the mails at /preview, anew whenever a file is saved (this machine only)
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// One part of the service.
@@ -68,7 +71,16 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )?;
     telemetry::start_metrics();
     let roles = args.roles();
-    let settings = settings(&shop, roles)?;
+    let settings = web::Settings {
+        watch: args.watch,
+        ..settings(&shop, roles)?
+    };
+    if args.watch && !shop.config.http.listen.ip().to_canonical().is_loopback() {
+        return Err(misuse(format!(
+            "--watch: expected a loopback address, found {}\nhint: set http.listen to 127.0.0.1, or serve without --watch",
+            shop.config.http.listen
+        )));
+    }
     let transport = shop.transport()?;
     if shop.config.clock.is_some() && !transport.stays_here() {
         return Err(misuse(
@@ -77,7 +89,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     }
     let mails_to = transport.to_string();
     // The port first: a second service on it must not touch anything.
-    let listener = if roles.intake || roles.web {
+    let listener = if roles.intake || roles.web || args.watch {
         Some(listen(&shop).await?)
     } else {
         None
@@ -130,7 +142,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         &shop,
         address,
         &mails_to,
-        &arming,
+        (&arming, args.watch),
         is_rehearsal.then_some(now),
     )?;
     let telling = is_rehearsal.then(|| tokio::spawn(tell_time(Arc::clone(&engine), stop.clone())));
@@ -234,7 +246,7 @@ fn ready(
     shop: &Shop,
     address: Option<std::net::SocketAddr>,
     mails_to: &str,
-    arming: &key::Arming,
+    (arming, watch): (&key::Arming, bool),
     rehearsal: Option<crate::model::time::Timestamp>,
 ) -> anyhow::Result<()> {
     let armed = matches!(arming, key::Arming::Armed);
@@ -245,6 +257,7 @@ fn ready(
             "mail": mails_to,
             "armed": armed,
             "now": rehearsal,
+            "preview": address.filter(|_| watch).map(|address| format!("http://{address}/preview")),
         }))?;
     } else {
         let mut line = match address {
@@ -256,6 +269,9 @@ fn ready(
             && let Some(address) = address
         {
             line.push_str(&format!(" (read it at http://{address}/mailbox)"));
+        }
+        if let Some(address) = address.filter(|_| watch) {
+            line.push_str(&format!(", previews at http://{address}/preview"));
         }
         if let Some(now) = rehearsal {
             line.push_str(&format!(", rehearsing from {now}"));

@@ -3,10 +3,10 @@
 //! what customers will see. This module makes and compares them; it must not decide what
 //! a mail says.
 
-use super::sample;
 use crate::config::Config;
 use crate::engine::preview::{Made, Press, make};
 use crate::engine::reload::Live;
+use crate::engine::sample;
 use crate::links::Links;
 use crate::model::send::Prepared;
 use anyhow::Context as _;

@@ -14,8 +14,10 @@ pub mod mailer;
 pub mod outcome;
 pub mod preview;
 pub mod reload;
+pub mod sample;
 pub mod scheduler;
 pub mod serve;
+pub mod sheet;
 mod waking;
 
 pub use crate::store::Counts;
@@ -29,10 +31,10 @@ use crate::mail::Transport;
 use crate::model::time::Timestamp;
 use crate::store::{Store, StoreError};
 use arc_swap::ArcSwap;
-use reload::Live;
+use reload::{Live, Said};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Everything that the loops and the doors share.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Engine {
     pub config: Config,
     pub links: Links,
     live: ArcSwap<Live>,
+    /// What was said of the files when they were last read.
+    said: watch::Sender<Said>,
     circuit: circuit::Circuit,
     /// Set while this install may not send: its database came without its key file.
     observing: AtomicBool,
@@ -100,6 +104,7 @@ impl Engine {
             config,
             links,
             live: ArcSwap::from_pointee(live),
+            said: watch::Sender::new(Said::default()),
             circuit: circuit::Circuit::default(),
             // Before any: the first look wakes who waited while nothing ran.
             products_seen: AtomicI64::new(-1),
@@ -119,6 +124,16 @@ impl Engine {
     /// The files in force.
     pub fn live(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// What was said of the files when they were last read since the start.
+    pub fn said(&self) -> Said {
+        self.said.borrow().clone()
+    }
+
+    /// Tells each later reading of the files.
+    pub fn readings(&self) -> watch::Receiver<Said> {
+        self.said.subscribe()
     }
 
     /// Makes this install observe only: it takes events and shows what it would send.

@@ -161,7 +161,7 @@ fn build(
         .sequence(&send.sequence)
         .and_then(|sequence| sequence.step(&send.step))
         .is_some_and(|step| step.on_uncertain == OnUncertain::Resend);
-    let context = plan::values::context(&live.catalog, send, &mut ready, values);
+    let context = plan::values::context(&live.catalog, send, &mut ready, values).at(date);
     let rendered = live
         .templates
         .render(&send.mail, &ready.locales, &context)

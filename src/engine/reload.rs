@@ -8,16 +8,18 @@ use crate::model::allow::{self, Allowance};
 use crate::model::codes;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
+use crate::model::kind::Kind;
+use crate::model::names::Known;
 use crate::model::time::{self, Timestamp};
 use crate::plan::scenario;
 use crate::render::proof::{ProofPolicy, proofread};
 use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{
-    self,
-    catalog::{Catalog, Sequence},
+    self, Draft,
+    catalog::{Catalog, Sequence, Step},
 };
 use crate::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,11 +50,19 @@ pub struct Read {
     pub allowances: Vec<Allowance>,
 }
 
+/// What was said of the files when they were read.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Counts readings; 0 where there was none since the start.
+    pub number: u64,
+    pub problems: Arc<Vec<Diagnostic>>,
+    pub files: Arc<Vec<(String, String)>>,
+}
+
 /// Reads and checks a shop's folder: sequences, policy, catalogue, and every mail in
 /// every locale against the names of its step.
 pub fn read(shop: &Path) -> Read {
-    let (files, problems) = files::read(shop);
-    check(files, problems)
+    Reader::default().read(shop)
 }
 
 /// As [`read`], with the problems of scenarios: those keep nobody from sending, so they
@@ -69,77 +79,192 @@ pub fn read_all(shop: &Path) -> Read {
 
 /// Checks files that were read, after the `problems` of reading them: everything but the
 /// disk, so that tests and tools can check files that are on none.
-pub fn check(files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
-    let unreadable: Vec<String> = problems.iter().map(|one| one.file.clone()).collect();
-    let (draft, found) = sequence::draft(&files);
-    // A file that cannot be read is not missing.
-    let found = found
-        .into_iter()
-        .filter(|one| one.span != (0..0) || !unreadable.contains(&one.file));
-    problems.extend(found);
-    let templates = draft.languages.map(|(locales, fallback)| {
-        let load = LoadPolicy { locales, fallback };
-        let (templates, found) = Templates::load(&files, &load);
-        problems.extend(found);
-        for step in draft.sequences.iter().flat_map(|one| one.all_forms()) {
-            let found = templates.check(
-                &step.mail,
-                &step.known,
-                step.kind,
-                &load.locales,
-                load.fallback.as_deref(),
-            );
-            // A mail of which there is no file is told where it is named.
-            let place = (found.iter())
-                .any(|one| one.code == "E210" && templates.locales_of(&step.mail).is_empty())
-                .then(|| files.iter().find(|(path, _)| *path == step.place.file))
-                .flatten()
-                .and_then(|(_, text)| sequence::place_of_mail(text, &step.mail));
-            problems.extend(found.into_iter().map(|one| match &place {
-                Some(span) => Diagnostic {
-                    file: step.place.file.clone(),
-                    span: span.clone(),
-                    ..one
-                },
-                None => one,
-            }));
-        }
-        render::settle_values(&mut problems);
-        // Wording that cannot be read is not missing.
-        let unworded = (problems.iter())
-            .any(|one| one.file.starts_with(WORDING) && one.severity() == Severity::Error);
-        if unworded {
-            problems.retain(|one| one.code != "E211");
-        }
-        problems.extend(templates.weigh());
-        let policy = ProofPolicy {
-            locales: load.locales,
-            // Unknown while the policy cannot be read: then nothing is said of it.
-            url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
-            courses: draft.sequences.iter().map(course).collect(),
-        };
-        problems.extend(proofread(&files, &policy));
-        templates
-    });
-    if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
-        problems.extend(lint::look(&files, catalog, templates));
+pub fn check(files: Vec<(String, String)>, problems: Vec<Diagnostic>) -> Read {
+    Reader::default().check(files, problems)
+}
+
+/// Reads a shop's folder again and again, and does not do again what the files that
+/// changed have no part in. What it finds never depends on what it found before.
+#[derive(Debug, Default)]
+pub struct Reader {
+    templates: Option<Arc<Templates>>,
+    sequences: Option<Sequences>,
+    /// By sequence and step.
+    checked: HashMap<(String, String), Checked>,
+}
+
+/// What was read of the files in `config/`.
+#[derive(Debug)]
+struct Sequences {
+    files: Vec<(String, String)>,
+    draft: Draft,
+    problems: Vec<Diagnostic>,
+    allowances: Vec<Allowance>,
+    /// What was said of the allowances themselves.
+    refused: Vec<Diagnostic>,
+}
+
+/// What was said of one step's mail.
+#[derive(Debug)]
+struct Checked {
+    mail: String,
+    known: Known,
+    kind: Kind,
+    /// Of the mail's files in all languages.
+    fingerprint: u64,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader {
+    /// Reads and checks the folder as it is now.
+    pub fn read(&mut self, shop: &Path) -> Read {
+        let (files, problems) = files::read(shop);
+        self.check(files, problems)
     }
-    let (mut allowances, found) = sequence::allowances(&files);
-    problems.extend(found);
-    allowances.extend(render::allowances(&files));
-    allow::settle(&mut problems, &allowances, codes::is_of_check);
-    let good = problems
-        .iter()
-        .all(|problem| problem.severity() != Severity::Error);
-    let live = (draft.catalog.zip(templates))
-        .filter(|_| good)
-        .map(|(catalog, templates)| Live::new(catalog, templates));
-    Diagnostic::order(&mut problems);
-    Read {
-        live,
-        problems,
-        files,
-        allowances,
+
+    /// What the files in `config/` say.
+    fn sequences(&mut self, files: &[(String, String)]) -> &mut Sequences {
+        let own = || files.iter().filter(|(path, _)| path.starts_with("config/"));
+        let kept = self
+            .sequences
+            .take()
+            .filter(|had| own().eq(had.files.iter()));
+        let mut read = kept.unwrap_or_else(|| {
+            // Other languages, other checks.
+            self.checked.clear();
+            let (draft, problems) = sequence::draft(files);
+            let (allowances, refused) = sequence::allowances(files);
+            Sequences {
+                files: own().cloned().collect(),
+                draft,
+                problems,
+                allowances,
+                refused,
+            }
+        });
+        if let Some(catalog) = &mut read.draft.catalog {
+            catalog.version = sequence::version(files);
+        }
+        self.sequences.insert(read)
+    }
+
+    fn check_step(
+        &mut self,
+        templates: &Templates,
+        sequence: &str,
+        step: &Step,
+        load: &LoadPolicy,
+    ) -> Vec<Diagnostic> {
+        let key = (sequence.to_owned(), step.id.clone());
+        let fingerprint = templates.fingerprint(&step.mail);
+        if let Some(had) = self.checked.get(&key)
+            && had.fingerprint == fingerprint
+            && had.mail == step.mail
+            && had.known == step.known
+            && had.kind == step.kind
+        {
+            return had.problems.clone();
+        }
+        let problems = templates.check(
+            &step.mail,
+            &step.known,
+            step.kind,
+            &load.locales,
+            load.fallback.as_deref(),
+        );
+        self.checked.insert(
+            key,
+            Checked {
+                mail: step.mail.clone(),
+                known: step.known.clone(),
+                kind: step.kind,
+                fingerprint,
+                problems: problems.clone(),
+            },
+        );
+        problems
+    }
+
+    /// As [`check`].
+    pub fn check(&mut self, files: Vec<(String, String)>, mut problems: Vec<Diagnostic>) -> Read {
+        let unreadable: Vec<String> = problems.iter().map(|one| one.file.clone()).collect();
+        let sequences = self.sequences(&files);
+        let (draft, found) = (sequences.draft.clone(), sequences.problems.clone());
+        let (mut allowances, refused) = (sequences.allowances.clone(), sequences.refused.clone());
+        // A file that cannot be read is not missing.
+        let found = found
+            .into_iter()
+            .filter(|one| one.span != (0..0) || !unreadable.contains(&one.file));
+        problems.extend(found);
+        let templates = draft.languages.map(|(locales, fallback)| {
+            let load = LoadPolicy {
+                locales,
+                fallback,
+                brand: draft.brand,
+                campaign: draft.campaign,
+            };
+            let (templates, found) =
+                Templates::load_after(&files, &load, self.templates.as_deref());
+            let templates = Arc::new(templates);
+            self.templates = Some(Arc::clone(&templates));
+            problems.extend(found);
+            for sequence in &draft.sequences {
+                for step in sequence.all_forms() {
+                    let found = self.check_step(&templates, &sequence.id, step, &load);
+                    // A mail of which there is no file is told where it is named.
+                    let place = (found.iter())
+                        .any(|one| {
+                            one.code == "E210" && templates.locales_of(&step.mail).is_empty()
+                        })
+                        .then(|| files.iter().find(|(path, _)| *path == step.place.file))
+                        .flatten()
+                        .and_then(|(_, text)| sequence::place_of_mail(text, &step.mail));
+                    problems.extend(found.into_iter().map(|one| match &place {
+                        Some(span) => Diagnostic {
+                            file: step.place.file.clone(),
+                            span: span.clone(),
+                            ..one
+                        },
+                        None => one,
+                    }));
+                }
+            }
+            render::settle_values(&mut problems);
+            // Wording that cannot be read is not missing.
+            let unworded = (problems.iter())
+                .any(|one| one.file.starts_with(WORDING) && one.severity() == Severity::Error);
+            if unworded {
+                problems.retain(|one| one.code != "E211");
+            }
+            problems.extend(templates.weigh());
+            let policy = ProofPolicy {
+                locales: load.locales,
+                // Unknown while the policy cannot be read: then nothing is said of it.
+                url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
+                courses: draft.sequences.iter().map(course).collect(),
+            };
+            problems.extend(proofread(&files, &policy));
+            templates
+        });
+        if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
+            problems.extend(lint::look(&files, catalog, templates));
+        }
+        problems.extend(refused);
+        allowances.extend(render::allowances(&files));
+        allow::settle(&mut problems, &allowances, codes::is_of_check);
+        let good = problems
+            .iter()
+            .all(|problem| problem.severity() != Severity::Error);
+        let live = (draft.catalog.zip(templates))
+            .filter(|_| good)
+            .map(|(catalog, templates)| Live::new(catalog, templates));
+        Diagnostic::order(&mut problems);
+        Read {
+            live,
+            problems,
+            files,
+            allowances,
+        }
     }
 }
 
@@ -161,10 +286,10 @@ fn course(sequence: &Sequence) -> (String, Vec<String>) {
 
 impl Live {
     /// A set that was read and checked elsewhere.
-    pub fn new(catalog: Catalog, templates: Templates) -> Self {
+    pub fn new(catalog: Catalog, templates: impl Into<Arc<Templates>>) -> Self {
         Live {
             feed: Arc::clone(&catalog.products),
-            templates: Arc::new(templates),
+            templates: templates.into(),
             catalog,
         }
     }
@@ -229,6 +354,15 @@ impl Engine {
         self.catch_up().await?;
         self.to_plan.notify_one();
         Ok(())
+    }
+
+    /// Tells what was said of the files, to those who watch.
+    pub fn tell(&self, problems: Vec<Diagnostic>, files: Vec<(String, String)>) {
+        self.said.send_modify(|said| {
+            said.number += 1;
+            said.problems = Arc::new(problems);
+            said.files = Arc::new(files);
+        });
     }
 
     /// Takes in what another process was told about products.

@@ -150,15 +150,29 @@ async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken
             return;
         }
     };
+    let mut reader = reload::Reader::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             change = changes.changed() => if !change { return },
         }
         let folder = shop.clone();
-        let Ok(read) = tokio::task::spawn_blocking(move || reload::read(&folder)).await else {
-            continue;
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = reader.read(&folder);
+            (reader, read)
+        });
+        let read = match reading.await {
+            Ok((again, read)) => {
+                reader = again;
+                read
+            }
+            Err(error) => {
+                tracing::error!(%error, "the files could not be read; the old set stays");
+                reader = reload::Reader::default();
+                continue;
+            }
         };
+        let said = (read.problems.clone(), read.files.clone());
         match read.live {
             Some(live) if live.catalog.version == engine.live().catalog.version => {}
             Some(live) => {
@@ -184,6 +198,8 @@ async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken
                 );
             }
         }
+        // Told last: who looks now sees what is in force.
+        engine.tell(said.0, said.1);
     }
 }
 

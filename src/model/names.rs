@@ -280,6 +280,9 @@ const MAIL: &[Field] = &[
     must("preheader", Type::Text),
     must("locale", Type::Text),
     must("kind", Type::Text),
+    must("dir", Type::Text),
+    must("start", Type::Text),
+    must("end", Type::Text),
 ];
 const LINKS: &[Field] = &[
     must("unsubscribe", Type::Text),

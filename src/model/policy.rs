@@ -20,6 +20,10 @@ pub struct Policy {
     pub locales: Vec<String>,
     /// Stands in for missing translations.
     pub fallback: Option<String>,
+    /// Whose layouts, partials and words mails use before the common ones.
+    pub brand: Option<String>,
+    /// What links in mails say about where their reader came from.
+    pub campaign: CampaignParameters,
     /// Facts before it are history only.
     pub live_since: Option<Timestamp>,
     /// Older facts enrol nobody: for fulfilment sequences, for all others.
@@ -74,6 +78,53 @@ impl Policy {
             person = stand_in;
         }
         Some(person.clone())
+    }
+}
+
+/// What `{{link}}` and `{{stars}}` add to addresses. `{sequence}`, `{step}` and `{locale}`
+/// are filled in; an empty text leaves its parameter out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignParameters {
+    /// `utm_source`
+    pub source: String,
+    /// `utm_medium`
+    pub medium: String,
+    /// `utm_campaign`
+    pub campaign: String,
+    /// `utm_content`
+    pub content: String,
+    /// `utm_term`
+    pub term: String,
+    /// Whether addresses of other hosts than the shop's get them too.
+    pub elsewhere: bool,
+}
+
+impl CampaignParameters {
+    /// The names that `{…}` may stand for.
+    pub const NAMES: [&'static str; 3] = ["sequence", "step", "locale"];
+
+    /// The parameters with their names, in the order in which they are added.
+    pub fn named(&self) -> [(&'static str, &str); 5] {
+        [
+            ("utm_source", &self.source),
+            ("utm_medium", &self.medium),
+            ("utm_campaign", &self.campaign),
+            ("utm_content", &self.content),
+            ("utm_term", &self.term),
+        ]
+    }
+}
+
+impl Default for CampaignParameters {
+    fn default() -> Self {
+        CampaignParameters {
+            source: "aftercare".into(),
+            medium: "email".into(),
+            campaign: "{sequence}".into(),
+            content: "{step}".into(),
+            term: String::new(),
+            elsewhere: true,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub fn allowances(files: &[(String, String)]) -> Vec<Allowance> {
         }
         if rest.starts_with("mail/") && !path.ends_with(".txt") {
             found.extend(front::allowances(path, text));
-        } else if rest.starts_with("strings/") {
+        } else if rest.ends_with(".ftl") {
             comments(path, text, ("#", "\n"), &mut found);
         } else {
             comments(path, text, ("{{!", "}}"), &mut found);
@@ -97,7 +97,7 @@ mod tests {
         );
         assert_eq!(
             read(
-                "templates/strings/en.toml",
+                "templates/strings/en.ftl",
                 "# allow W260: Same word.\nx = \"y\"\n"
             ),
             one("W260", "Same word.")

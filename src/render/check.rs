@@ -2,11 +2,11 @@
 //! there, what may be empty, what can be printed as it is. What passes here can fail at
 //! send only for values that are missing although they should be there.
 
-use super::evaluate::Strings;
 use super::functions::{Function, Signature};
 use super::languages::DateStyle;
 use super::program::{Call, Expr, From, Node, Path, Place, Program};
 use super::reads::reads;
+use super::strings::Shelf;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::names::{self, Field, IN_MAILS, Known, SHARED, Type};
@@ -102,8 +102,8 @@ pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&
 pub struct Checker<'c> {
     pub known: &'c Known,
     pub kind: Kind,
-    /// Own language first, then the fallback's.
-    pub strings: &'c [&'c Strings],
+    /// Where `{{t}}` finds its words.
+    pub strings: Shelf<'c>,
     pub path: &'c dyn Fn(u16) -> String,
     /// Whether subject and preheader exist yet.
     pub heads: bool,
@@ -151,7 +151,7 @@ impl<'c> Checker<'c> {
     pub fn new(
         known: &'c Known,
         kind: Kind,
-        strings: &'c [&'c Strings],
+        strings: Shelf<'c>,
         path: &'c dyn Fn(u16) -> String,
         problems: &'c mut Vec<Diagnostic>,
     ) -> Self {
@@ -839,7 +839,7 @@ impl<'c> Checker<'c> {
             Function::Gt | Function::Gte | Function::Lt | Function::Lte => {
                 &["int", "text", "instant"]
             }
-            Function::Items => &["list"],
+            Function::Items | Function::List => &["list"],
             _ => &[],
         };
         if !wanted.is_empty() {
@@ -885,22 +885,12 @@ impl<'c> Checker<'c> {
                 (Type::Text, false)
             }
             Function::T => {
-                if let Some(Expr::Literal(Value::String(key))) = call.params.first()
-                    && !self.strings.iter().any(|strings| strings.contains_key(key))
-                {
-                    let near = self
-                        .strings
-                        .iter()
-                        .find_map(|strings| nearest(key, strings.keys().map(String::as_str)));
-                    self.report(
-                        "E211",
-                        call.place,
-                        format!("templates/strings has no \"{key}\" for this language"),
-                        Some(near.map_or_else(
-                            || format!("add {key} = \"…\" to the wording of each language"),
-                            |near| format!("did you mean `{near}`?"),
-                        )),
-                    );
+                if let Some(Expr::Literal(Value::String(key))) = call.params.first() {
+                    let given: Vec<&str> =
+                        call.hash.iter().map(|(name, _)| name.as_str()).collect();
+                    for (code, message, help) in self.strings.asked(key, &given) {
+                        self.report(code, call.place, message, help);
+                    }
                 }
                 (Type::Text, false)
             }
@@ -1006,7 +996,7 @@ fn is_something(expr: &Expr) -> bool {
 }
 
 fn value_is_style(function: Function, value: &Expr) -> bool {
-    function == Function::Date && matches!(value, Expr::Literal(_))
+    matches!(function, Function::Date | Function::List) && matches!(value, Expr::Literal(_))
 }
 
 fn words(sort: &str) -> &str {

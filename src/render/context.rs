@@ -2,7 +2,7 @@
 //! and the catalogue.
 
 use crate::model::product::Products;
-use crate::model::time::TimeZone;
+use crate::model::time::{TimeZone, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub struct Context {
     pub(super) owned: BTreeSet<String>,
     pub(super) currency: Option<String>,
     pub(super) campaign: Campaign,
+    pub(super) now: Option<Timestamp>,
 }
 
 impl Context {
@@ -50,7 +51,15 @@ impl Context {
             owned,
             currency,
             campaign,
+            now: None,
         }
+    }
+
+    /// The instant from which near dates are counted; without it they are printed in full.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Context {
+        self.now = Some(now);
+        self
     }
 
     /// The values again, once everything is rendered.

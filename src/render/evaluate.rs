@@ -4,19 +4,18 @@
 
 use super::context::Context;
 use super::functions::Function;
-use super::html::{Spot, escape_into, is_linkable, percent_into, plain_into};
-use super::languages::{DateStyle, Language, Moment};
+use super::html::{
+    Spot, escape_into, is_linkable, marked_into, percent_into, plain_into, plain_marked_into,
+};
+use super::languages::{DateStyle, Language, Moment, is_foreign, isolate_into};
 use super::program::{Call, Expr, Form, From, Node, Path, Place, Program};
+use super::strings::{Given, Shelf};
 use super::{MAX_DEPTH, MAX_OUTPUT, MAX_STEPS, RenderError};
 use crate::model::locale;
 use crate::model::money::Money;
+use crate::model::policy::CampaignParameters;
 use serde_json::{Value, json};
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use url::Url;
-
-/// The texts of one language, for `{{t}}`.
-pub type Strings = BTreeMap<String, String>;
 
 /// Where a place is, for messages.
 pub trait Places {
@@ -30,10 +29,12 @@ pub struct Evaluation<'e> {
     /// `mail`, with the subject and preheader that were rendered before.
     pub mail: &'e Value,
     pub language: &'e Language,
-    /// Own language first, then the shop's fallback.
-    pub strings: &'e [&'e Strings],
+    /// Where `{{t}}` finds its words.
+    pub strings: Shelf<'e>,
     pub places: &'e dyn Places,
     pub form: Form,
+    /// What links say about where their reader came from.
+    pub parameters: Option<&'e CampaignParameters>,
     /// Whether it is a page of ours, which may link to itself without a host.
     pub page: bool,
 }
@@ -88,7 +89,7 @@ impl<'e> Evaluation<'e> {
         context: &'e Context,
         mail: &'e Value,
         language: &'e Language,
-        strings: &'e [&'e Strings],
+        strings: Shelf<'e>,
         places: &'e dyn Places,
         form: Form,
     ) -> Self {
@@ -99,8 +100,16 @@ impl<'e> Evaluation<'e> {
             strings,
             places,
             form,
+            parameters: None,
             page: false,
         }
+    }
+
+    /// Lets links carry the shop's campaign parameters instead of the usual ones.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: &'e CampaignParameters) -> Self {
+        self.parameters = Some(parameters);
+        self
     }
 
     /// Renders a program.
@@ -452,8 +461,10 @@ impl<'e> Evaluation<'e> {
                         match word.value().as_str().and_then(DateStyle::parse) {
                             Some(style) => style,
                             None => {
-                                return self
-                                    .fail(place, "a date is long, medium, short, weekday or time");
+                                return self.fail(
+                                    place,
+                                    format!("a date is one of {}", DateStyle::NAMES.join(", ")),
+                                );
                             }
                         }
                     }
@@ -462,7 +473,10 @@ impl<'e> Evaluation<'e> {
                     Some(moment) => moment,
                     None => return self.unfit(call, 0, got.value(), "a date", place),
                 };
-                match self.language.date(moment, &self.context.zone, style) {
+                match self
+                    .language
+                    .date(moment, &self.context.zone, style, self.context.now)
+                {
                     Ok(words) => text(words),
                     Err(error) => self.fail(place, error.to_string()),
                 }
@@ -528,20 +542,74 @@ impl<'e> Evaluation<'e> {
                 let Some(key) = got.value().as_str() else {
                     return self.fail(place, "{{t}} wants a key in quotes");
                 };
-                let Some(words) = self.strings.iter().find_map(|strings| strings.get(key)) else {
-                    return self.fail(place, format!("templates/strings has no \"{key}\""));
-                };
-                let mut words = Cow::Borrowed(words.as_str());
+                let mut values = Vec::with_capacity(call.hash.len());
                 for (name, value) in &call.hash {
                     let got = self.get(value, scope, depth)?;
                     let value = match got.value() {
-                        Value::String(value) if !value.trim().is_empty() => value.clone(),
-                        Value::Number(value) => value.to_string(),
-                        _ => return self.fail(place, format!("`{name}` has no value to print")),
+                        Value::String(value) if !value.trim().is_empty() => {
+                            Given::Text(value.clone())
+                        }
+                        value => match value.as_i64() {
+                            Some(number) => Given::Number(number),
+                            None => {
+                                return self.fail(place, format!("`{name}` has no value to print"));
+                            }
+                        },
                     };
-                    words = Cow::Owned(words.replace(&format!("{{{name}}}"), &value));
+                    values.push((name.clone(), value));
                 }
-                text(words.into_owned())
+                match self.strings.say(key, &values, self.language) {
+                    Ok(words) => text(words),
+                    Err(why) => self.fail(place, why),
+                }
+            }
+            Function::List => {
+                let got = given(0)?;
+                let Value::Array(list) = got.value() else {
+                    return self.unfit(call, 0, got.value(), "a list", place);
+                };
+                let field = match call.params.get(1) {
+                    Some(expr) => self
+                        .get(expr, scope, depth)?
+                        .value()
+                        .as_str()
+                        .map(str::to_owned),
+                    None => None,
+                };
+                let field = field.as_deref().unwrap_or("title");
+                let mut words = Vec::with_capacity(list.len());
+                for one in list {
+                    let one = match one {
+                        Value::Object(fields) => fields.get(field).unwrap_or(&Value::Null),
+                        other => other,
+                    };
+                    let mut word = String::new();
+                    match one {
+                        Value::String(one) if !one.trim().is_empty() => {
+                            if is_foreign(one, self.language.is_rtl()) {
+                                isolate_into(&mut word, one);
+                            } else {
+                                plain_into(&mut word, one);
+                            }
+                        }
+                        Value::Number(one) if one.is_i64() => {
+                            word.push_str(&self.language.number(one.as_i64().unwrap_or(0)));
+                        }
+                        _ => {
+                            return self.fail(
+                                place,
+                                format!("an element of the list has no `{field}` to print"),
+                            );
+                        }
+                    }
+                    words.push(word);
+                }
+                let either = call.hash.iter().any(|(name, value)| {
+                    name == "type"
+                        && matches!(value, Expr::Literal(Value::String(word)) if word == "or")
+                });
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                text(self.language.list(&words, either))
             }
             Function::Eq => flag(equal(given(0)?.value(), given(1)?.value())),
             Function::Ne => flag(!equal(given(0)?.value(), given(1)?.value())),
@@ -666,8 +734,43 @@ impl<'e> Evaluation<'e> {
     }
 
     fn write(&self, text: &str, spot: Spot, expr: &Expr, place: Place, out: &mut String) -> Done {
+        // What our own helpers wrote holds marks of direction; what others wrote must not
+        // hold any, and gets them where it would disturb the sentence around it.
+        let function = match expr {
+            Expr::Call(call) => Function::named(&call.name),
+            _ => None,
+        };
+        let mut own = String::new();
+        let marked = match function {
+            Some(Function::T | Function::List) => Some(text),
+            Some(Function::Default | Function::Lookup) | None
+                // An address is no part of a sentence; marks would become part of it.
+                if !matches!(expr, Expr::Literal(_))
+                    && !is_linkable(text)
+                    && is_foreign(text, self.language.is_rtl()) =>
+            {
+                isolate_into(&mut own, text);
+                Some(own.as_str())
+            }
+            _ => None,
+        };
+        match (spot, marked) {
+            (Spot::Words, Some(marked)) => {
+                marked_into(out, marked, true);
+                return Ok(());
+            }
+            (Spot::Label, Some(marked)) => {
+                marked_into(out, marked, false);
+                return Ok(());
+            }
+            (Spot::Plain, Some(marked)) => {
+                plain_marked_into(out, marked);
+                return Ok(());
+            }
+            _ => {}
+        }
         match spot {
-            Spot::Escaped => escape_into(out, text),
+            Spot::Words | Spot::Label | Spot::Escaped => escape_into(out, text),
             Spot::Plain => plain_into(out, text),
             Spot::Raw => out.push_str(text),
             Spot::AddressPart => percent_into(out, text),
@@ -692,22 +795,42 @@ impl<'e> Evaluation<'e> {
         if !matches!(url.scheme(), "http" | "https") {
             return None;
         }
-        let campaign = &self.context.campaign;
-        let had: Vec<String> = url.query_pairs().map(|(key, _)| key.into_owned()).collect();
-        let wanted = [
-            ("utm_source", "aftercare"),
-            ("utm_medium", "email"),
-            ("utm_campaign", campaign.sequence.as_str()),
-            ("utm_content", campaign.step.as_str()),
-        ];
-        let missing: Vec<(&str, &str)> = wanted
-            .into_iter()
-            .filter(|(key, value)| !value.is_empty() && !had.iter().any(|had| had == key))
-            .collect();
-        if !missing.is_empty() {
-            url.query_pairs_mut().extend_pairs(missing);
+        let usual = CampaignParameters::default();
+        let parameters = self.parameters.unwrap_or(&usual);
+        if parameters.elsewhere || self.is_own(&url) {
+            let had: Vec<String> = url.query_pairs().map(|(key, _)| key.into_owned()).collect();
+            let missing: Vec<(&str, String)> = parameters
+                .named()
+                .into_iter()
+                .map(|(key, value)| (key, self.filled(value)))
+                .filter(|(key, value)| !value.is_empty() && !had.iter().any(|had| had == key))
+                .collect();
+            if !missing.is_empty() {
+                url.query_pairs_mut().extend_pairs(missing);
+            }
         }
         Some(url.into())
+    }
+
+    /// Whether an address is one of the shop's.
+    fn is_own(&self, url: &Url) -> bool {
+        let own = self
+            .context
+            .root
+            .get("shop")
+            .and_then(|shop| shop.get("url"))
+            .and_then(Value::as_str)
+            .and_then(|own| Url::parse(own).ok());
+        own.is_some_and(|own| own.host_str() == url.host_str())
+    }
+
+    /// A campaign parameter with its names filled in.
+    fn filled(&self, pattern: &str) -> String {
+        let campaign = &self.context.campaign;
+        pattern
+            .replace("{sequence}", &campaign.sequence)
+            .replace("{step}", &campaign.step)
+            .replace("{locale}", self.language.tag())
     }
 
     /// The first product of a family that is in stock and that the reader lacks.

@@ -8,7 +8,7 @@ use toml_edit::{Document, Item, Value};
 
 /// Largest head, in bytes.
 const MAX_FRONT: usize = 16 * 1024;
-const KEYS: [&str; 5] = ["subject", "preheader", "layout", "raw", "allow"];
+const KEYS: [&str; 6] = ["subject", "preheader", "layout", "brand", "raw", "allow"];
 
 /// A text of the head, with the place of its first byte in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub struct Front {
     pub subject: Option<Words>,
     pub preheader: Option<Words>,
     pub layout: Option<Words>,
+    pub brand: Option<Words>,
     pub raw: Vec<String>,
     /// Where the body begins.
     pub body: usize,
@@ -117,6 +118,7 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
             "subject" => front.subject = words(),
             "preheader" => front.preheader = words(),
             "layout" => front.layout = words(),
+            "brand" => front.brand = words(),
             "raw" => match item.as_array() {
                 Some(list) if list.iter().all(Value::is_str) => {
                     front.raw = list

@@ -11,6 +11,7 @@ pub enum Function {
     Default,
     Image,
     Items,
+    List,
     Complement,
     Stars,
     T,
@@ -60,7 +61,7 @@ const fn sign(
 const MANY: usize = 16;
 
 /// All helpers. None has the name of something that mails know.
-pub const ALL: [Signature; 22] = [
+pub const ALL: [Signature; 23] = [
     sign(
         "date",
         Function::Date,
@@ -118,6 +119,13 @@ pub const ALL: [Signature; 22] = [
         "{{items order.items}}",
     ),
     sign(
+        "list",
+        Function::List,
+        (1, 2),
+        &["type"],
+        "{{list order.items}}, {{list order.items \"sku\" type=\"or\"}}",
+    ),
+    sign(
         "complement",
         Function::Complement,
         (1, 1),
@@ -131,7 +139,13 @@ pub const ALL: [Signature; 22] = [
         &[],
         "{{stars item.product_url}}",
     ),
-    sign("t", Function::T, (1, 1), &["*"], "{{t \"footer_why\"}}"),
+    sign(
+        "t",
+        Function::T,
+        (1, 1),
+        &["*"],
+        "{{t \"footer-why\" name=shop.name}}",
+    ),
     sign(
         "eq",
         Function::Eq,

@@ -1,9 +1,15 @@
 //! Where in an HTML page a value stands, and what escaping that place needs.
 
+use super::languages::{ISOLATE, ISOLATE_END};
+
 /// What a value is escaped for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spot {
-    /// Text between tags, or a quoted attribute.
+    /// Text between tags, where elements may stand.
+    Words,
+    /// Words where no element may stand: a page's title, a picture's description.
+    Label,
+    /// Any other quoted attribute: read by programs.
     Escaped,
     /// The beginning of an address: only http, https and mailto may stand here.
     Address,
@@ -77,6 +83,8 @@ const ADDRESSES: [&str; 7] = [
     "poster",
     "cite",
 ];
+/// Attributes that people read.
+const LABELS: [&str; 5] = ["alt", "aria-label", "placeholder", "summary", "title"];
 const PARAGRAPHS: [&str; 14] = [
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "a", "strong", "em", "b", "i", "span", "li",
 ];
@@ -266,12 +274,15 @@ impl State {
     /// Says why no value may stand here.
     pub fn spot(&self) -> Result<Spot, &'static str> {
         match &self.mode {
-            Mode::Text => Ok(Spot::Escaped),
+            Mode::Text if self.in_plain() => Ok(Spot::Label),
+            Mode::Text => Ok(Spot::Words),
             Mode::Quoted { name, empty, .. } => {
                 if name == "style" {
                     Err("a value may not stand inside a style")
                 } else if name.starts_with("on") {
                     Err("a value may not stand inside a script")
+                } else if LABELS.contains(&name.as_str()) {
+                    Ok(Spot::Label)
                 } else if !ADDRESSES.contains(&name.as_str()) {
                     Ok(Spot::Escaped)
                 } else if *empty {
@@ -342,6 +353,24 @@ pub fn escape_into(out: &mut String, text: &str) {
     }
 }
 
+/// Appends a text that holds marks of direction of our own making, escaped: as elements
+/// where those may stand (`markup`), else as the marks.
+pub fn marked_into(out: &mut String, text: &str, markup: bool) {
+    let mut rest = text;
+    while let Some(at) = rest.find([ISOLATE, ISOLATE_END]) {
+        escape_into(out, &rest[..at]);
+        let opens = rest[at..].starts_with(ISOLATE);
+        out.push_str(match (opens, markup) {
+            (true, true) => "<bdi>",
+            (false, true) => "</bdi>",
+            (true, false) => "\u{2068}",
+            (false, false) => "\u{2069}",
+        });
+        rest = &rest[at + ISOLATE.len_utf8()..];
+    }
+    escape_into(out, rest);
+}
+
 /// Appends a text as a part of an address.
 pub fn percent_into(out: &mut String, text: &str) {
     for byte in text.bytes() {
@@ -376,6 +405,22 @@ pub fn plain_into(out: &mut String, text: &str) {
     }
 }
 
+/// Appends a text that holds marks of direction of our own making as a part of one line.
+pub fn plain_marked_into(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find([ISOLATE, ISOLATE_END]) {
+        plain_into(out, &rest[..at]);
+        let mark = if rest[at..].starts_with(ISOLATE) {
+            ISOLATE
+        } else {
+            ISOLATE_END
+        };
+        out.push(mark);
+        rest = &rest[at + mark.len_utf8()..];
+    }
+    plain_into(out, rest);
+}
+
 /// Whether an address may be linked to from a mail.
 pub fn is_linkable(address: &str) -> bool {
     let scheme_ok = ["https://", "http://", "mailto:"].iter().any(|scheme| {
@@ -399,19 +444,21 @@ mod tests {
     #[test]
     fn knows_where_it_stands() {
         for (before, wanted) in [
-            ("<p>Hello ", Ok(Spot::Escaped)),
-            ("<a title=\"", Ok(Spot::Escaped)),
+            ("<p>Hello ", Ok(Spot::Words)),
+            ("<a title=\"", Ok(Spot::Label)),
+            ("<html lang=\"", Ok(Spot::Escaped)),
+            ("<title>", Ok(Spot::Label)),
             ("<a href=\"", Ok(Spot::Address)),
             ("<a href='https://x/?q=", Ok(Spot::AddressPart)),
-            ("<style>p { color: red }</style>", Ok(Spot::Escaped)),
-            ("<STYLE>a<b</s<</StYlE>", Ok(Spot::Escaped)),
-            ("<!--[if mso]><td>", Ok(Spot::Escaped)),
+            ("<style>p { color: red }</style>", Ok(Spot::Words)),
+            ("<STYLE>a<b</s<</StYlE>", Ok(Spot::Words)),
+            ("<!--[if mso]><td>", Ok(Spot::Words)),
             (
                 "<!--[if mso]><table><![endif]--><!--[if !mso]><!--><p>",
-                Ok(Spot::Escaped),
+                Ok(Spot::Words),
             ),
-            ("<!doctype html><br/><p class='a' >", Ok(Spot::Escaped)),
-            ("a < b ", Ok(Spot::Escaped)),
+            ("<!doctype html><br/><p class='a' >", Ok(Spot::Words)),
+            ("a < b ", Ok(Spot::Words)),
         ] {
             assert_eq!(spot(before), wanted, "{before}");
         }

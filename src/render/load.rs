@@ -3,17 +3,19 @@
 //! out.
 
 use super::check::{Given, nearest};
-use super::evaluate::Strings;
 use super::html::State;
 use super::laid::{Laid, Page};
+use super::languages::{Languages, is_rtl, language_name};
 use super::markup::Masked;
 use super::program::{Building, Form, Place, Program};
+use super::strings::compare::{self, Catalogues, Uses, compare};
+use super::strings::read::read as read_strings;
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
-use super::templates::{File, LoadPolicy, Mail, find, path_of};
+use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
 use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::model::torn::torn;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// A source without its tags.
@@ -23,21 +25,52 @@ struct Protected {
     text: String,
 }
 
+/// For whom something is built.
+#[derive(Debug, Clone, Copy)]
+struct Voice<'v> {
+    locale: &'v str,
+    form: Form,
+    /// Empty: none.
+    brand: &'v str,
+}
+
+/// The layouts and partials of a brand, or those that all share.
+#[derive(Debug, Default)]
+struct Rack {
+    /// By name, then by language (empty: all).
+    partials: BTreeMap<String, BTreeMap<String, u16>>,
+    layouts: BTreeMap<String, u16>,
+}
+
+/// Which partial, for whom.
+type Printed = (u16, String, String, Form, bool);
+
+/// Something that several mails share: what was made, what was said of it, and the files
+/// that went into it.
+type Shared<T> = (Option<Arc<T>>, Vec<Diagnostic>, BTreeSet<u16>);
+
 /// Builds everything once.
 pub struct Loader<'l> {
     given: &'l [(String, String)],
     shop: &'l LoadPolicy,
     pub files: Arc<Vec<File>>,
-    pub strings: BTreeMap<String, Strings>,
-    /// By name, then by language (empty: all).
-    partials: BTreeMap<String, BTreeMap<String, u16>>,
-    layouts: BTreeMap<String, u16>,
+    pub strings: Catalogues,
+    /// By brand.
+    pub brand_strings: BTreeMap<String, Catalogues>,
+    /// By brand; under the empty name what all share.
+    racks: BTreeMap<String, Rack>,
     sources: HashMap<u16, Option<Arc<Protected>>>,
-    layouts_ready: HashMap<u16, Option<Arc<Protected>>>,
-    laid: HashMap<(u16, String), Option<Arc<Laid>>>,
-    /// Partials that were built without a fault: by file, language, form, and whether
-    /// they stand inside a paragraph.
-    printed: HashMap<(u16, String, Form, bool), Arc<Protected>>,
+    /// By file and by whether it runs from right to left.
+    layouts_ready: HashMap<(u16, bool), Shared<Protected>>,
+    /// By file, language and brand.
+    laid: HashMap<(u16, String, String), Shared<Laid>>,
+    /// Partials that were built without a fault: by file, language, brand, form, and
+    /// whether they stand inside a paragraph; with the files that went into them.
+    printed: HashMap<Printed, (Arc<Protected>, BTreeSet<u16>)>,
+    /// The files that went into what is being built.
+    touched: BTreeSet<u16>,
+    /// What each file holds, for telling whether it changed.
+    prints: Vec<u64>,
     known: tags::Known,
     /// Partials being built, outermost first.
     open: Vec<u16>,
@@ -64,38 +97,54 @@ impl<'l> Loader<'l> {
             given,
             shop,
             files: Arc::new(files),
-            strings: BTreeMap::new(),
-            partials: BTreeMap::new(),
-            layouts: BTreeMap::new(),
+            strings: Catalogues::new(),
+            brand_strings: BTreeMap::new(),
+            racks: BTreeMap::from([(String::new(), Rack::default())]),
             sources: HashMap::new(),
             layouts_ready: HashMap::new(),
             laid: HashMap::new(),
             printed: HashMap::new(),
+            touched: BTreeSet::new(),
+            prints: given
+                .iter()
+                .map(|(_, text)| {
+                    let mut hasher = DefaultHasher::new();
+                    text.hash(&mut hasher);
+                    hasher.finish()
+                })
+                .collect(),
             known: tags::Known::default(),
             open: Vec::new(),
             written: BTreeMap::new(),
             handed: Given::new(),
             problems: Vec::new(),
         };
-        for (number, path, _) in loader.under("templates/partials/") {
-            if let Some(name) = path.strip_suffix(".hbs") {
-                let (name, locale) = match name.rsplit_once('.') {
-                    Some((name, locale)) => (name, locale),
-                    None => (name, ""),
-                };
-                loader
-                    .partials
+        for (number, path, _) in loader.under("templates/") {
+            let (brand, rest) = match path
+                .strip_prefix("brands/")
+                .and_then(|rest| rest.split_once('/'))
+            {
+                Some((brand, rest)) => (brand, rest),
+                None => ("", path),
+            };
+            if !brand.is_empty() {
+                loader.racks.entry(brand.to_owned()).or_default();
+            }
+            let rack = loader.racks.entry(brand.to_owned()).or_default();
+            if let Some(name) = rest
+                .strip_prefix("partials/")
+                .and_then(|rest| rest.strip_suffix(".hbs"))
+            {
+                let (name, locale) = name.rsplit_once('.').unwrap_or((name, ""));
+                rack.partials
                     .entry(name.to_owned())
                     .or_default()
                     .insert(locale.to_owned(), number);
-            }
-        }
-        for (number, path, _) in loader.under("templates/layouts/") {
-            if let Some(name) = path
-                .strip_suffix(".mjml")
-                .or_else(|| path.strip_suffix(".html"))
-            {
-                loader.layouts.insert(name.to_owned(), number);
+            } else if let Some(name) = rest.strip_prefix("layouts/").and_then(|rest| {
+                rest.strip_suffix(".mjml")
+                    .or_else(|| rest.strip_suffix(".html"))
+            }) {
+                rack.layouts.insert(name.to_owned(), number);
             }
         }
         loader
@@ -109,12 +158,15 @@ impl<'l> Loader<'l> {
                 continue;
             };
             if text.len() > MAX_SOURCE {
-                self.problems.push(Diagnostic::new(
-                    "E200",
-                    path,
-                    0..0,
-                    format!("this file is larger than {MAX_SOURCE} bytes"),
-                ));
+                // Every file is looked at once from the top.
+                if folder == "templates/" {
+                    self.problems.push(Diagnostic::new(
+                        "E200",
+                        path,
+                        0..0,
+                        format!("this file is larger than {MAX_SOURCE} bytes"),
+                    ));
+                }
                 continue;
             }
             found.push((number, rest, text.as_str()));
@@ -122,85 +174,101 @@ impl<'l> Loader<'l> {
         found
     }
 
-    pub fn strings(&mut self) {
-        for (number, path, text) in self.under("templates/strings/") {
-            let Some(locale) = path.strip_suffix(".toml") else {
+    /// Reads the words of every language and compares them.
+    pub fn strings(&mut self, languages: &Languages) {
+        let mut uses = Uses::default();
+        let mut problems = Vec::new();
+        for (_, path, text) in self.under("templates/") {
+            let (brand, rest) = match path
+                .strip_prefix("brands/")
+                .and_then(|rest| rest.split_once('/'))
+            {
+                Some((brand, rest)) => (Some(brand), rest),
+                None => (None, path),
+            };
+            let Some(name) = rest.strip_prefix("strings/") else {
+                uses.scan(text, locale_of(rest), rest.starts_with("pages/"));
                 continue;
             };
-            let file = path_of(&self.files, number);
-            let document = match toml_edit::Document::parse(text) {
-                Ok(document) => document,
-                Err(error) => {
-                    let torn = torn(text, error.span(), error.message(), "this is no TOML");
-                    self.problems.push(torn.problem("E200", &file, 0));
-                    continue;
-                }
-            };
-            let mut strings = Strings::new();
-            for (key, item) in document.iter() {
-                match item.as_str() {
-                    Some(words) => {
-                        strings.insert(key.to_owned(), words.to_owned());
-                    }
-                    None => self.problems.push(
-                        Diagnostic::new(
-                            "E200",
-                            file.clone(),
-                            item.span().unwrap_or(0..0),
-                            format!("`{key}` must be text in quotes"),
-                        )
-                        .help(format!("write {key} = \"…\"")),
-                    ),
-                }
+            let file = format!("templates/{path}");
+            if let Some(name) = name.strip_suffix(".toml") {
+                problems.push(
+                    Diagnostic::new("E268", file, 0..0, "words stand in Fluent files, not in TOML")
+                        .help(format!("rename it to {name}.ftl, and write key = Words without quotes; a name in braces becomes {{ $name }}")),
+                );
+                continue;
             }
-            self.strings.insert(locale.to_owned(), strings);
+            let Some(locale) = name.strip_suffix(".ftl") else {
+                continue;
+            };
+            let catalogue = read_strings(&file, text, &mut problems);
+            let set = match brand {
+                Some(brand) => self.brand_strings.entry(brand.to_owned()).or_default(),
+                None => &mut self.strings,
+            };
+            set.insert(locale.to_owned(), catalogue);
         }
+        let shop = compare::Shop {
+            locales: &self.shop.locales,
+            fallback: self.shop.fallback.as_deref(),
+            languages,
+        };
+        // What could not be read would look like missing.
+        if problems
+            .iter()
+            .all(|problem| !matches!(problem.code, "E260" | "E261" | "E266" | "E268"))
+        {
+            compare(
+                &self.strings,
+                &self.brand_strings,
+                &uses,
+                &shop,
+                &mut problems,
+            );
+        }
+        self.problems.extend(problems);
     }
 
     /// Builds every partial once for every language it could be used in, so that faults
     /// are found in those that no mail uses.
     pub fn partials_all(&mut self) {
-        let all: Vec<(String, Vec<String>)> = self
-            .partials
-            .iter()
-            .map(|(name, by)| (name.clone(), by.keys().cloned().collect()))
-            .collect();
-        for (name, locales) in all {
-            for locale in locales {
-                let locale = if locale.is_empty() {
-                    self.shop
-                        .locales
-                        .first()
-                        .cloned()
-                        .unwrap_or_else(|| "en".into())
-                } else {
-                    locale
-                };
-                let mut problems = Vec::new();
-                for form in [Form::Html, Form::Text] {
-                    let found = self.partial(
-                        &name,
-                        Place::default(),
-                        (&locale, form),
-                        false,
-                        &mut problems,
-                    );
-                    if let Some(found) = found {
-                        self.build(
-                            &found.text,
-                            &found.tags,
-                            (&locale, form),
-                            (&[], true),
-                            &mut problems,
-                        );
-                    }
-                }
-                self.problems.extend(problems);
+        let mut all: Vec<(String, String, String)> = Vec::new();
+        for (brand, rack) in &self.racks {
+            for (name, by) in &rack.partials {
+                all.extend(
+                    by.keys()
+                        .map(|locale| (brand.clone(), name.clone(), locale.clone())),
+                );
             }
+        }
+        for (brand, name, locale) in all {
+            let locale = if locale.is_empty() {
+                self.shop
+                    .locales
+                    .first()
+                    .cloned()
+                    .unwrap_or_else(|| "en".into())
+            } else {
+                locale
+            };
+            let mut problems = Vec::new();
+            for form in [Form::Html, Form::Text] {
+                let voice = Voice {
+                    locale: &locale,
+                    form,
+                    brand: &brand,
+                };
+                let found = self.partial(&name, Place::default(), voice, false, &mut problems);
+                if let Some(found) = found {
+                    self.build(&found.text, &found.tags, voice, (&[], true), &mut problems);
+                }
+            }
+            self.problems.extend(problems);
         }
     }
 
     fn source(&mut self, number: u16) -> Option<Arc<Protected>> {
+        self.touched.insert(number);
         if let Some(ready) = self.sources.get(&number) {
             return ready.clone();
         }
@@ -217,12 +285,15 @@ impl<'l> Loader<'l> {
         &mut self,
         name: &str,
         place: Place,
-        (locale, form): (&str, Form),
+        voice: Voice<'_>,
         inline: bool,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Arc<Protected>> {
         let file = path_of(&self.files, place.file);
-        let number = self.partials.get(name).and_then(|by| {
+        let locale = voice.locale;
+        let racks: Vec<&Rack> = self.racks_of(voice.brand).collect();
+        let number = racks.iter().find_map(|rack| {
+            let by = rack.partials.get(name)?;
             find(by, locale)
                 .map(|(_, number)| *number)
                 .or_else(|| by.get("").copied())
@@ -238,13 +309,10 @@ impl<'l> Loader<'l> {
                 place.span(),
                 format!("there is no partial \"{name}\" for the language \"{locale}\""),
             );
-            if let Some(near) = nearest(
-                name,
-                self.partials
-                    .keys()
-                    .map(String::as_str)
-                    .filter(|near| *near != name),
-            ) {
+            let names = racks.iter().flat_map(|rack| rack.partials.keys());
+            if let Some(near) =
+                nearest(name, names.map(String::as_str).filter(|near| *near != name))
+            {
                 problem = problem.help(format!("did you mean `{near}`?"));
             }
             problems.push(problem.help(format!("add templates/partials/{name}.{locale}.hbs")));
@@ -284,31 +352,45 @@ impl<'l> Loader<'l> {
             ));
             return None;
         }
-        let key = (number, locale.to_owned(), form, inline);
-        if let Some(ready) = self.printed.get(&key) {
+        let key = (
+            number,
+            locale.to_owned(),
+            voice.brand.to_owned(),
+            voice.form,
+            inline,
+        );
+        if let Some((ready, files)) = self.printed.get(&key) {
+            self.touched.extend(files);
             return Some(Arc::clone(ready));
         }
-        let source = self.source(number)?;
+        let around = std::mem::take(&mut self.touched);
+        let Some(source) = self.source(number) else {
+            self.touched.extend(around);
+            return None;
+        };
         let before = problems.len();
         self.open.push(number);
-        let text = match form {
+        let words = settle(&source.text, &source.tags, locale);
+        let text = match voice.form {
             Form::Html => {
-                let html = markdown::to_html(&source.text, &source.tags);
+                let html = markdown::to_html(&words, &source.tags);
                 if inline {
                     markdown::unwrap_paragraph(&html).to_owned()
                 } else {
                     html
                 }
             }
-            Form::Text => markdown::to_text(&source.text, &source.tags, locale),
+            Form::Text => markdown::to_text(&words, &source.tags, locale),
         };
         let mut tags = source.tags.clone();
-        let text = self.lay_open(&text, &mut tags, State::default(), (locale, form), problems);
+        let text = self.lay_open(&text, &mut tags, State::default(), voice, problems);
         self.open.pop();
         let made = Arc::new(Protected { tags, text });
         if problems.len() == before {
-            self.printed.insert(key, Arc::clone(&made));
+            let files = self.touched.clone();
+            self.printed.insert(key, (Arc::clone(&made), files));
         }
+        self.touched.extend(around);
         Some(made)
     }
 
@@ -319,14 +401,14 @@ impl<'l> Loader<'l> {
         text: &str,
         tags: &mut Tags,
         mut state: State,
-        (locale, form): (&str, Form),
+        voice: Voice<'_>,
         problems: &mut Vec<Diagnostic>,
     ) -> String {
         let mut out = String::with_capacity(text.len() + 512);
         for piece in pieces(text) {
             let number = match piece {
                 Piece::Text(words) => {
-                    if form == Form::Html {
+                    if voice.form == Form::Html {
                         state.read(words);
                     }
                     out.push_str(words);
@@ -356,8 +438,7 @@ impl<'l> Loader<'l> {
                 continue;
             }
             let inline = state.in_paragraph();
-            let Some(inner) = self.partial(&tag.name, tag.place, (locale, form), inline, problems)
-            else {
+            let Some(inner) = self.partial(&tag.name, tag.place, voice, inline, problems) else {
                 continue;
             };
             if tags.len() + inner.tags.len() > MAX_TAGS || out.len() > MAX_SOURCE {
@@ -384,15 +465,15 @@ impl<'l> Loader<'l> {
         &mut self,
         text: &str,
         tags: &Tags,
-        (locale, form): (&str, Form),
+        voice: Voice<'_>,
         (raw, whole): (&[String], bool),
         problems: &mut Vec<Diagnostic>,
     ) -> Program {
         let mut tags = tags.clone();
-        let text = self.lay_open(text, &mut tags, State::default(), (locale, form), problems);
+        let text = self.lay_open(text, &mut tags, State::default(), voice, problems);
         Building {
             tags: &tags,
-            form,
+            form: voice.form,
             raw,
             whole,
             path: &|file| path_of(&self.files, file),
@@ -405,16 +486,26 @@ impl<'l> Loader<'l> {
     fn laid(
         &mut self,
         number: u16,
-        locale: &str,
+        (locale, brand): (&str, &str),
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Arc<Laid>> {
-        let key = (number, locale.to_owned());
-        if let Some(ready) = self.laid.get(&key) {
+        let key = (number, locale.to_owned(), brand.to_owned());
+        if let Some((ready, said, files)) = self.laid.get(&key) {
+            problems.extend(said.iter().cloned());
+            self.touched.extend(files);
             return ready.clone();
         }
-        let made = self.layout(number).and_then(|layout| {
+        let around = std::mem::take(&mut self.touched);
+        let mut said = Vec::new();
+        let layout = self.layout(number, locale, &mut said);
+        let made = layout.and_then(|layout| {
+            let problems = &mut said;
             let mut tags = layout.tags.clone();
-            let form = (locale, Form::Html);
+            let form = Voice {
+                locale,
+                form: Form::Html,
+                brand,
+            };
             let content = content_of(&layout.text, &tags)?;
             let (_, tail) = layout.text.split_once(&token(content))?;
             let footer = text::footer(tail, &layout.tags, locale);
@@ -427,7 +518,7 @@ impl<'l> Loader<'l> {
                     Piece::Tag(_) => state.value(),
                 }
             }
-            let around = format!("{head}{tail}");
+            let frame = format!("{head}{tail}");
             let program = Building {
                 tags: &tags,
                 form: Form::Html,
@@ -436,7 +527,7 @@ impl<'l> Loader<'l> {
                 path: &|file| path_of(&self.files, file),
                 problems,
             }
-            .build(&around, State::default());
+            .build(&frame, State::default());
             Some(Arc::new(Laid {
                 text,
                 tags,
@@ -446,24 +537,55 @@ impl<'l> Loader<'l> {
                 footer,
             }))
         });
-        self.laid.insert(key, made.clone());
+        problems.extend(said.iter().cloned());
+        let files = self.touched.clone();
+        self.laid.insert(key, (made.clone(), said, files));
+        self.touched.extend(around);
         made
     }
 
-    /// The HTML of a layout with its tokens.
-    fn layout(&mut self, number: u16) -> Option<Arc<Protected>> {
-        if let Some(ready) = self.layouts_ready.get(&number) {
+    /// Where a brand's own things stand first, then what all share.
+    fn racks_of(&self, brand: &str) -> impl Iterator<Item = &Rack> {
+        let own = self.racks.get(brand).filter(|_| !brand.is_empty());
+        own.into_iter().chain(self.racks.get(""))
+    }
+
+    /// The HTML of a layout with its tokens, in the direction of a language.
+    fn layout(
+        &mut self,
+        number: u16,
+        locale: &str,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Arc<Protected>> {
+        self.touched.insert(number);
+        let key = (number, is_rtl(locale));
+        if let Some((ready, said, _)) = self.layouts_ready.get(&key) {
+            problems.extend(said.iter().cloned());
             return ready.clone();
         }
+        let mut said = Vec::new();
         let made = self.source(number).and_then(|source| {
             let path = path_of(&self.files, number);
+            if key.1 && !source.tags.all().any(|tag| tag.name == "mail.dir") {
+                said.push(
+                    Diagnostic::new(
+                        "W266",
+                        path.clone(),
+                        0..0,
+                        format!("this layout does not say its direction, and {} runs from right to left", language_name(locale)),
+                    )
+                    .help("readers would see the page mirrored: full stops on the wrong side, lists indented at the far end")
+                    .help("write <mjml lang=\"{{mail.locale}}\" dir=\"{{mail.dir}}\">, and align=\"{{mail.start}}\" instead of \"left\""),
+                );
+            }
+            let settled = settle(&source.text, &source.tags, locale);
             let html = if path.ends_with(".mjml") {
-                self.mjml(number, 0, &source.text, &source.tags)?
+                self.mjml(number, (0, key.1), (&settled, &source.tags), &mut said)?
             } else {
-                source.text.clone()
+                settled
             };
             if content_of(&html, &source.tags).is_none() {
-                self.problems.push(
+                said.push(
                     Diagnostic::new("E212", path, 0..0, "this layout has no place for the mail")
                         .help("write {{{content}}} where it belongs"),
                 );
@@ -474,33 +596,53 @@ impl<'l> Loader<'l> {
                 text: html,
             }))
         });
-        self.layouts_ready.insert(number, made.clone());
+        problems.extend(said.iter().cloned());
+        self.layouts_ready
+            .insert(key, (made.clone(), said, BTreeSet::from([number])));
         made
     }
 
     /// HTML of the MJML that begins at byte `body` of a file; `source` is it with tokens.
-    fn mjml(&mut self, number: u16, body: usize, source: &str, tags: &Tags) -> Option<String> {
+    /// Whether it runs from right to left is the language's matter: MJML itself sets every
+    /// section from left to right.
+    fn mjml(
+        &mut self,
+        number: u16,
+        (body, rtl): (usize, bool),
+        (source, tags): (&str, &Tags),
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<String> {
         let (path, text) = self.given.get(usize::from(number))?;
         let masked = Masked::new(text, false);
         let found = mjml_lint::check(path, &masked, body..text.len());
         let broken = found.iter().any(|one| one.severity() == Severity::Error);
-        self.problems.extend(found);
+        problems.extend(found);
         if broken {
             return None;
         }
         match mjml::to_html(&without_comments(source, tags)) {
+            Ok(html) if rtl => Some(html.replace("direction:ltr", "direction:rtl")),
             Ok(html) => Some(html),
             Err(message) => {
                 let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
-                self.problems
-                    .push(Diagnostic::new("E212", path, place, message));
+                problems.push(Diagnostic::new("E212", path, place, message));
                 None
             }
         }
     }
 
-    pub fn mails(&mut self) -> BTreeMap<String, BTreeMap<String, Mail>> {
-        let mut mails: BTreeMap<String, BTreeMap<String, Mail>> = BTreeMap::new();
+    /// All mails. What `before` made of the very same files is taken over.
+    pub fn mails(&mut self, before: Option<&Templates>) -> Mails {
+        let before = before.filter(|before| {
+            before.policy == *self.shop
+                && before.files.len() == self.files.len()
+                && before
+                    .files
+                    .iter()
+                    .zip(self.files.iter())
+                    .all(|(one, other)| one.path == other.path)
+        });
+        let mut mails = Mails::new();
         let files = self.under("templates/mail/");
         let texts: BTreeMap<&str, u16> = files
             .iter()
@@ -529,8 +671,24 @@ impl<'l> Loader<'l> {
                 .or_default()
                 .insert(locale.to_owned());
             let own_text = texts.get(stem).copied();
-            let Some(mail) = self.mail(*number, (name, locale, ending), text, own_text) else {
-                continue;
+            let kept = before
+                .and_then(|before| before.mails.get(name)?.get(locale))
+                .filter(|had| {
+                    had.file == *number
+                        && had
+                            .made_of
+                            .iter()
+                            .all(|(file, print)| self.prints.get(usize::from(*file)) == Some(print))
+                });
+            let mail = match kept {
+                Some(kept) => {
+                    self.problems.extend(kept.said.iter().cloned());
+                    Arc::clone(kept)
+                }
+                None => match self.mail(*number, (name, locale, ending), text, own_text) {
+                    Some(mail) => Arc::new(mail),
+                    None => continue,
+                },
             };
             let by = mails.entry(name.to_owned()).or_default();
             if by.insert(locale.to_owned(), mail).is_some() {
@@ -554,8 +712,16 @@ impl<'l> Loader<'l> {
     ) -> Option<Mail> {
         let path = path_of(&self.files, number);
         let mut problems = Vec::new();
+        self.touched = BTreeSet::from([number]);
+        self.touched.extend(own_text);
         let front = front::read(&path, text, &mut problems);
         let made = front.and_then(|front| {
+            let brand = self.brand_of(&front, &path, &mut problems);
+            let voice = |form| Voice {
+                locale,
+                form,
+                brand: &brand,
+            };
             let file = (number, path.as_str());
             let mut head = |this: &mut Self, words: &front::Words| {
                 let mut tags = Tags::default();
@@ -568,13 +734,7 @@ impl<'l> Loader<'l> {
                     &mut problems,
                 );
                 (problems.len() == before).then(|| {
-                    this.build(
-                        &text,
-                        &tags,
-                        (locale, Form::Text),
-                        (&[], false),
-                        &mut problems,
-                    )
+                    this.build(&text, &tags, voice(Form::Text), (&[], false), &mut problems)
                 })
             };
             let subject = front.subject.as_ref().and_then(|words| head(self, words));
@@ -583,7 +743,9 @@ impl<'l> Loader<'l> {
                 None => Some(None),
             };
             let layout = match ending {
-                "md" => Some(self.layout_of(&front, (name, locale), &path, &mut problems)?),
+                "md" => {
+                    Some(self.layout_of(&front, (name, locale, &brand), &path, &mut problems)?)
+                }
                 _ => {
                     if let Some(layout) = &front.layout {
                         problems.push(Diagnostic::new(
@@ -605,7 +767,8 @@ impl<'l> Loader<'l> {
             if problems.len() > before {
                 return None;
             }
-            let form = (locale, Form::Html);
+            let body = settle(&body, &tags, locale);
+            let form = voice(Form::Html);
             let (html, plain, state) = match &layout {
                 Some(laid) => {
                     let mut plain = markdown::to_text(&body, &tags, locale);
@@ -618,7 +781,12 @@ impl<'l> Loader<'l> {
                     )
                 }
                 None if ending == "mjml" => (
-                    self.mjml(number, front.body, &body, &tags)?,
+                    self.mjml(
+                        number,
+                        (front.body, is_rtl(locale)),
+                        (&body, &tags),
+                        &mut problems,
+                    )?,
                     None,
                     State::default(),
                 ),
@@ -646,7 +814,7 @@ impl<'l> Loader<'l> {
                     Some(self.build(
                         &source.text,
                         &source.tags,
-                        (locale, Form::Text),
+                        voice(Form::Text),
                         (&[], false),
                         &mut problems,
                     ))
@@ -654,7 +822,7 @@ impl<'l> Loader<'l> {
                 (Some(plain), None) => Some(self.build(
                     &plain,
                     &tags,
-                    (locale, Form::Text),
+                    voice(Form::Text),
                     (&[], false),
                     &mut problems,
                 )),
@@ -667,10 +835,77 @@ impl<'l> Loader<'l> {
                 page,
                 text,
                 own_text: own,
+                brand: brand.clone(),
+                made_of: Vec::new(),
+                said: Vec::new(),
             })
+        });
+        let made = made.map(|mail| Mail {
+            made_of: self
+                .touched
+                .iter()
+                .filter_map(|file| Some((*file, *self.prints.get(usize::from(*file))?)))
+                .collect(),
+            said: problems.clone(),
+            ..mail
         });
         self.problems.extend(problems);
         made
+    }
+
+    /// The brand that a mail's head names, or else the shop's.
+    fn brand_of(&self, front: &front::Front, path: &str, problems: &mut Vec<Diagnostic>) -> String {
+        let Some(words) = &front.brand else {
+            return self.shop.brand.clone().unwrap_or_default();
+        };
+        if !self.racks.contains_key(&words.text) || words.text.is_empty() {
+            problems.push(self.no_brand(&words.text, path, words.span.clone()));
+        }
+        words.text.clone()
+    }
+
+    fn no_brand(&self, brand: &str, path: &str, span: std::ops::Range<usize>) -> Diagnostic {
+        let problem = Diagnostic::new(
+            "E269",
+            path,
+            span,
+            format!("there is no brand \"{}\"", brand.escape_debug()),
+        );
+        let names = self.racks.keys().filter(|name| !name.is_empty());
+        let problem = match nearest(brand, names.map(String::as_str)) {
+            Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+            None => problem,
+        };
+        problem.help(format!(
+            "readers would get the mail in another shop's clothes; add a folder templates/brands/{brand} with layouts, partials or strings of its own"
+        ))
+    }
+
+    /// Says where the shop's own brand is none.
+    pub fn brand(&mut self) {
+        let Some(brand) = &self.shop.brand else {
+            return;
+        };
+        if self.racks.contains_key(brand) {
+            return;
+        }
+        let store = "config/store.toml";
+        let span = self
+            .given
+            .iter()
+            .find(|(path, _)| path == store)
+            .and_then(|(_, text)| {
+                let mut at = 0;
+                for line in text.split_inclusive('\n') {
+                    if line.trim_start().starts_with("brand") {
+                        return Some(at..at + line.trim_end().len());
+                    }
+                    at += line.len();
+                }
+                None
+            });
+        let problem = self.no_brand(brand, store, span.unwrap_or(0..0));
+        self.problems.push(problem);
     }
 
     /// The layout that the head names, or else that of the mail's group, or else
@@ -678,18 +913,24 @@ impl<'l> Loader<'l> {
     fn layout_of(
         &mut self,
         front: &front::Front,
-        (name, locale): (&str, &str),
+        (name, locale, brand): (&str, &str, &str),
         path: &str,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Arc<Laid>> {
+        let racks: Vec<&Rack> = self.racks_of(brand).collect();
+        let layout = |name: &str| {
+            racks
+                .iter()
+                .find_map(|rack| rack.layouts.get(name).copied())
+        };
         let group = name.split('/').next().unwrap_or_default();
         let (wanted, span) = match &front.layout {
             Some(words) => (words.text.as_str(), words.span.clone()),
-            None if self.layouts.contains_key(group) => (group, 0..0),
+            None if layout(group).is_some() => (group, 0..0),
             None => ("default", 0..0),
         };
-        match self.layouts.get(wanted).copied() {
-            Some(number) => self.laid(number, locale, problems),
+        match layout(wanted) {
+            Some(number) => self.laid(number, (locale, brand), problems),
             None => {
                 let mut problem = Diagnostic::new(
                     "E212",
@@ -697,7 +938,8 @@ impl<'l> Loader<'l> {
                     span,
                     format!("there is no layout \"{wanted}\""),
                 );
-                if let Some(near) = nearest(wanted, self.layouts.keys().map(String::as_str)) {
+                let names = racks.iter().flat_map(|rack| rack.layouts.keys());
+                if let Some(near) = nearest(wanted, names.map(String::as_str)) {
                     problem = problem.help(format!("did you mean `{near}`?"));
                 }
                 problems.push(problem.help(format!("add templates/layouts/{wanted}.mjml")));
@@ -717,13 +959,14 @@ impl<'l> Loader<'l> {
             };
             for locale in self.shop.locales.clone() {
                 let mut problems = Vec::new();
-                let program = self.build(
-                    &source.text,
-                    &source.tags,
-                    (&locale, Form::Html),
-                    (&[], false),
-                    &mut problems,
-                );
+                let brand = self.shop.brand.clone().unwrap_or_default();
+                let voice = Voice {
+                    locale: &locale,
+                    form: Form::Html,
+                    brand: &brand,
+                };
+                let words = settle(&source.text, &source.tags, &locale);
+                let program = self.build(&words, &source.tags, voice, (&[], false), &mut problems);
                 self.problems.extend(problems);
                 pages
                     .entry(name.to_owned())
@@ -749,6 +992,45 @@ fn without_comments(text: &str, tags: &Tags) -> String {
         }
     }
     out
+}
+
+/// Writes out what a language's direction settles: `mail.dir`, `mail.start`, `mail.end`
+/// (in pages `dir`). Being constants of the file's language, they may stand where no
+/// value may: in styles, and in attributes of MJML.
+fn settle(text: &str, tags: &Tags, locale: &str) -> String {
+    let rtl = is_rtl(locale);
+    let mut out = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        let number = match piece {
+            Piece::Text(words) => {
+                out.push_str(words);
+                continue;
+            }
+            Piece::Tag(number) => number,
+        };
+        let name = tags
+            .get(number)
+            .filter(|tag| tag.sort == Sort::Value)
+            .map_or("", |tag| tag.name.as_str());
+        match (name, rtl) {
+            ("mail.dir" | "dir", true) => out.push_str("rtl"),
+            ("mail.dir" | "dir", false) => out.push_str("ltr"),
+            ("mail.start", true) | ("mail.end", false) => out.push_str("right"),
+            ("mail.start", false) | ("mail.end", true) => out.push_str("left"),
+            _ => out.push_str(&token(number)),
+        }
+    }
+    out
+}
+
+/// The language that a template's name gives it: mails and partials may have one.
+fn locale_of(path: &str) -> Option<&str> {
+    if !path.starts_with("mail/") && !path.starts_with("partials/") {
+        return None;
+    }
+    let (stem, _) = path.rsplit_once('.')?;
+    let (_, locale) = stem.rsplit_once('.')?;
+    (!locale.contains('/')).then_some(locale)
 }
 
 /// The tag in a layout that stands for the mail.

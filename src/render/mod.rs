@@ -33,12 +33,15 @@ mod program;
 pub mod proof;
 mod reads;
 mod show;
+mod strings;
 pub mod survey;
 mod tags;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod words_tests;
 
 pub use allow::allowances;
 pub use check::settle_values;

@@ -4,9 +4,30 @@
 use super::MAX_OUTPUT;
 use super::evaluate::{Done, Evaluation, Printed, Scope};
 use super::functions::Function;
-use super::html::{escape_into, is_linkable, plain_into};
+use super::html::{escape_into, is_linkable, marked_into, plain_into, plain_marked_into};
+use super::languages::{is_foreign, isolate_into};
 use super::program::{Form, Place, Use};
+use super::strings::{Given, STARS};
 use serde_json::Value;
+use url::Url;
+
+/// How many stars there are to give.
+const MOST_STARS: i64 = 5;
+
+/// An address with a rating; one that it has already is replaced.
+fn rated(address: &str, star: i64) -> Option<String> {
+    let mut url = Url::parse(address).ok()?;
+    let others: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(key, _)| key != "rating")
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair("rating", &star.to_string());
+    Some(url.into())
+}
 
 impl Evaluation<'_> {
     /// Prints what a helper shows.
@@ -75,22 +96,39 @@ impl Evaluation<'_> {
                 let Some(address) = address else {
                     return self.unfit(call, 0, first.value(), "an http or https address", place);
                 };
-                let joint = if address.contains('?') { '&' } else { '?' };
                 let mut out = String::new();
-                for star in 1..=5_usize {
-                    let rated = format!("{address}{joint}rating={star}");
+                for star in 1..=MOST_STARS {
+                    let Some(rated) = rated(&address, star) else {
+                        return self.unfit(
+                            call,
+                            0,
+                            first.value(),
+                            "an http or https address",
+                            place,
+                        );
+                    };
+                    let words = self.star_words(star);
                     match self.form {
+                        // A star for eyes, words for ears: what reads mails aloud must not
+                        // say "black star" five times.
                         Form::Html => {
                             out.push_str("<a href=\"");
                             escape_into(&mut out, &rated);
-                            out.push_str(&format!(
-                                "\" title=\"{star}/5\" style=\"font-size:28px;line-height:1;text-decoration:none;color:#d99a1c;\">★</a> "
-                            ));
+                            out.push_str("\" title=\"");
+                            escape_into(&mut out, &words);
+                            out.push_str("\" aria-label=\"");
+                            escape_into(&mut out, &words);
+                            out.push_str("\" style=\"font-size:28px;line-height:1;text-decoration:none;color:#b97d0e;\"><span aria-hidden=\"true\">★</span></a> ");
                         }
                         Form::Text => {
-                            let stars: String =
-                                (1..=5).map(|n| if n <= star { '★' } else { '☆' }).collect();
-                            out.push_str(&format!("{stars} {rated}\n"));
+                            let stars: String = (1..=MOST_STARS)
+                                .map(|n| if n <= star { '★' } else { '☆' })
+                                .collect();
+                            out.push_str(&format!("{stars} "));
+                            if self.strings.message(STARS).is_some() {
+                                plain_into(&mut out, &format!("{words}: "));
+                            }
+                            out.push_str(&format!("{rated}\n"));
                         }
                     }
                 }
@@ -101,8 +139,42 @@ impl Evaluation<'_> {
         Ok(())
     }
 
+    /// What a star says: "3 of 5 stars" where the shop has words for it, else "3/5".
+    fn star_words(&self, star: i64) -> String {
+        let given = [
+            ("n".to_owned(), Given::Number(star)),
+            ("of".to_owned(), Given::Number(MOST_STARS)),
+        ];
+        self.strings
+            .say(STARS, &given, self.language)
+            .unwrap_or_else(|_| format!("{star}/{MOST_STARS}"))
+    }
+
+    /// Appends what somebody else wrote, in a direction of its own where it needs one.
+    fn foreign(&self, text: &str, out: &mut String) {
+        let mut marked = String::new();
+        let text = if is_foreign(text, self.language.is_rtl()) {
+            isolate_into(&mut marked, text);
+            &marked
+        } else {
+            text
+        };
+        match self.form {
+            Form::Html => marked_into(out, text, true),
+            Form::Text if marked.is_empty() => plain_into(out, text),
+            Form::Text => plain_marked_into(out, text),
+        }
+    }
+
     fn items(&self, list: &[Value], place: Place, out: &mut String) -> Done {
-        const CELL: &str = "padding:9px 0;border-bottom:1px solid #dcd8cf;border-bottom-color:rgba(128,128,128,.35);vertical-align:top;text-align:left;";
+        let start = if self.language.is_rtl() {
+            "right"
+        } else {
+            "left"
+        };
+        let cell = format!(
+            "padding:9px 0;border-bottom:1px solid #dcd8cf;border-bottom-color:rgba(128,128,128,.35);vertical-align:top;text-align:{start};"
+        );
         if self.form == Form::Html && !list.is_empty() {
             out.push_str("<table class=\"items\" role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"width:100%;border-collapse:collapse;margin:0 0 20px;\"><tbody>");
         }
@@ -128,16 +200,16 @@ impl Evaluation<'_> {
                     out.push_str("<tr>");
                     if let Some(quantity) = &quantity {
                         out.push_str(&format!(
-                            "<td width=\"44\" style=\"{CELL}width:44px;white-space:nowrap;\">"
+                            "<td width=\"44\" style=\"{cell}width:44px;white-space:nowrap;\">"
                         ));
                         escape_into(out, quantity);
                         out.push_str("&nbsp;×</td>");
                     }
-                    out.push_str(&format!("<td style=\"{CELL}\">"));
-                    escape_into(out, title);
+                    out.push_str(&format!("<td style=\"{cell}\">"));
+                    self.foreign(title, out);
                     if let Some(variant) = variant {
                         out.push_str(" (");
-                        escape_into(out, variant);
+                        self.foreign(variant, out);
                         out.push(')');
                     }
                     out.push_str("</td></tr>");
@@ -148,10 +220,10 @@ impl Evaluation<'_> {
                         out.push_str(quantity);
                         out.push_str(" × ");
                     }
-                    plain_into(out, title);
+                    self.foreign(title, out);
                     if let Some(variant) = variant {
                         out.push_str(" (");
-                        plain_into(out, variant);
+                        self.foreign(variant, out);
                         out.push(')');
                     }
                     out.push('\n');

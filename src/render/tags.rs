@@ -129,6 +129,11 @@ impl Tags {
         self.all.get(number)
     }
 
+    /// All of them, in the order in which they were met.
+    pub fn all(&self) -> impl Iterator<Item = &Tag> {
+        self.all.iter()
+    }
+
     /// Takes the tags out of a part of a file (which begins at byte `base` of it) and
     /// leaves tokens. Problems are added to `problems`; the tags concerned are left out.
     pub fn protect(

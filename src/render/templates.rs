@@ -3,18 +3,22 @@
 
 use super::check::{Checker, Given, nearest};
 use super::context::Context;
-use super::evaluate::{Evaluation, Places, Strings};
+use super::evaluate::{Evaluation, Places};
 use super::laid::Page;
-use super::languages::Languages;
+use super::languages::{Languages, language_name};
 use super::load::Loader;
 use super::program::{Form, Place, Program};
+use super::strings::compare::{Catalogues, chain};
+use super::strings::{Catalogue, Shelf};
 use super::{RenderError, text};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::locale;
 use crate::model::names::Known;
+use crate::model::policy::CampaignParameters;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Longest subject, in bytes.
@@ -32,6 +36,10 @@ pub struct LoadPolicy {
     pub locales: Vec<String>,
     /// The language that stands in for missing translations.
     pub fallback: Option<String>,
+    /// Whose layouts, partials and words come before the common ones.
+    pub brand: Option<String>,
+    /// What links say about where their reader came from.
+    pub campaign: CampaignParameters,
 }
 
 /// A mail as one person gets it.
@@ -50,21 +58,26 @@ pub struct Rendered {
 /// The templates of a shop.
 #[derive(Debug)]
 pub struct Templates {
-    files: Arc<Vec<File>>,
+    pub(super) files: Arc<Vec<File>>,
     /// By name, then by language.
-    mails: BTreeMap<String, BTreeMap<String, Mail>>,
+    pub(super) mails: Mails,
     /// Mails that have a file, by name, with its languages: what is wrong with those that
     /// could not be read was said of them.
     written: BTreeMap<String, BTreeSet<String>>,
     /// By name, then by language.
     pages: BTreeMap<String, BTreeMap<String, Program>>,
-    strings: BTreeMap<String, Strings>,
-    none: Strings,
-    languages: Languages,
+    strings: Catalogues,
+    brand_strings: BTreeMap<String, Catalogues>,
+    languages: Arc<Languages>,
+    pub(super) policy: LoadPolicy,
+    /// Changes with everything that a check of mails depends on, their own files apart.
+    around: u64,
     /// What partials are given anywhere.
     given: Given,
-    fallback: Option<String>,
 }
+
+/// Mails by name, then by language.
+pub type Mails = BTreeMap<String, BTreeMap<String, Arc<Mail>>>;
 
 /// A file, for messages.
 #[derive(Debug)]
@@ -85,6 +98,12 @@ pub struct Mail {
     pub text: Option<Program>,
     /// Whether the text was written by hand, and so must be checked by itself.
     pub own_text: bool,
+    /// Empty: none.
+    pub brand: String,
+    /// The files that it was made of, and what they held.
+    pub made_of: Vec<(u16, u64)>,
+    /// What was said of it; it could be made all the same.
+    pub said: Vec<Diagnostic>,
 }
 
 impl Places for Templates {
@@ -104,10 +123,27 @@ impl Templates {
     /// `/`, and text); other files are left alone. What is wrong is said in the second
     /// part of the answer; templates concerned are missing from the first.
     pub fn load(files: &[(String, String)], shop: &LoadPolicy) -> (Templates, Vec<Diagnostic>) {
+        Templates::load_after(files, shop, None)
+    }
+
+    /// As [`Templates::load`], taking over what `before` made of files that are still the
+    /// same. The outcome does not depend on it.
+    pub fn load_after(
+        files: &[(String, String)],
+        shop: &LoadPolicy,
+        before: Option<&Templates>,
+    ) -> (Templates, Vec<Diagnostic>) {
+        let languages = before.map_or_else(Arc::default, |before| Arc::clone(&before.languages));
         let mut loader = Loader::new(files, shop);
-        loader.strings();
+        loader.brand();
+        loader.strings(&languages);
         loader.partials_all();
-        let mails = loader.mails();
+        // Calls of partials in what is taken over were read before.
+        for (partial, names) in before.iter().flat_map(|before| &before.given) {
+            let handed = loader.handed.entry(partial.clone()).or_default();
+            handed.extend(names.iter().cloned());
+        }
+        let mails = loader.mails(before);
         let pages = loader.pages();
         let mut problems = std::mem::take(&mut loader.problems);
         tidy(&mut problems);
@@ -117,10 +153,11 @@ impl Templates {
             written: loader.written,
             pages,
             strings: loader.strings,
+            brand_strings: loader.brand_strings,
+            languages,
+            policy: shop.clone(),
+            around: around(files),
             given: loader.handed,
-            none: Strings::new(),
-            languages: Languages::default(),
-            fallback: shop.fallback.clone(),
         };
         // Formatters of the shop's languages are ready before the first mail is due.
         for locale in &shop.locales {
@@ -137,8 +174,8 @@ impl Templates {
         let path = |file: u16| self.path(file);
         for by_locale in self.pages.values() {
             for (locale, program) in by_locale {
-                let strings = self.strings_for(locale);
-                Checker::new(&nothing, Kind::Education, &strings, &path, problems)
+                let words = self.words(locale, self.policy.brand.as_deref().unwrap_or_default());
+                Checker::new(&nothing, Kind::Education, words.shelf(), &path, problems)
                     .check_page(program);
             }
         }
@@ -153,7 +190,7 @@ impl Templates {
     pub(super) fn written(&self) -> impl Iterator<Item = (&str, &str, &Mail)> {
         self.mails.iter().flat_map(|(name, by)| {
             by.iter()
-                .map(move |(locale, mail)| (name.as_str(), locale.as_str(), mail))
+                .map(move |(locale, mail)| (name.as_str(), locale.as_str(), &**mail))
         })
     }
 
@@ -230,8 +267,8 @@ impl Templates {
         }
         let path = |file: u16| self.path(file);
         for (locale, mail) in by_locale {
-            let strings = self.strings_for(locale);
-            let mut checker = Checker::new(known, kind, &strings, &path, &mut problems);
+            let words = self.words(locale, &mail.brand);
+            let mut checker = Checker::new(known, kind, words.shelf(), &path, &mut problems);
             checker.given = Some(&self.given);
             checker.check(&mail.subject);
             if let Some(preheader) = &mail.preheader {
@@ -327,18 +364,28 @@ impl Templates {
         let language = self
             .languages
             .get(if same { &context.locale } else { locale });
-        let strings = self.strings_for(locale);
+        let words = self.words(locale, &written.brand);
         let mut about = match context.root.get("mail") {
             Some(Value::Object(fields)) => fields.clone(),
             _ => serde_json::Map::new(),
         };
         about.insert("locale".into(), Value::String(locale.to_owned()));
+        let sides = if language.is_rtl() {
+            ["rtl", "right", "left"]
+        } else {
+            ["ltr", "left", "right"]
+        };
+        for (name, side) in ["dir", "start", "end"].into_iter().zip(sides) {
+            about.insert(name.into(), Value::String(side.to_owned()));
+        }
         for later in ["subject", "preheader"] {
             about.remove(later);
         }
         let mut about = Value::Object(about);
         let run = |program: &Program, about: &Value, form: Form, expected: usize| {
-            Evaluation::new(context, about, &language, &strings, self, form).run(program, expected)
+            Evaluation::new(context, about, &language, words.shelf(), self, form)
+                .with_parameters(&self.policy.campaign)
+                .run(program, expected)
         };
         let one_line = |words: String| words.split_whitespace().collect::<Vec<_>>().join(" ");
         let subject = one_line(run(&written.subject, &about, Form::Text, 128)?);
@@ -402,25 +449,74 @@ impl Templates {
                 line: 0,
             })?;
         let language = self.languages.get(locale);
-        let strings = self.strings_for(locale);
+        let words = self.words(locale, self.policy.brand.as_deref().unwrap_or_default());
         let nothing = Value::Null;
-        let mut evaluation =
-            Evaluation::new(context, &nothing, &language, &strings, self, Form::Html);
+        let mut evaluation = Evaluation::new(
+            context,
+            &nothing,
+            &language,
+            words.shelf(),
+            self,
+            Form::Html,
+        );
         evaluation.page = true;
         evaluation.run(program, 8 * 1024)
     }
 
-    fn strings_for(&self, locale: &str) -> [&Strings; 2] {
-        let of = |tag: Option<&str>| {
-            tag.and_then(|tag| find(&self.strings, tag))
-                .map_or(&self.none, |(_, strings)| strings)
-        };
-        [of(Some(locale)), of(self.fallback.as_deref())]
+    /// Where a mail in a language finds its words.
+    fn words(&self, locale: &str, brand: &str) -> Words<'_> {
+        let own = self.brand_strings.get(brand).filter(|_| !brand.is_empty());
+        let sets: Vec<&Catalogues> = own.into_iter().chain([&self.strings]).collect();
+        Words {
+            chain: chain(&sets, locale, self.policy.fallback.as_deref()),
+            all: sets.iter().flat_map(|set| set.values()).collect(),
+        }
+    }
+
+    /// What the outcome of [`Templates::check`] for a mail depends on besides its other
+    /// arguments: the same number, the same outcome.
+    pub fn fingerprint(&self, mail: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.around.hash(&mut hasher);
+        for (locale, mail) in self.mails.get(mail).into_iter().flatten() {
+            (locale, &mail.made_of).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     fn path(&self, file: u16) -> String {
         path_of(&self.files, file)
     }
+}
+
+/// The catalogues for one mail.
+struct Words<'t> {
+    chain: Vec<&'t Catalogue>,
+    all: Vec<&'t Catalogue>,
+}
+
+impl Words<'_> {
+    fn shelf(&self) -> Shelf<'_> {
+        Shelf {
+            chain: &self.chain,
+            all: &self.all,
+        }
+    }
+}
+
+/// What all checks share: which files there are, and every language's words.
+fn around(files: &[(String, String)]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (path, text) in files
+        .iter()
+        .filter(|(path, _)| path.starts_with("templates/"))
+    {
+        path.hash(&mut hasher);
+        if path.ends_with(".ftl") {
+            text.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// The path of a file by its number.
@@ -443,36 +539,17 @@ pub fn find<'m, T>(by: &'m BTreeMap<String, T>, wanted: &str) -> Option<(&'m str
 
 /// Each problem once, in the order of files.
 fn tidy(problems: &mut Vec<Diagnostic>) {
-    let key = |one: &Diagnostic| {
+    fn key(one: &Diagnostic) -> (&str, usize, &str, usize, &str) {
         (
+            &one.file,
+            one.span.start,
             one.code,
-            one.file.clone(),
-            one.span.clone(),
-            one.message.clone(),
+            one.span.end,
+            &one.message,
         )
-    };
-    let mut seen = HashSet::with_capacity(problems.len());
-    problems.retain(|one| seen.insert(key(one)));
-    problems.sort_by(|a, b| (&a.file, a.span.start, a.code).cmp(&(&b.file, b.span.start, b.code)));
-}
-
-fn language_name(tag: &str) -> String {
-    match locale::language(tag).as_str() {
-        "en" => "English".into(),
-        "de" => "German".into(),
-        "fr" => "French".into(),
-        "ja" => "Japanese".into(),
-        "es" => "Spanish".into(),
-        "it" => "Italian".into(),
-        "nl" => "Dutch".into(),
-        "pt" => "Portuguese".into(),
-        "pl" => "Polish".into(),
-        "sv" => "Swedish".into(),
-        "da" => "Danish".into(),
-        "ko" => "Korean".into(),
-        "zh" => "Chinese".into(),
-        _ => format!("\"{tag}\""),
     }
+    problems.sort_by(|a, b| key(a).cmp(&key(b)));
+    problems.dedup_by(|a, b| key(a) == key(b));
 }
 
 /// Mails are rendered on several threads from one set.

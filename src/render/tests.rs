@@ -35,13 +35,13 @@ fn shop(files: &[(&str, &str)]) -> Files {
         ("templates/layouts/default.mjml".into(), LAYOUT.into()),
         ("templates/layouts/plain.html".into(), PLAIN_LAYOUT.into()),
         (
-            "templates/strings/en.toml".into(),
-            "stop = \"Unsubscribe\"\nhello = \"Hello {who}, {n} times\"\npage = \"Your mails\""
+            "templates/strings/en.ftl".into(),
+            "stop = Unsubscribe\nhello = Hello { $who }, { $n ->\n    [one] once\n   *[other] { $n } times\n}\npage = Your mails"
                 .into(),
         ),
         (
-            "templates/strings/de.toml".into(),
-            "stop = \"Abbestellen\"\npage = \"Ihre E-Mails\"".into(),
+            "templates/strings/de.ftl".into(),
+            "stop = Abbestellen\npage = Ihre E-Mails".into(),
         ),
     ];
     for (path, text) in files {
@@ -54,6 +54,7 @@ fn policy() -> LoadPolicy {
     LoadPolicy {
         locales: vec!["en".into(), "de".into()],
         fallback: None,
+        ..LoadPolicy::default()
     }
 }
 
@@ -61,8 +62,15 @@ fn mail(body: &str) -> String {
     format!("+++\nsubject = \"A subject\"\npreheader = \"Before it\"\n+++\n{body}\n")
 }
 
+/// Loads files. Most of these mails have no use for most of the words.
+fn read(files: &[(String, String)], shop: &LoadPolicy) -> (Templates, Vec<Diagnostic>) {
+    let (templates, mut problems) = Templates::load(files, shop);
+    problems.retain(|problem| problem.code != "W261");
+    (templates, problems)
+}
+
 fn load(files: &[(&str, &str)]) -> Templates {
-    let (templates, problems) = Templates::load(&shop(files), &policy());
+    let (templates, problems) = read(&shop(files), &policy());
     assert_eq!(problems, [], "loads without problems");
     templates
 }
@@ -181,7 +189,7 @@ fn checked(body: &str, kind: Kind) -> Vec<(Diagnostic, String)> {
         ),
         ("templates/partials/who.hbs", "{{name}}"),
     ]);
-    let (templates, mut problems) = Templates::load(&files, &policy());
+    let (templates, mut problems) = read(&files, &policy());
     problems.extend(templates.check("a/b", &known(), kind, &["en".into(), "de".into()], None));
     problems
         .into_iter()
@@ -245,7 +253,7 @@ fn every_helper_prints_what_it_says() {
         ("{{default customer.last_name \"friend\"}}", "friend"),
         (
             "{{t \"hello\" who=customer.first_name n=item.quantity}}",
-            "Hello Ann, 1200 times",
+            "Hello Ann, 1,200 times",
         ),
         (
             "{{#if (and order.paid (eq item.title \"Camera\"))}}yes{{else}}no{{/if}}",
@@ -513,7 +521,7 @@ fn partials_that_print_themselves_are_refused_at_load() {
             "a.hbs → a.hbs",
         ),
     ] {
-        let (_, problems) = Templates::load(&shop(&files), &policy());
+        let (_, problems) = read(&shop(&files), &policy());
         assert!(
             problems
                 .iter()
@@ -522,7 +530,7 @@ fn partials_that_print_themselves_are_refused_at_load() {
         );
     }
     let deep = format!("{}x{}", "{{#if order}}".repeat(40), "{{/if}}".repeat(40));
-    let (_, problems) = Templates::load(
+    let (_, problems) = read(
         &shop(&[("templates/mail/a/b.en.md", &mail(&deep))]),
         &policy(),
     );
@@ -531,7 +539,7 @@ fn partials_that_print_themselves_are_refused_at_load() {
         "{problems:?}"
     );
     let deep = format!("{{{{x {}1{}}}}}", "(not ".repeat(5000), ")".repeat(5000));
-    let (_, problems) = Templates::load(
+    let (_, problems) = read(
         &shop(&[("templates/mail/a/b.en.md", &mail(&deep))]),
         &policy(),
     );
@@ -812,7 +820,7 @@ fn names_are_checked_with_their_types() {
             "{{t \"stopp\"}}",
             "E211",
             "{{t \"stopp\"}}",
-            "templates/strings has no \"stopp\" for this language",
+            "templates/strings has no \"stopp\"",
             "did you mean `stop`?",
         ),
         (
@@ -1241,11 +1249,11 @@ fn layouts_are_made_into_html_once_and_their_faults_are_told() {
     ] {
         let mut files = shop(&[("templates/mail/a/b.en.md", &mail("x"))]);
         files[0].1 = layout.into();
-        let (_, problems) = Templates::load(&files, &policy());
+        let (_, problems) = read(&files, &policy());
         assert_eq!(problems[0].message, message);
         assert_eq!(problems[0].code, code);
     }
-    let (_, problems) = Templates::load(
+    let (_, problems) = read(
         &shop(&[(
             "templates/mail/a/b.en.md",
             "+++\nsubject = \"x\"\nlayout = \"defalt\"\n+++\nx",
@@ -1263,7 +1271,7 @@ fn layouts_are_made_into_html_once_and_their_faults_are_told() {
     let broken = "<mjml><mj-body><mj-section>{{{content}}}";
     let mut files = shop(&[("templates/mail/a/b.en.md", &mail("x"))]);
     files[0].1 = broken.into();
-    let (_, problems) = Templates::load(&files, &policy());
+    let (_, problems) = read(&files, &policy());
     assert!(
         problems[0].message == "<mj-section> is never closed"
             || problems.iter().any(|one| one.code == "E224"),
@@ -1310,8 +1318,7 @@ fn blocks_around_rows_stay_in_their_table() {
         .unwrap();
     assert_eq!(rendered.text, "Own words, Ann\n");
     let mjml = "+++\nsubject = \"x\"\n+++\n<mjml><mj-body>{{#if order.paid}}<mj-section><mj-column><mj-text>Paid</mj-text></mj-column></mj-section>{{/if}}</mj-body></mjml>";
-    let (templates, problems) =
-        Templates::load(&shop(&[("templates/mail/a/b.en.mjml", mjml)]), &policy());
+    let (templates, problems) = read(&shop(&[("templates/mail/a/b.en.mjml", mjml)]), &policy());
     if problems.is_empty() {
         let rendered = templates
             .render("a/b", &["en".into()], &context_of(values(), "en", &[]))
@@ -1325,14 +1332,15 @@ fn blocks_around_rows_stay_in_their_table() {
 #[test]
 fn japanese_emphasis_and_money_come_out_right() {
     let text = mail("**ダイヤルをAに。**次に**「絞り」**を、**設定**。合計{{money order.total}}");
-    let (templates, problems) = Templates::load(
+    let (templates, problems) = read(
         &shop(&[
             ("templates/mail/a/b.ja.md", &text),
-            ("templates/strings/ja.toml", "stop = \"停止\""),
+            ("templates/strings/ja.ftl", "stop = 停止"),
         ]),
         &LoadPolicy {
             locales: vec!["ja".into()],
             fallback: None,
+            ..LoadPolicy::default()
         },
     );
     assert_eq!(problems, []);
@@ -1380,7 +1388,7 @@ fn half_written_files_are_told_and_break_nothing() {
     let parts = [
         ("templates/mail/a/b.en.md", whole),
         ("templates/partials/greeting.hbs", greeting),
-        ("templates/strings/en.toml", "stop = \"Unsubscribe\""),
+        ("templates/strings/en.ftl", "stop = Unsubscribe"),
         ("templates/layouts/default.mjml", LAYOUT),
     ];
     for (at, (_, text)) in parts.iter().enumerate() {
@@ -1401,7 +1409,7 @@ fn half_written_files_are_told_and_break_nothing() {
                 } else {
                     text[..cut].to_owned()
                 };
-                let (templates, problems) = Templates::load(&files, &policy());
+                let (templates, problems) = read(&files, &policy());
                 for problem in problems.iter().chain(&templates.check(
                     "a/b",
                     &known(),

@@ -92,7 +92,14 @@ fn chunks(word: &str) -> Vec<&str> {
 
 /// Columns of a text in a fixed-width font: East Asian letters take two.
 pub fn columns(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+    text.chars()
+        .map(|c| match c {
+            // Marks of direction take no room.
+            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2068}' | '\u{2069}' => 0,
+            c if is_wide(c) => 2,
+            _ => 1,
+        })
+        .sum()
 }
 
 fn is_wide(c: char) -> bool {

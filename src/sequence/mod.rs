@@ -2,6 +2,7 @@
 //! Files come as paths and texts; nothing here opens one.
 
 mod allow;
+mod campaign;
 pub mod catalog;
 mod compile;
 pub mod condition;
@@ -17,7 +18,7 @@ pub(crate) mod value;
 pub use allow::allowances;
 
 use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::model::policy::Policy;
+use crate::model::policy::{CampaignParameters, Policy};
 use crate::model::product::Products;
 use catalog::{Catalog, Sequence};
 use sha2::{Digest, Sha256};
@@ -34,12 +35,16 @@ const OTHERS: [&str; 2] = ["config/aftercare.toml", "config/scenarios/"];
 
 /// What could be read of a shop, whatever else is wrong with it: enough to look for
 /// problems elsewhere in the same run, never enough to send by.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Draft {
     /// The sequences that could be read; of those, the steps that could be.
     pub sequences: Vec<Sequence>,
     /// The languages of the shop, with the one that stands in, where they could be read.
     pub languages: Option<(Vec<String>, Option<String>)>,
+    /// Whose layouts, partials and words mails use before the common ones.
+    pub brand: Option<String>,
+    /// What links in mails say about where their reader came from.
+    pub campaign: CampaignParameters,
     /// The whole, where nothing is wrong; warnings do not keep it back.
     pub catalog: Option<Catalog>,
 }
@@ -110,6 +115,11 @@ pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     found.extend(problems);
     found.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
     let clean = found.iter().all(|one| one.severity() == Severity::Warning);
+    let brand = policy.as_ref().and_then(|policy| policy.brand.clone());
+    let campaign = policy
+        .as_ref()
+        .map(|policy| policy.campaign.clone())
+        .unwrap_or_default();
     let catalog = policy
         .zip(people)
         .filter(|_| clean)
@@ -125,6 +135,8 @@ pub fn draft(files: &[(String, String)]) -> (Draft, Vec<Diagnostic>) {
     let draft = Draft {
         sequences,
         languages,
+        brand,
+        campaign,
         catalog,
     };
     (draft, found)

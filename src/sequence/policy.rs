@@ -2,8 +2,8 @@
 //! default.
 
 use super::allow::KEY as ALLOW;
-use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
+use super::{campaign, nearest};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::email;
 use crate::model::holidays;
@@ -50,6 +50,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
             "zone",
             "locales",
             "fallback",
+            "brand",
+            "campaign",
             "live_since",
             "enrol_max_age",
             "test_recipients",
@@ -108,6 +110,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         }
         known
     });
+    let brand = root.text("brand").map(|brand| brand.value);
+    let campaign = campaign::parameters(&root);
     let live_since = root.instant("live_since");
     let enrol_max_age = enrol_max_age(&root);
     let test_recipients = root.texts("test_recipients", false).unwrap_or_default();
@@ -142,6 +146,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         zone_name,
         locales: locales?,
         fallback: fallback.map(|fallback| fallback.value),
+        brand,
+        campaign,
         live_since,
         enrol_max_age,
         test_recipients,

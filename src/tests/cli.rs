@@ -400,6 +400,39 @@ fn every_mail_can_be_previewed_for_a_sample_customer() {
 }
 
 #[test]
+fn a_contact_sheet_holds_everything_and_needs_no_network() {
+    let install = Install::new();
+    let folder = install.data.path().join("sheet");
+    let line = format!(
+        "preview --all dslr --locale en,ja --sample plain,minimal,long --html {} --json",
+        folder.display()
+    );
+    let rows = install.rows(&line);
+    assert_eq!(
+        rows.len(),
+        4 * 2 * 3,
+        "four mails, two languages, three customers"
+    );
+    for row in &rows {
+        assert_ne!(row["state"], "held", "{row}");
+    }
+    let index = std::fs::read_to_string(folder.join("index.html")).unwrap();
+    let mut frames = 0;
+    for rest in index.split(" src=\"").skip(1) {
+        let file = rest.split('"').next().unwrap();
+        assert!(folder.join(file).is_file(), "{file}");
+        frames += 1;
+    }
+    let made = rows.iter().filter(|row| row["state"] == "made").count();
+    assert_eq!(frames, made * 4, "two widths, two sets of colours");
+    assert!(!index.contains("<script") && !index.contains("<link"));
+    assert!(index.contains("Content-Security-Policy"));
+    assert_eq!(install.run("preview --all nowhere").0, 2);
+    assert_eq!(install.run("preview dslr/basics --sample nobody").0, 2);
+    assert_eq!(install.run("preview --all --locale xx").0, 2);
+}
+
+#[test]
 fn a_closed_pipe_ends_a_command_quietly() {
     let install = Install::new();
     let mut child = install

@@ -13,6 +13,7 @@ mod live_experiments;
 mod mutations;
 mod people;
 mod plan;
+mod previews;
 mod prove;
 mod shop;
 mod slips;

@@ -110,8 +110,8 @@ fn shop(policy: &str, sequences: &[&str], mails: &[(&str, &str)]) -> Vec<(String
             include_str!("../../templates/layouts/default.mjml").to_owned(),
         ),
         (
-            "templates/strings/en.toml".to_owned(),
-            include_str!("../../templates/strings/en.toml").to_owned(),
+            "templates/strings/en.ftl".to_owned(),
+            include_str!("../../templates/strings/en.ftl").to_owned(),
         ),
     ];
     for (number, text) in sequences.iter().enumerate() {
@@ -139,6 +139,7 @@ fn proof(files: &[(String, String)]) -> Proof {
     let policy = LoadPolicy {
         locales: vec!["en".into()],
         fallback: Some("en".into()),
+        ..LoadPolicy::default()
     };
     let (templates, problems) = Templates::load(files, &policy);
     assert!(problems.is_empty(), "{problems:#?}");
@@ -199,6 +200,7 @@ fn passes(files: &[(String, String)], failure: &Failure) -> bool {
     let policy = LoadPolicy {
         locales: vec!["en".into()],
         fallback: Some("en".into()),
+        ..LoadPolicy::default()
     };
     let (templates, _) = Templates::load(&all, &policy);
     let live = Live::new(catalog, templates);

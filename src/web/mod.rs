@@ -9,10 +9,12 @@
 //! Start reading at [`router::router`] (what is where), then [`events`] (intake) and
 //! [`unsubscribe`] (opt-out). [`serve()`] puts the router on a socket.
 
+pub mod contact;
 mod events;
 mod form;
 mod health;
 mod mailbox;
+mod preview;
 mod receive;
 mod reply;
 mod router;
@@ -55,6 +57,9 @@ pub struct Settings {
     pub in_flight: usize,
     /// How long connections may finish after a shutdown was asked for.
     pub drain: Duration,
+    /// Whether `/preview` is served. [`serve()`] refuses it off loopback: it shows files
+    /// that are not in force yet, and what is wrong with them.
+    pub watch: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +69,7 @@ impl Default for Settings {
             connections: MAX_CONNECTIONS,
             in_flight: MAX_IN_FLIGHT,
             drain: DRAIN,
+            watch: false,
         }
     }
 }

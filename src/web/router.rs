@@ -3,14 +3,14 @@
 use super::events::Gauge;
 use super::health::Counted;
 use super::reply::{self, Problem};
-use super::{Settings, events, health, mailbox, unsubscribe};
+use super::{Settings, events, health, mailbox, preview, unsubscribe};
 use crate::engine::Engine;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What every door needs.
@@ -20,16 +20,20 @@ pub struct Doors {
     pub(super) settings: Settings,
     pub(super) gauge: Gauge,
     pub(super) counted: Counted,
+    pub(super) previews: Mutex<preview::Ready>,
 }
 
 /// All routes. A door that is shut by configuration is not there at all: intake
-/// without `[intake.events]`, the mailbox without the capture transport.
+/// without `[intake.events]`, the mailbox without the capture transport, the preview
+/// without `serve --watch`.
 pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
     let intake = settings.intake.is_some();
+    let watch = settings.watch;
     let captures = engine.mailbox().is_some();
     let doors = Arc::new(Doors {
         gauge: Gauge::new(settings.in_flight),
         counted: Counted::default(),
+        previews: Mutex::default(),
         engine,
         settings,
     });
@@ -48,6 +52,13 @@ pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
             .route("/mailbox/{id}", get(mailbox::open))
             .route("/mailbox/{id}/html", get(mailbox::html))
             .route("/mailbox/{id}/eml", get(mailbox::eml));
+    }
+    if watch {
+        router = router
+            .route("/preview", get(preview::show))
+            .route("/preview/frame", get(preview::frame))
+            .route("/preview/changes", get(preview::changes))
+            .route("/preview/watch.js", get(preview::script));
     }
     router
         .fallback(async || Problem::bare(StatusCode::NOT_FOUND))

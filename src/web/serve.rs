@@ -26,6 +26,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Why the doors could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The preview is for whoever works on the files, on this machine.
+    #[error(
+        "--watch: expected a loopback address, found {address}\n\
+         hint: set http.listen to 127.0.0.1, or serve without --watch"
+    )]
+    Watched {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
     /// The socket does not say where it listens.
     #[error("the listening socket cannot be used")]
     Socket(#[source] io::Error),
@@ -64,6 +73,9 @@ pub async fn serve(
         if !intake.unsigned && intake.secrets.is_empty() {
             return Err(ServeError::NoSecret);
         }
+    }
+    if settings.watch && !address.ip().to_canonical().is_loopback() {
+        return Err(ServeError::Watched { address });
     }
     let head_timeout = settings
         .intake

@@ -53,6 +53,8 @@ fn policy() -> Policy {
             after: Length::BusinessDays(4),
         }],
         consent: ConsentTable::default(),
+        brand: None,
+        campaign: Default::default(),
         ticket_cool_down: Length::Days(3),
         people: BTreeMap::new(),
         country: None,

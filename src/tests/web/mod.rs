@@ -4,6 +4,7 @@ mod intake;
 mod opt_out;
 mod rooms;
 mod socket;
+mod watching;
 
 use crate::story::{CAMERA, Story};
 use aftercare::clock::Clock;
