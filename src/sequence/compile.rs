@@ -30,7 +30,17 @@ pub const MAX_ID: usize = 64;
 const AGAIN: Length = Length::Days(365);
 /// The keys of a sequence file.
 const KEYS: [&str; 12] = [
-    "format", "id", "was", "kind", "title", "from", "start", "step", "pause", "stop", "experiment",
+    "format",
+    "id",
+    "was",
+    "kind",
+    "title",
+    "from",
+    "start",
+    "step",
+    "pause",
+    "stop",
+    "experiment",
     ALLOW,
 ];
 

@@ -10,8 +10,8 @@ mod feed;
 pub mod format;
 pub mod keys;
 mod policy;
-mod shelves;
 pub mod schema;
+mod shelves;
 pub(crate) mod syntax;
 pub(crate) mod value;
 
