@@ -67,7 +67,8 @@ pub fn torn(text: &str, at: Option<Range<usize>>, message: &str, what: &str) -> 
 
 /// The end of a text has no character to point at: the last one before it has.
 fn visible(text: &str, at: Range<usize>) -> Range<usize> {
-    if at.start < text.len() && text[at.start..].chars().next() != Some('\n') || at.end > at.start {
+    let after = text.get(at.start..).unwrap_or_default();
+    if !after.is_empty() && !after.starts_with('\n') || at.end > at.start {
         return at;
     }
     let before = text.get(..at.start).unwrap_or_default().trim_end();
@@ -178,12 +179,9 @@ fn unclosed(text: &str, at: usize) -> Option<Torn> {
                         });
                     }
                 }
-                '[' | '{' => {
-                    // The brackets of a header are its own.
-                    if !begins_anew || !body.trim_start().starts_with('[') {
-                        open.push((start + offset, c));
-                    }
-                }
+                // The brackets of a header are its own.
+                '[' | '{' if begins_anew && body.trim_start().starts_with('[') => {}
+                '[' | '{' => open.push((start + offset, c)),
                 ']' | '}' => {
                     open.pop();
                 }

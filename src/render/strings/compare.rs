@@ -290,6 +290,8 @@ fn circles(catalogue: &Catalogue, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Where a round begins, and the texts that it leads through.
+type Round<'e> = (Range<usize>, Vec<(bool, &'e str)>);
 type Edges<'e> = BTreeMap<(bool, &'e str), Vec<((bool, &'e str), &'e Range<usize>)>>;
 
 fn follow<'e>(
@@ -298,7 +300,7 @@ fn follow<'e>(
     at: (bool, &'e str),
     way: &mut Vec<(bool, &'e str)>,
     reached: &mut BTreeSet<(bool, &'e str)>,
-    found: &mut Option<(Range<usize>, Vec<(bool, &'e str)>)>,
+    found: &mut Option<Round<'e>>,
 ) {
     for (to, span) in edges.get(&at).into_iter().flatten() {
         if found.is_some() {

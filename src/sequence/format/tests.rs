@@ -42,7 +42,7 @@ fn quotes_follow_what_they_hold() {
 
 #[test]
 fn a_long_list_stands_in_lines() {
-    let text = format!("x = [{}]\n", vec!["\"a long enough text\""; 8].join(","));
+    let text = format!("x = [{}]\n", ["\"a long enough text\""; 8].join(","));
     let formatted = format("config/other.toml", &text);
     assert!(
         formatted.starts_with("x = [\n  \"a long enough text\",\n"),
