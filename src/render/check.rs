@@ -697,6 +697,14 @@ impl<'c> Checker<'c> {
         {
             return false;
         }
+        // Given under a name that the partial never reads: that was told already.
+        let told = self
+            .problems
+            .iter()
+            .any(|one| one.span == place.span() && one.message.starts_with(UNREAD));
+        if told {
+            return true;
+        }
         let given = inside.names.iter().map(|(name, _)| name.as_str());
         let help = match nearest(name, given) {
             Some(near) => format!("did you mean `{name}` where it says `{near}`?"),
