@@ -99,6 +99,7 @@ fn what_chapters_tell_to_write_works() {
                 .strip_prefix("config/scenarios/")
                 .and_then(|path| path.strip_suffix(".toml"));
             if let Some(scenario) = scenario {
+                assert_eq!(complaint(shop.path(), &["test", "--bless"]), None, "{name}");
                 assert_eq!(complaint(shop.path(), &["test", scenario]), None, "{name}");
             }
         }
