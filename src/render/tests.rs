@@ -1117,9 +1117,9 @@ fn partials_are_given_what_they_need() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].0, found[0].2.as_str()),
-        ("E215", "{{> card wat=\"b\"}}")
+        ("E205", "{{> card wat=\"b\"}}")
     );
-    assert!(found[0].3.contains("where it says `wat`"), "{found:?}");
+    assert!(found[0].3.contains("did you mean `what`"), "{found:?}");
     // Where nobody gives it, the partial itself is wrong.
     let found = among(
         "{{> card what=\"a\"}}",
