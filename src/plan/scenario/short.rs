@@ -231,7 +231,7 @@ pub(super) fn event(
         .chain(beside.iter().copied())
         .chain(BESIDE)
         .collect();
-    section.only(&known, &[]);
+    section.only_of(&known, &[]);
     let shorthand = Shorthand {
         catalog,
         section,

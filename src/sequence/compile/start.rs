@@ -5,13 +5,14 @@ use crate::model::event::{DerivedKind, EventKind, FactKind};
 use crate::model::names::{ITEM, Known, Type, field};
 use crate::model::time::Length;
 use crate::sequence::catalog::{Per, Start, Timed};
+use crate::sequence::keys;
 use crate::sequence::nearest;
 use crate::sequence::syntax::{Section, Spanned};
 
 impl<'s> Reader<'s> {
     pub(super) fn start(&self, section: &Section<'s, '_>, own: Option<&str>) -> Option<Start> {
         let on = section.need("on", "\"order.placed\"")?;
-        section.only(&["on", "of", "for", "cron", "where", "per", "again"], &[]);
+        section.only(&keys::START, &[]);
         let on = match on.value.parse::<FactKind>() {
             Ok(on) if on.is_of_time() => on,
             _ => self.fact_to_start_on(&on)?,
