@@ -119,7 +119,11 @@ const CONSENT: &[Field] = &[
         Type::Text,
         "`subscribed`, `pending`, `not_subscribed`, `unsubscribed` or `unknown`.",
     ),
-    must("basis", Type::Text, "On what it rests: `explicit`, `soft_opt_in` or `none`."),
+    must(
+        "basis",
+        Type::Text,
+        "On what it rests: `explicit`, `soft_opt_in` or `none`.",
+    ),
 ];
 
 const SHIP_TO: &[Field] = &[

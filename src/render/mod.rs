@@ -19,7 +19,7 @@ pub mod context;
 mod evaluate;
 mod foreign;
 mod front;
-mod functions;
+pub mod functions;
 mod html;
 mod laid;
 pub mod languages;

@@ -215,10 +215,12 @@ fn the_schemas_and_the_reference_beside_the_files_are_current() {
             (root().join(format!("config/schemas/{name}.json")), text)
         })
         .collect();
-    wanted.push((
-        root().join("docs/reference/keys.md"),
-        schema::reference(&KINDS_OF_FILE),
-    ));
+    for (path, text) in super::reference::pages() {
+        wanted.push((root().join("docs").join(path), text));
+    }
+    let contents = root().join("docs/SUMMARY.md");
+    let text = super::reference::summary(&std::fs::read_to_string(&contents).unwrap());
+    wanted.push((contents, text));
     for (path, text) in wanted {
         if bless {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
