@@ -12,7 +12,7 @@ pub static SEQUENCE: Table = Table {
         must(
             "id",
             ID,
-            "The name of the sequence; who is in it is known by it.",
+            "The name of the sequence, which no other has: small letters, digits, `-` and `_`.",
             "\"education-camera\"",
         ),
         may(
@@ -50,7 +50,7 @@ pub static SEQUENCE: Table = Table {
         must(
             "step",
             Shape::Tables(&STEP),
-            "A mail, and when it goes.",
+            "Its mails, and when they go; 100 at most.",
             "[[step]]",
         ),
         may(

@@ -11,7 +11,7 @@ pub static STORE: Table = Table {
         must(
             "id",
             Shape::Form("^[a-z0-9-]{1,40}$"),
-            "The shop's name for machines.",
+            "The shop's name for machines; never change it: links in mails are signed with it.",
             "\"harbor-pine\"",
         ),
         must(
@@ -82,7 +82,7 @@ pub static STORE: Table = Table {
         may(
             "ticket_cool_down",
             Shape::Length,
-            "How long a solved ticket still holds asks.",
+            "How long a closed ticket, or a declined return, still holds asks.",
             "\"3d\"",
             "\"3d\"",
         ),
