@@ -88,9 +88,17 @@ pub fn settle_values(problems: &mut Vec<Diagnostic>) {
             meant.extend(near.map(|near| format!("{} does not exist", near.trim_end_matches('?'))));
         }
     }
+    // What a layout or mail must print and misspells is not missing besides.
+    let misspelt: Vec<String> = problems
+        .iter()
+        .filter(|one| one.code == "E203")
+        .filter_map(|one| one.help.first()?.strip_prefix("did you mean "))
+        .map(|near| format!("prints {}", near.trim_end_matches('?')))
+        .collect();
     problems.retain(|one| {
         let in_partial = one.file.starts_with(PARTIALS);
-        !(many(&one.message) || in_partial && meant.contains(&one.message))
+        let told = one.code == "E208" && misspelt.iter().any(|name| one.message.ends_with(name));
+        !(told || many(&one.message) || in_partial && meant.contains(&one.message))
     });
 }
 
@@ -703,6 +711,14 @@ impl<'c> Checker<'c> {
             .is_some_and(|names| names.contains(name))
         {
             return false;
+        }
+        // Given under a name that the partial never reads: that was told already.
+        let told = self
+            .problems
+            .iter()
+            .any(|one| one.span == place.span() && one.message.starts_with(UNREAD));
+        if told {
+            return true;
         }
         let given = inside.names.iter().map(|(name, _)| name.as_str());
         let help = match nearest(name, given) {

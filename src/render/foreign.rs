@@ -367,7 +367,9 @@ fn unopened(text: &str) -> Vec<usize> {
     while at < bytes.len() {
         match bytes[at] {
             b'{' => depth += 1,
-            b'}' if depth == 0 && bytes.get(at + 1) == Some(&b'}') => {
+            b'}' if bytes.get(at + 1) == Some(&b'}')
+                && (depth == 0 || ends_in_name(&text[..at])) =>
+            {
                 found.push(at);
                 while bytes.get(at + 1) == Some(&b'}') {
                     at += 1;
@@ -379,6 +381,15 @@ fn unopened(text: &str) -> Vec<usize> {
         at += 1;
     }
     found
+}
+
+/// Whether a name of mails, such as `mail.start`, stands at the end: in a style sheet,
+/// nothing with a dot between letters ends a rule.
+fn ends_in_name(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let first = text.trim_end_matches(is_word);
+    let before = first.strip_suffix('.').unwrap_or_default();
+    first.len() < text.len() && before.ends_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// Where the words begin that were meant as the inside of a tag that ends at `end`: at a

@@ -166,6 +166,9 @@ mod tests {
                 "{{{content}}}" => "<p>Hello Ann,</p><h2>A heading</h2><p>Some words, and <a href=\"https://shop.example.com/a\">a link</a>.</p><p><strong><a href=\"https://shop.example.com/b\">A button</a></strong></p><blockquote><p>A word of advice.</p></blockquote>",
                 _ if tag.contains("url") || tag.contains("links.") => "https://shop.example.com/x",
                 _ if tag.contains("locale") => "en",
+                "{{mail.dir}}" => "ltr",
+                "{{mail.start}}" => "left",
+                "{{mail.end}}" => "right",
                 _ => "Words",
             });
         }

@@ -912,6 +912,8 @@ fn among(body: &str, partials: &[(&str, &str)]) -> Vec<(&'static str, String, St
     problems.extend(templates.check("a/b", &known(), Kind::Education, &["en".into()], None));
     problems
         .into_iter()
+        // These mails have no use for most of the words.
+        .filter(|one| one.code != "W261")
         .map(|one| {
             let text = &files.iter().find(|(path, _)| *path == one.file).unwrap().1;
             let words = text[one.span].to_owned();
@@ -1137,11 +1139,16 @@ fn text_parts_set_colons_as_their_language_does() {
         ("ja", "Guide：https://s.de/a"),
     ] {
         let path = format!("templates/mail/a/b.{locale}.md");
-        let strings = format!("templates/strings/{locale}.toml");
-        let templates = load(&[
-            (path.as_str(), &mail("[Guide](https://s.de/a)")),
-            (strings.as_str(), "stop = \"x\""),
-        ]);
+        let strings = format!("templates/strings/{locale}.ftl");
+        let mut files = vec![(path.clone(), mail("[Guide](https://s.de/a)"))];
+        if locale != "en" {
+            files.push((strings, "stop = x\npage = x\n".to_owned()));
+        }
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(p, t)| (p.as_str(), t.as_str()))
+            .collect();
+        let templates = load(&files);
         let context = context_of(values(), locale, &[]);
         let rendered = templates.render("a/b", &[locale.into()], &context).unwrap();
         assert!(rendered.text.contains(text), "{}", rendered.text);

@@ -244,7 +244,11 @@ fn products(
         }
     }
     let with_feed = path.is_some();
-    let fed = !rows.is_empty();
+    // Rows that cannot be read would look like products that are missing.
+    let fed = !rows.is_empty()
+        && found
+            .iter()
+            .all(|one| Some(&one.file) != path.as_ref() || one.severity() != Severity::Error);
     let products = Products::new(rows, shelves.families)
         .with_kits(shelves.kits)
         .with_default(shelves.default, shelves.wait);
