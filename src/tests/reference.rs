@@ -136,7 +136,11 @@ fn names() -> String {
 
 fn facts() -> String {
     fn row(text: &mut String, fact: FactKind) {
-        let yes = |is| if is { "yes" } else { "" };
+        let stands = match (fact.may_start(), fact.may_be_waited_for()) {
+            (true, true) => "start, anchor, stop",
+            (true, false) => "start",
+            _ => "",
+        };
         let about: Vec<String> = fact
             .is_about()
             .iter()
@@ -147,16 +151,14 @@ fn facts() -> String {
             .map(|name| format!("[`{name}`](names.md#{name})"));
         let _ = writeln!(
             text,
-            "| `{fact}` | {} | {} | {} | {} | {} |",
+            "| `{fact}` | {} | {stands} | {} | {} |",
             cell(fact.says()),
-            yes(fact.may_start()),
-            yes(fact.may_be_waited_for()),
             about.join(" "),
             brings.unwrap_or_default()
         );
     }
-    const HEAD: &str = "\n| Fact | What has happened | Start | Anchor, stop | About | Brings |\n\
-                        |---|---|---|---|---|---|\n";
+    const HEAD: &str = "\n| Fact | What has happened | Stands in | About | Brings |\n\
+                        |---|---|---|---|---|\n";
     let mut text = String::from(
         "# Facts\n\nWhat a sequence may start on (`on` in `[start]`), wait for (`after` in \
          `[[step]]`) and stop on (`[[stop]]`). *About* says what beside the customer a fact speaks \
