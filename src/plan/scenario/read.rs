@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Who tells the events of a scenario, where they do not say.
 const SOURCE: &str = "/scenario";
 /// Keys of an event in its general form.
-const GENERAL: [&str; 9] = [
+pub(super) const GENERAL: [&str; 9] = [
     "at", "who", "type", "data", "id", "source", "subject", "learnt", "mode",
 ];
 

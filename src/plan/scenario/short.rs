@@ -319,3 +319,21 @@ pub(super) fn standing(consent: &Value) -> Value {
         "source": "checkout",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::scenario::read::GENERAL;
+    use crate::sequence::keys;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_of_events_holds_every_word_and_no_other() {
+        let words = WORDS
+            .iter()
+            .flat_map(|(word, _, beside)| std::iter::once(*word).chain(beside.iter().copied()));
+        let read: BTreeSet<&str> = words.chain(BESIDE).chain(GENERAL).collect();
+        let table: BTreeSet<&str> = keys::EVENT.names().collect();
+        assert_eq!(read, table);
+    }
+}
