@@ -6,6 +6,7 @@ mod meant;
 mod raw;
 
 pub use meant::read;
+pub use raw::KEYS;
 
 use crate::model::time::Timestamp;
 use std::fmt;

@@ -13,7 +13,7 @@ pub const PREFIX: &str = "AFTERCARE_";
 pub const ENVIRONMENT: &str = "environment";
 
 /// Every key there is.
-pub(super) const KEYS: [&str; 40] = [
+pub const KEYS: [&str; 40] = [
     "data_dir",
     "arming_key_file",
     "secret_file",

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 macro_rules! kinds {
-    ($(#[$doc:meta])* $name:ident, $error:ident { $($variant:ident = $text:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident, $error:ident { $($variant:ident = $text:literal, $says:literal;)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "each variant is named after its text")]
@@ -23,6 +23,11 @@ macro_rules! kinds {
             /// The name on the wire and in files.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text),* }
+            }
+
+            /// What has happened then, in a sentence.
+            pub fn says(self) -> &'static str {
+                match self { $($name::$variant => $says),* }
             }
         }
         impl fmt::Display for $name {
@@ -55,49 +60,49 @@ macro_rules! kinds {
 kinds! {
     /// The kinds of canonical event (`event.schema.json`).
     EventKind, UnknownEventKind {
-        OrderPlaced = "order.placed",
-        OrderPaid = "order.paid",
-        OrderUpdated = "order.updated",
-        OrderCancelled = "order.cancelled",
-        ShipmentDispatched = "shipment.dispatched",
-        ShipmentInTransit = "shipment.in_transit",
-        ShipmentOutForDelivery = "shipment.out_for_delivery",
-        ShipmentAvailableForPickup = "shipment.available_for_pickup",
-        ShipmentDeliveryFailed = "shipment.delivery_failed",
-        ShipmentDelivered = "shipment.delivered",
-        ShipmentReturnedToSender = "shipment.returned_to_sender",
-        ShipmentLost = "shipment.lost",
-        ShipmentCancelled = "shipment.cancelled",
-        RefundIssued = "refund.issued",
-        ReturnRequested = "return.requested",
-        ReturnUpdated = "return.updated",
-        DisputeOpened = "dispute.opened",
-        DisputeClosed = "dispute.closed",
-        ReviewReceived = "review.received",
-        TicketOpened = "ticket.opened",
-        TicketClosed = "ticket.closed",
-        CustomerUpdated = "customer.updated",
-        CustomerMerged = "customer.merged",
-        ConsentChanged = "consent.changed",
-        ErasureRequested = "privacy.erasure_requested",
-        DataRequested = "privacy.data_requested",
-        ProductUpdated = "product.updated",
+        OrderPlaced = "order.placed", "Somebody placed an order.";
+        OrderPaid = "order.paid", "The order is paid: by this event, or by the first snapshot of the order that says so; digital lines count as delivered.";
+        OrderUpdated = "order.updated", "The order has changed; what was added is told by `order.edited`.";
+        OrderCancelled = "order.cancelled", "The order is cancelled, and nothing of it is kept.";
+        ShipmentDispatched = "shipment.dispatched", "A parcel has left.";
+        ShipmentInTransit = "shipment.in_transit", "A parcel is on its way.";
+        ShipmentOutForDelivery = "shipment.out_for_delivery", "A parcel is in the van.";
+        ShipmentAvailableForPickup = "shipment.available_for_pickup", "A parcel waits to be fetched.";
+        ShipmentDeliveryFailed = "shipment.delivery_failed", "The carrier tried in vain; each try is a fact.";
+        ShipmentDelivered = "shipment.delivered", "A parcel has arrived.";
+        ShipmentReturnedToSender = "shipment.returned_to_sender", "A parcel went back.";
+        ShipmentLost = "shipment.lost", "A parcel will not come.";
+        ShipmentCancelled = "shipment.cancelled", "A parcel was withdrawn.";
+        RefundIssued = "refund.issued", "Money went back: for all, for some lines, or as goodwill.";
+        ReturnRequested = "return.requested", "Somebody wants to give goods back.";
+        ReturnUpdated = "return.updated", "A return moved on: goods were received, or it was declined.";
+        DisputeOpened = "dispute.opened", "A charge is contested.";
+        DisputeClosed = "dispute.closed", "The dispute has ended.";
+        ReviewReceived = "review.received", "A review was written.";
+        TicketOpened = "ticket.opened", "A conversation with the help desk began.";
+        TicketClosed = "ticket.closed", "It ended.";
+        CustomerUpdated = "customer.updated", "The record of a customer changed.";
+        CustomerMerged = "customer.merged", "Two customers turned out to be one person.";
+        ConsentChanged = "consent.changed", "Somebody opted in or out.";
+        ErasureRequested = "privacy.erasure_requested", "Somebody wants to be forgotten.";
+        DataRequested = "privacy.data_requested", "Somebody wants to see what is known of them.";
+        ProductUpdated = "product.updated", "The catalogue changed; concerns nobody in particular.";
     }
 }
 
 kinds! {
     /// Facts that follow from events by the fold; they never come over the wire.
     DerivedKind, UnknownDerivedKind {
-        ItemDelivered = "item.delivered",
-        OrderDelivered = "order.delivered",
-        ItemRefunded = "item.refunded",
-        ItemReturned = "item.returned",
-        OrderRefunded = "order.refunded",
-        OrderEdited = "order.edited",
-        StepSent = "step.sent",
-        Absence = "absence",
-        Schedule = "schedule",
-        Replenish = "replenish",
+        ItemDelivered = "item.delivered", "All that is owed of a line has arrived; digital goods when paid, silent parcels when assumed.";
+        OrderDelivered = "order.delivered", "The last line that is owed has arrived.";
+        ItemRefunded = "item.refunded", "Refunds leave nothing of the line.";
+        ItemReturned = "item.returned", "A return of the line was received.";
+        OrderRefunded = "order.refunded", "The scope of the refund is `full`, or refunds reach the total of the order.";
+        OrderEdited = "order.edited", "An update added a line or raised a quantity.";
+        StepSent = "step.sent", "A mail of the step named in `of` went out.";
+        Absence = "absence", "The fact named in `of` has not happened for so long as `for` says.";
+        Schedule = "schedule", "A day of the schedule in `cron` has come.";
+        Replenish = "replenish", "What was bought is used up, by `replenish_days` of the catalogue.";
     }
 }
 
@@ -140,6 +145,76 @@ impl FactKind {
                 DerivedKind::Absence | DerivedKind::Schedule | DerivedKind::Replenish
             )
         )
+    }
+
+    /// Whether a sequence may start on it: the catalogue concerns nobody in particular.
+    pub fn may_start(self) -> bool {
+        self != FactKind::Event(EventKind::ProductUpdated)
+    }
+
+    /// Whether steps may wait for it and `[[stop]]` may name it: what only time brings,
+    /// and mails of other sequences, start sequences and do no more.
+    pub fn may_be_waited_for(self) -> bool {
+        self.may_start() && !self.is_of_time() && self != FactKind::Derived(DerivedKind::StepSent)
+    }
+
+    /// What has happened then, in a sentence.
+    pub fn says(self) -> &'static str {
+        match self {
+            FactKind::Event(kind) => kind.says(),
+            FactKind::Derived(kind) => kind.says(),
+        }
+    }
+
+    /// The name of [`super::names::SHARED`] that it brings besides what it is about.
+    pub fn brings(self) -> Option<&'static str> {
+        use EventKind::*;
+        let FactKind::Event(kind) = self else {
+            return None;
+        };
+        match kind {
+            RefundIssued => Some("refund"),
+            OrderCancelled => Some("cancel"),
+            ReturnRequested | ReturnUpdated => Some("return"),
+            DisputeOpened | DisputeClosed => Some("dispute"),
+            ReviewReceived => Some("review"),
+            TicketOpened | TicketClosed => Some("ticket"),
+            ShipmentDeliveryFailed => Some("failure"),
+            ShipmentAvailableForPickup => Some("pickup"),
+            OrderPlaced
+            | OrderPaid
+            | OrderUpdated
+            | ShipmentDispatched
+            | ShipmentInTransit
+            | ShipmentOutForDelivery
+            | ShipmentDelivered
+            | ShipmentReturnedToSender
+            | ShipmentLost
+            | ShipmentCancelled
+            | CustomerUpdated
+            | CustomerMerged
+            | ConsentChanged
+            | ErasureRequested
+            | DataRequested
+            | ProductUpdated => None,
+        }
+    }
+
+    /// Of what, beside the customer, it speaks, so that a key may name it. What
+    /// `step.sent` speaks of, the key of the other sequence says.
+    pub fn is_about(self) -> &'static [&'static str] {
+        use EventKind::*;
+        match self {
+            FactKind::Event(
+                CustomerUpdated | CustomerMerged | ConsentChanged | ErasureRequested
+                | DataRequested | ProductUpdated,
+            )
+            | FactKind::Derived(
+                DerivedKind::Absence | DerivedKind::Schedule | DerivedKind::StepSent,
+            ) => &[],
+            _ if self.is_of_shipment() => &["order", "item", "shipment"],
+            FactKind::Event(_) | FactKind::Derived(_) => &["order", "item"],
+        }
     }
 
     /// Whether such a fact concerns one item.

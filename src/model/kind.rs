@@ -45,6 +45,17 @@ pub enum OnUncertain {
     Hold,
 }
 
+impl Class {
+    /// The name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Transactional => "transactional",
+            Class::Service => "service",
+            Class::Marketing => "marketing",
+        }
+    }
+}
+
 impl Kind {
     /// All kinds, first come first in the order of going out.
     pub const ALL: [Kind; 5] = [
@@ -63,6 +74,17 @@ impl Kind {
             Kind::Survey => "survey",
             Kind::Review => "review",
             Kind::Offer => "offer",
+        }
+    }
+
+    /// What it is for, in a sentence.
+    pub fn says(self) -> &'static str {
+        match self {
+            Kind::Fulfilment => "Where the order is: placed, dispatched, arrived, late, refunded.",
+            Kind::Education => "Help with what was bought.",
+            Kind::Survey => "A question about how it went.",
+            Kind::Review => "A request for a public review.",
+            Kind::Offer => "Something else to buy.",
         }
     }
 

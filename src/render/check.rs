@@ -25,26 +25,31 @@ const COMPLEMENT: &[Field] = &[
         name: "product_id",
         of: Type::Text,
         optional: false,
+        says: "The shop's id of the product.",
     },
     Field {
         name: "title",
         of: Type::Text,
         optional: false,
+        says: "The name, in the reader's language.",
     },
     Field {
         name: "product_url",
         of: Type::Text,
         optional: true,
+        says: "Its page in the shop.",
     },
     Field {
         name: "image_url",
         of: Type::Text,
         optional: true,
+        says: "A picture.",
     },
     Field {
         name: "price",
         of: Type::Money,
         optional: true,
+        says: "The price in the order's currency.",
     },
 ];
 
@@ -567,11 +572,13 @@ impl<'c> Checker<'c> {
                         name: "amount",
                         of: Type::Int,
                         optional: false,
+                        says: "Minor units: cents of the euro.",
                     },
                     Field {
                         name: "currency",
                         of: Type::Text,
                         optional: false,
+                        says: "Three letters of ISO 4217, such as `EUR`.",
                     },
                 ],
                 Shape::Of(Type::List(_)) => {

@@ -8,7 +8,8 @@ use toml_edit::{Document, Item, Value};
 
 /// Largest head, in bytes.
 const MAX_FRONT: usize = 16 * 1024;
-const KEYS: [&str; 6] = ["subject", "preheader", "layout", "brand", "raw", "allow"];
+/// Every key of a head.
+pub const KEYS: [&str; 6] = ["subject", "preheader", "layout", "brand", "raw", "allow"];
 
 /// A text of the head, with the place of its first byte in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,6 +37,10 @@ pub struct Signature {
     pub values: (usize, usize),
     /// Names it takes after them; `*` for any.
     pub named: &'static [&'static str],
+    /// What the values are, in words; those beyond the fewest may be left out.
+    pub takes: &'static [&'static str],
+    /// What it gives, in a sentence.
+    pub says: &'static str,
     /// An example to show.
     pub example: &'static str,
 }
@@ -47,6 +51,8 @@ const fn sign(
     values: (usize, usize),
     named: &'static [&'static str],
     example: &'static str,
+    takes: &'static [&'static str],
+    says: &'static str,
 ) -> Signature {
     Signature {
         name,
@@ -54,6 +60,8 @@ const fn sign(
         values,
         named,
         example,
+        takes,
+        says,
     }
 }
 
@@ -68,6 +76,8 @@ pub const ALL: [Signature; 23] = [
         (1, 2),
         &[],
         "{{date order.placed_at \"long\"}}",
+        &["instant", "\"form\""],
+        "A date in the reader's language and zone; the second value is `long` (the default), `medium`, `short`, `weekday`, `time` or `near`.",
     ),
     sign(
         "money",
@@ -75,6 +85,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &[],
         "{{money order.total}}",
+        &["money"],
+        "An amount in its currency, as the reader's language writes it.",
     ),
     sign(
         "number",
@@ -82,6 +94,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &[],
         "{{number item.quantity}}",
+        &["number"],
+        "A whole number, as the reader's language writes it.",
     ),
     sign(
         "plural",
@@ -89,6 +103,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &["zero", "one", "two", "few", "many", "other"],
         "{{plural item.quantity one=\"{n} parcel\" other=\"{n} parcels\"}}",
+        &["number"],
+        "The form of words that goes with a number; `{n}` stands for the number, and `other` must be given.",
     ),
     sign(
         "link",
@@ -96,6 +112,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &[],
         "{{link item.product_url}}",
+        &["address"],
+        "An address with the campaign's parameters added.",
     ),
     sign(
         "default",
@@ -103,6 +121,8 @@ pub const ALL: [Signature; 23] = [
         (2, 2),
         &[],
         "{{default customer.first_name \"friend\"}}",
+        &["value", "else"],
+        "A value, or what stands in where there is none.",
     ),
     sign(
         "image",
@@ -110,6 +130,8 @@ pub const ALL: [Signature; 23] = [
         (2, 2),
         &[],
         "{{image item.image_url item.title}}",
+        &["address", "words"],
+        "A picture, and the words that stand in for it.",
     ),
     sign(
         "items",
@@ -117,6 +139,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &[],
         "{{items order.items}}",
+        &["items"],
+        "A list of items, with quantity, title and variant.",
     ),
     sign(
         "list",
@@ -124,6 +148,8 @@ pub const ALL: [Signature; 23] = [
         (1, 2),
         &["type"],
         "{{list order.items}}, {{list order.items \"sku\" type=\"or\"}}",
+        &["list", "\"field\""],
+        "Texts, or a field of each item, in one sentence; `type` is `and` (the default), `or` or `unit`.",
     ),
     sign(
         "complement",
@@ -131,6 +157,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &[],
         "{{#with (complement \"tripod\")}}…{{/with}}",
+        &["\"family\""],
+        "The first product of a family in stock that the reader lacks, or nothing.",
     ),
     sign(
         "stars",
@@ -138,6 +166,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &[],
         "{{stars item.product_url}}",
+        &["address"],
+        "Five stars, each a link that says how many.",
     ),
     sign(
         "t",
@@ -145,6 +175,8 @@ pub const ALL: [Signature; 23] = [
         (1, 1),
         &["*"],
         "{{t \"footer-why\" name=shop.name}}",
+        &["\"key\""],
+        "Words from `templates/strings`, with what they print.",
     ),
     sign(
         "eq",
@@ -152,6 +184,8 @@ pub const ALL: [Signature; 23] = [
         (2, 2),
         &[],
         "(eq order.channel \"web\")",
+        &["a", "b"],
+        "Whether two values are the same.",
     ),
     sign(
         "ne",
@@ -159,17 +193,53 @@ pub const ALL: [Signature; 23] = [
         (2, 2),
         &[],
         "(ne order.channel \"web\")",
+        &["a", "b"],
+        "Whether two values differ.",
     ),
-    sign("gt", Function::Gt, (2, 2), &[], "(gt item.quantity 1)"),
-    sign("gte", Function::Gte, (2, 2), &[], "(gte item.quantity 2)"),
-    sign("lt", Function::Lt, (2, 2), &[], "(lt item.quantity 2)"),
-    sign("lte", Function::Lte, (2, 2), &[], "(lte item.quantity 1)"),
+    sign(
+        "gt",
+        Function::Gt,
+        (2, 2),
+        &[],
+        "(gt item.quantity 1)",
+        &["a", "b"],
+        "Whether the first is more.",
+    ),
+    sign(
+        "gte",
+        Function::Gte,
+        (2, 2),
+        &[],
+        "(gte item.quantity 2)",
+        &["a", "b"],
+        "Whether the first is as much or more.",
+    ),
+    sign(
+        "lt",
+        Function::Lt,
+        (2, 2),
+        &[],
+        "(lt item.quantity 2)",
+        &["a", "b"],
+        "Whether the first is less.",
+    ),
+    sign(
+        "lte",
+        Function::Lte,
+        (2, 2),
+        &[],
+        "(lte item.quantity 1)",
+        &["a", "b"],
+        "Whether the first is as much or less.",
+    ),
     sign(
         "and",
         Function::And,
         (2, MANY),
         &[],
         "(and order.paid order.gift)",
+        &["a", "b"],
+        "Whether all hold; what stands later may count on what stands before.",
     ),
     sign(
         "or",
@@ -177,16 +247,36 @@ pub const ALL: [Signature; 23] = [
         (2, MANY),
         &[],
         "(or order.paid order.gift)",
+        &["a", "b"],
+        "Whether any holds.",
     ),
-    sign("not", Function::Not, (1, 1), &[], "(not order.paid)"),
+    sign(
+        "not",
+        Function::Not,
+        (1, 1),
+        &[],
+        "(not order.paid)",
+        &["a"],
+        "Whether it does not hold.",
+    ),
     sign(
         "lookup",
         Function::Lookup,
         (2, 2),
         &[],
         "(lookup order.items 0)",
+        &["list", "number"],
+        "One element of a list, counted from 0, or one field of an object, or nothing.",
     ),
-    sign("len", Function::Len, (1, 1), &[], "{{len order.items}}"),
+    sign(
+        "len",
+        Function::Len,
+        (1, 1),
+        &[],
+        "{{len order.items}}",
+        &["list"],
+        "How many are in a list.",
+    ),
 ];
 
 impl Function {
@@ -227,6 +317,13 @@ mod tests {
         }
         for signature in &ALL {
             assert_eq!(signature.function.signature().name, signature.name);
+            let named = signature.takes.len();
+            assert!(
+                (1..=signature.values.1).contains(&named),
+                "{}",
+                signature.name
+            );
+            assert!(named >= signature.values.0, "{}", signature.name);
         }
     }
 }

@@ -19,7 +19,7 @@ pub mod context;
 mod evaluate;
 mod foreign;
 mod front;
-mod functions;
+pub mod functions;
 mod html;
 mod laid;
 pub mod languages;
@@ -46,6 +46,7 @@ mod words_tests;
 pub use allow::allowances;
 pub use check::settle_values;
 pub use context::{Campaign, Context};
+pub use front::KEYS as HEAD_KEYS;
 pub use templates::{LoadPolicy, MAX_SUBJECT, Rendered, Templates};
 
 /// The first words of all names that mails may know.

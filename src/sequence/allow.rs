@@ -1,5 +1,6 @@
 //! `[[allow]]` in the TOML files of `config/`: which codes a file turns off for itself.
 
+use super::keys;
 use super::syntax::{Section, Sheet};
 use super::{CATALOG, PEOPLE, SEQUENCES, STORE};
 use crate::model::allow::Allowance;
@@ -25,7 +26,7 @@ pub fn allowances(files: &[(String, String)]) -> (Vec<Allowance>, Vec<Diagnostic
         };
         let sheet = Sheet::new(path, text);
         for section in Section::root(&sheet, &document).tables(KEY) {
-            section.only(&["code", "reason"], &[]);
+            section.only(&keys::ALLOWED, &[]);
             let code = section.need("code", "\"W510\"");
             if section.has("reason").is_none() {
                 section.missing("reason", "\"…\", why customers are fine with it");

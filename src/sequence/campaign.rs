@@ -1,6 +1,7 @@
 //! `[campaign]` of `store.toml`: the parameters that links in mails carry, by which a
 //! shop's own statistics tell where visitors came from.
 
+use super::keys;
 use super::nearest;
 use super::syntax::{Section, one_of};
 use crate::model::policy::CampaignParameters;
@@ -14,10 +15,7 @@ pub(super) fn parameters(root: &Section<'_, '_>) -> CampaignParameters {
     let Some(section) = root.table("campaign") else {
         return found;
     };
-    section.only(
-        &["source", "medium", "campaign", "content", "term", "hosts"],
-        &[],
-    );
+    section.only(&keys::CAMPAIGN, &[]);
     for (key, place) in [
         ("source", &mut found.source),
         ("medium", &mut found.medium),

@@ -7,8 +7,8 @@ mod start;
 mod step;
 mod timed;
 
-use super::allow::KEY as ALLOW;
 use super::catalog::{Per, Sequence};
+use super::keys;
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
 use crate::model::diagnostic::Diagnostic;
@@ -18,6 +18,7 @@ use crate::model::policy::Hours;
 use crate::model::product::Products;
 use crate::model::time::Length;
 use experiment::Arms;
+pub(super) use experiment::MAX_HOLDOUT;
 use start::{default_per, everything, per_part};
 use std::collections::BTreeMap;
 use toml_edit::Document;
@@ -28,21 +29,6 @@ pub const MAX_STEPS: usize = 100;
 pub const MAX_ID: usize = 64;
 /// When the next enrolment of one key may open, where the file does not say.
 const AGAIN: Length = Length::Days(365);
-/// The keys of a sequence file.
-const KEYS: [&str; 12] = [
-    "format",
-    "id",
-    "was",
-    "kind",
-    "title",
-    "from",
-    "start",
-    "step",
-    "pause",
-    "stop",
-    "experiment",
-    ALLOW,
-];
 
 /// What a sequence is checked against, as far as it could be read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -163,7 +149,7 @@ fn head(root: &Section<'_, '_>) -> Option<(Spanned<String>, Head)> {
             start: on,
             of: text("of").map(|of| of.value),
             per,
-            whole: root.all_known(&KEYS, "step")
+            whole: root.all_known(&keys::SEQUENCE, "step")
                 && root
                     .tables("step")
                     .iter()
@@ -188,7 +174,7 @@ impl<'s> Reader<'s> {
         if root.is_empty("a sequence begins with format = 1, id, kind, title and from") {
             return None;
         }
-        root.only(&KEYS, &[]);
+        root.only(&keys::SEQUENCE, &[]);
         match root.has("format") {
             None => root.missing("format", "1"),
             Some(span) => {

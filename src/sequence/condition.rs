@@ -2,11 +2,13 @@
 //! [`crate::model::names`], evaluated over [`Names`]. An evaluation that fails is an
 //! error that never lets a mail go.
 
+mod calls;
 mod check;
 pub mod claim;
 mod scan;
 mod value;
 
+pub use calls::{CALLS, Call};
 pub use scan::{MAX_MARKS, MAX_NESTING, MAX_TEXT};
 
 use crate::model::names::{self, Known, Names, Type};

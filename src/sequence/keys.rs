@@ -7,10 +7,13 @@ mod sequence;
 mod service;
 mod shop;
 
-pub use scenario::SCENARIO;
-pub use sequence::SEQUENCE;
+pub use scenario::{EVENT, EXPECT, NEVER, SCENARIO};
+pub use sequence::{DECIDE, EXPERIMENT, INCENTIVE, PAUSE, SEQUENCE, START, STEP, STOP};
 pub use service::{MAIL, SERVICE};
-pub use shop::{CATALOG, PEOPLE, STORE};
+pub use shop::{
+    AGES, ASKS, ASSUME, AWAY, CAMPAIGN, CATALOG, CONSENT_ROW, DELIVERY, EARN, FAMILY, HOLIDAYS,
+    HOURS, KIT, KIT_MATCH, LIMITS, MATCH, PEOPLE, PERSON, STORE, UNRESOLVED,
+};
 
 /// A table of a file.
 #[derive(Debug)]
@@ -57,6 +60,9 @@ pub enum Shape {
     /// An expression over the names of a step.
     Condition,
     Texts,
+    /// A list of some of these.
+    Words(&'static [&'static str]),
+    Days,
     TextOrTexts,
     Table(&'static Table),
     Tables(&'static Table),
@@ -110,7 +116,7 @@ const ALLOW: Key = may(
     "none",
     "[[allow]]",
 );
-static ALLOWED: Table = Table {
+pub static ALLOWED: Table = Table {
     title: "[[allow]]",
     about: "A problem that is turned off in this file, by its code and with a reason.",
     keys: &[
@@ -128,6 +134,14 @@ static ALLOWED: Table = Table {
         ),
     ],
     others: None,
+};
+
+/// What the head of a mail allows: it has one line for each.
+static ALLOWED_HERE: Table = Table {
+    title: "allow",
+    about: "Codes, and why customers are fine with each.",
+    keys: &[],
+    others: Some(&Shape::Text),
 };
 
 /// Every kind of file, by the name that `schema` takes.
@@ -165,6 +179,11 @@ impl Table {
     /// A key of this table.
     pub fn key(&self, name: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The names of all keys, in canonical order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name)
     }
 
     /// The table under a key, where there is one.

@@ -2,6 +2,7 @@
 //! default.
 
 use super::allow::KEY as ALLOW;
+use super::keys;
 use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
 use super::{campaign, nearest};
 use crate::model::diagnostic::Diagnostic;
@@ -42,28 +43,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         return None;
     }
     root.only(
-        &[
-            "id",
-            "name",
-            "url",
-            "address",
-            "zone",
-            "locales",
-            "fallback",
-            "brand",
-            "campaign",
-            "live_since",
-            "enrol_max_age",
-            "test_recipients",
-            "hours",
-            "limits",
-            "earn",
-            "delivery",
-            "consent",
-            "ticket_cool_down",
-            "holidays",
-            ALLOW,
-        ],
+        &keys::STORE,
         &[
             ("brake", "the brake on large changes"),
             ("survey", "surveys"),
@@ -168,7 +148,7 @@ fn holidays(root: &Section<'_, '_>) -> (Option<String>, BTreeSet<Date>) {
     let Some(section) = root.table("holidays") else {
         return (None, BTreeSet::new());
     };
-    section.only(&["country", "closed"], &[]);
+    section.only(&keys::HOLIDAYS, &[]);
     let country = section
         .text("country")
         .filter(|country| is_country(section.sheet, country))
@@ -299,7 +279,7 @@ fn enrol_max_age(root: &Section<'_, '_>) -> EnrolMaxAge {
             .map_or(Length::Days(days), |length| length.value)
     };
     if let Some(section) = &section {
-        section.only(&["fulfilment", "others"], &[]);
+        section.only(&keys::AGES, &[]);
     }
     EnrolMaxAge {
         fulfilment: length("fulfilment", 7),
@@ -308,7 +288,7 @@ fn enrol_max_age(root: &Section<'_, '_>) -> EnrolMaxAge {
 }
 
 fn hours(section: &Section<'_, '_>) -> Option<Hours> {
-    section.only(&["open", "close", "days", "except"], &[]);
+    section.only(&keys::HOURS, &[]);
     for (key, example) in [("open", "\"08:00\""), ("close", "\"20:00\"")] {
         if section.has(key).is_none() {
             section.missing(key, example);
@@ -380,14 +360,14 @@ fn kind(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Kind, Box<Diagnosti
 }
 
 fn limits(section: &Section<'_, '_>) -> Limits {
-    section.only(&["per_day", "per_week", "asks", "when_over"], &[]);
+    section.only(&keys::LIMITS, &[]);
     let count = |key: &str| {
         section
             .number(key, 1, 1000)
             .and_then(|n| u32::try_from(n).ok())
     };
     let asks = section.table("asks").and_then(|asks| {
-        asks.only(&["at_most", "within"], &[]);
+        asks.only(&keys::ASKS, &[]);
         for (key, example) in [("at_most", "2"), ("within", "\"30d\"")] {
             if asks.has(key).is_none() {
                 asks.missing(key, example);
@@ -423,7 +403,7 @@ fn limits(section: &Section<'_, '_>) -> Limits {
 }
 
 fn earn(section: &Section<'_, '_>) -> BTreeMap<Kind, u32> {
-    section.only(&["survey", "review"], &[]);
+    section.only(&keys::EARN, &[]);
     let cost = |kind: Kind| {
         let cost = section.number(kind.as_str(), 0, 1000)?;
         Some((kind, u32::try_from(cost).ok()?))
@@ -438,10 +418,10 @@ fn assume(root: &Section<'_, '_>) -> Vec<Assume> {
     let Some(delivery) = root.table("delivery") else {
         return Vec::new();
     };
-    delivery.only(&["assume"], &[]);
+    delivery.only(&keys::DELIVERY, &[]);
     let mut found: Vec<Assume> = Vec::new();
     for section in delivery.tables("assume") {
-        section.only(&["to", "after"], &[]);
+        section.only(&keys::ASSUME, &[]);
         let to = section.need("to", "\"DE\", or \"*\" for any country");
         if section.has("after").is_none() {
             section.missing("after", "\"4bd\"");
@@ -522,10 +502,7 @@ fn consent(section: &Section<'_, '_>) -> ConsentTable {
 }
 
 fn consent_row(row: &Section<'_, '_>) -> BTreeMap<Kind, ConsentRule> {
-    row.only(
-        &["education", "survey", "review", "offer", "fulfilment"],
-        &[],
-    );
+    row.only(&keys::CONSENT_ROW, &[]);
     let mut rules = BTreeMap::new();
     for kind in Kind::ALL {
         let rule = row.parsed(kind.as_str(), |sheet, text| {
@@ -582,7 +559,7 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
         };
         found.ids.push(key.value.clone());
         section.what = format!("[{}]", key.value.escape_debug());
-        section.only(&["name", "email", "reply_to", "away"], &[]);
+        section.only(&keys::PERSON, &[]);
         let name = section.need("name", "\"Aya Tanaka\"");
         let mail = section.need("email", "\"aya@shop.example.com\"");
         let mail = mail.and_then(|text| reported(sheet, address(sheet, &text)));
@@ -622,7 +599,7 @@ fn absences(section: &Section<'_, '_>, whose: &str, stand_ins: &mut Vec<StandIn>
     let mut found: Vec<Away> = Vec::new();
     for mut one in section.tables("away") {
         one.what = format!("[[{}.away]]", whose.escape_debug());
-        one.only(&["from", "to", "stand_in"], &[]);
+        one.only(&keys::AWAY, &[]);
         for (key, example) in [("from", "2026-12-20"), ("to", "2027-01-06, the last day")] {
             if one.has(key).is_none() {
                 one.missing(key, example);

@@ -96,6 +96,10 @@ fn shape_of(shape: &Shape) -> Value {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
         Shape::Texts => texts,
+        Shape::Words(words) => {
+            json!({"type": "array", "items": {"type": "string", "enum": words}})
+        }
+        Shape::Days => json!({"type": "array", "items": date}),
         Shape::TextOrTexts => json!({"anyOf": [{"type": "string"}, texts]}),
         Shape::Table(table) => table_of(table),
         Shape::Tables(table) => json!({"type": "array", "items": table_of(table)}),
@@ -161,9 +165,12 @@ fn words(shape: &Shape) -> String {
         Shape::Moment => "instant, or `+` and a length".to_owned(),
         Shape::Day => "day".to_owned(),
         Shape::Flag => "true or false".to_owned(),
+        Shape::Number(only, most) if only == most => only.to_string(),
         Shape::Number(least, most) => format!("{least} to {most}"),
         Shape::Condition => "condition".to_owned(),
         Shape::Texts => "list of texts".to_owned(),
+        Shape::Words(words) => format!("list of {}", words.join(", ")),
+        Shape::Days => "list of days".to_owned(),
         Shape::TextOrTexts => "text, or list of texts".to_owned(),
         Shape::Table(table) | Shape::Tables(table) => format!("table ({})", table.title),
         Shape::Either(one, other) => format!("{}; or {}", words(one), words(other)),

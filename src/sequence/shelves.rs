@@ -1,7 +1,7 @@
 //! `catalog.toml`, as meant: families, kits, what stands in where nothing matches, and
 //! how long an unknown product is waited for.
 
-use super::allow::KEY as ALLOW;
+use super::keys;
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned};
 use crate::model::product::{Component, Family, Kit, KitTrack};
@@ -51,10 +51,7 @@ impl Default for Shelves {
 /// Reads `catalog.toml`.
 pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
     let root = Section::root(sheet, document);
-    root.only(
-        &["feed", "default", "unresolved", "family", "kit", ALLOW],
-        &[("guide", "guides")],
-    );
+    root.only(&keys::CATALOG, &[("guide", "guides")]);
     let mut shelves = Shelves {
         feed: root.need_if_there("feed", "\"catalog.json\""),
         ..Shelves::default()
@@ -106,7 +103,7 @@ pub(crate) fn catalog(sheet: &Sheet<'_>, document: &Document<&str>) -> Shelves {
 }
 
 fn wait(unresolved: &Section<'_, '_>, shelves: &mut Shelves) {
-    unresolved.only(&["wait"], &[]);
+    unresolved.only(&keys::UNRESOLVED, &[]);
     if unresolved.has("wait").is_none() {
         unresolved.missing("wait", "\"3d\"");
     }
@@ -134,7 +131,7 @@ fn wait(unresolved: &Section<'_, '_>, shelves: &mut Shelves) {
 fn family(mut section: Section<'_, '_>, id: String, is_default: bool, shelves: &mut Shelves) {
     let shown = id.escape_debug().to_string();
     section.what = format!("[family.{shown}]");
-    section.only(&["match", "complements"], &[]);
+    section.only(&keys::FAMILY, &[]);
     let mut family = Family {
         id,
         ..Family::default()
@@ -143,7 +140,7 @@ fn family(mut section: Section<'_, '_>, id: String, is_default: bool, shelves: &
         section.missing("match", "{ tags = [\"dslr\"] }");
     }
     if let Some(matching) = section.table("match") {
-        matching.only(&["skus", "products", "tags", "categories", "vendors"], &[]);
+        matching.only(&keys::MATCH, &[]);
         family.skus = list(&matching, "skus");
         family.products = list(&matching, "products");
         family.tags = list(&matching, "tags");
@@ -195,7 +192,7 @@ fn kit(mut section: Section<'_, '_>, id: &Spanned<String>, shelves: &mut Shelves
     let sheet = section.sheet;
     let shown = id.value.escape_debug().to_string();
     section.what = format!("[kit.{shown}]");
-    section.only(&["match", "track", "components", "complements"], &[]);
+    section.only(&keys::KIT, &[]);
     let same = |family: &Family| family.id == id.value;
     if shelves.families.iter().any(same) {
         sheet.report(
@@ -216,7 +213,7 @@ fn kit(mut section: Section<'_, '_>, id: &Spanned<String>, shelves: &mut Shelves
         section.missing("match", "{ skus = [\"KIT-1\"] }");
     }
     if let Some(matching) = section.table("match") {
-        matching.only(&["skus", "products"], &[]);
+        matching.only(&keys::KIT_MATCH, &[]);
         kit.skus = list(&matching, "skus");
         kit.products = list(&matching, "products");
         if kit.skus.is_empty() && kit.products.is_empty() {

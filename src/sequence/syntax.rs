@@ -2,6 +2,7 @@
 //! reported. Spans point into the file as it was written. Nothing here knows what the
 //! keys mean.
 
+use super::keys::Table;
 use super::nearest;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::email::Address;
@@ -193,15 +194,21 @@ impl<'s, 'd> Section<'s, 'd> {
     }
 
     /// Whether no key outside of `known` is most likely `name`, misspelt.
-    pub(crate) fn all_known(&self, known: &[&str], name: &str) -> bool {
+    pub(crate) fn all_known(&self, table: &Table, name: &str) -> bool {
         self.keys()
             .iter()
-            .all(|key| known.contains(&key.value.as_str()) || nearest(&key.value, [name]).is_none())
+            .all(|key| table.key(&key.value).is_some() || nearest(&key.value, [name]).is_none())
     }
 
-    /// Reports keys that are not among `known`. `later` are keys of a later version, with
-    /// what they come with.
-    pub(crate) fn only(&self, known: &[&str], later: &[(&str, &str)]) {
+    /// Reports keys that the table of this part of the file does not have. `later` are keys
+    /// of a later version, with what they come with.
+    pub(crate) fn only(&self, table: &Table, later: &[(&str, &str)]) {
+        let known: Vec<&str> = table.names().collect();
+        self.only_of(&known, later);
+    }
+
+    /// As [`Section::only`], where other keys decide which of a table's keys may stand here.
+    pub(crate) fn only_of(&self, known: &[&str], later: &[(&str, &str)]) {
         for key in self.keys() {
             if known.contains(&key.value.as_str()) {
                 continue;

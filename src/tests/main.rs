@@ -15,6 +15,7 @@ mod people;
 mod plan;
 mod previews;
 mod prove;
+mod reference;
 mod shop;
 mod slips;
 mod store;

@@ -215,10 +215,12 @@ fn the_schemas_and_the_reference_beside_the_files_are_current() {
             (root().join(format!("config/schemas/{name}.json")), text)
         })
         .collect();
-    wanted.push((
-        root().join("docs/reference/keys.md"),
-        schema::reference(&KINDS_OF_FILE),
-    ));
+    for (path, text) in super::reference::pages() {
+        wanted.push((root().join("docs").join(path), text));
+    }
+    let contents = root().join("docs/SUMMARY.md");
+    let text = super::reference::summary(&std::fs::read_to_string(&contents).unwrap());
+    wanted.push((contents, text));
     for (path, text) in wanted {
         if bless {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -310,6 +312,32 @@ fn the_tables_know_every_key_that_the_readers_know() {
             );
         }
     }
+}
+
+/// The service and the heads of mails have readers that know no tables: each key of one
+/// is a key of the other.
+#[test]
+fn the_tables_and_the_readers_that_have_lists_of_their_own_agree() {
+    fn flat(table: &'static keys::Table, above: &str, found: &mut Vec<String>) {
+        for key in table.keys {
+            let path = format!("{above}{}", key.name);
+            match table.inside(key.name) {
+                Some(inside) => flat(inside, &format!("{path}."), found),
+                None => found.push(path),
+            }
+        }
+    }
+    let mut service = Vec::new();
+    flat(&keys::SERVICE, "", &mut service);
+    service.sort();
+    let mut read: Vec<String> = aftercare::config::KEYS.map(str::to_owned).to_vec();
+    read.sort();
+    assert_eq!(service, read);
+    let mut head: Vec<&str> = keys::MAIL.names().collect();
+    head.sort_unstable();
+    let mut read = aftercare::render::HEAD_KEYS.to_vec();
+    read.sort_unstable();
+    assert_eq!(head, read);
 }
 
 #[test]

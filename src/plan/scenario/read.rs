@@ -10,6 +10,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::reason::Reason;
 use crate::model::time::{Date, TimeZone, Timestamp};
 use crate::sequence::catalog::Catalog;
+use crate::sequence::keys;
 use crate::sequence::syntax::{Section, Sheet, Spanned, one_of};
 use crate::sequence::{nearest, value};
 use serde_json::{Map, Value, json};
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 /// Who tells the events of a scenario, where they do not say.
 const SOURCE: &str = "/scenario";
 /// Keys of an event in its general form.
-const GENERAL: [&str; 9] = [
+pub(super) const GENERAL: [&str; 9] = [
     "at", "who", "type", "data", "id", "source", "subject", "learnt", "mode",
 ];
 
@@ -72,21 +73,7 @@ pub(super) struct Person {
 
 impl<'s> Reader<'s> {
     fn scenario(&self, root: &Section<'s, '_>) -> Option<Scenario> {
-        root.only(
-            &[
-                "format",
-                "title",
-                "start",
-                "until",
-                "only",
-                "customer",
-                "customers",
-                "event",
-                "expect",
-                "never",
-            ],
-            &[],
-        );
+        root.only(&keys::SCENARIO, &[]);
         match root.has("format") {
             None => root.missing("format", "1"),
             Some(_) => {
@@ -269,7 +256,7 @@ impl<'s> Reader<'s> {
 
     /// An event with `type` and `data`.
     fn general(&self, section: &Section<'s, '_>, person: Option<&Person>) -> Option<Told> {
-        section.only(&GENERAL, &[]);
+        section.only_of(&GENERAL, &[]);
         let kind = section.text("type")?;
         let names: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
         let read = one_of(self.sheet, &kind, "an event we know", &names, |text| {
@@ -382,12 +369,7 @@ impl<'s> Reader<'s> {
     }
 
     fn expectation(&self, section: &Section<'s, '_>, people: &[Person]) -> Option<Expect> {
-        section.only(
-            &[
-                "send", "who", "order", "on", "at", "state", "reason", "locale", "count",
-            ],
-            &[],
-        );
+        section.only(&keys::EXPECT, &[]);
         let send = section.need("send", "\"education-dslr/basics\"")?;
         self.names_a_step(&send);
         let person = self.who(section, people);
@@ -469,7 +451,7 @@ impl<'s> Reader<'s> {
                 .collect();
         }
         let one = |section: &Section<'s, '_>| {
-            section.only(&["send", "who"], &[]);
+            section.only(&keys::NEVER, &[]);
             let send = section.need("send", "\"review-dslr/*\"")?;
             self.names_a_step(&send);
             let named = section.has("who").is_some();

@@ -7,6 +7,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::names::Known;
 use crate::sequence::catalog::{Arm, Decide, Experiment, Guard, Judge, Sequence, Step};
+use crate::sequence::keys;
 use crate::sequence::syntax::{Section, Sheet, Spanned, length};
 use std::cell::Cell;
 use std::ops::Range;
@@ -52,7 +53,7 @@ pub(super) struct Forms {
 impl<'s> Reader<'s> {
     /// Reads `[experiment]`. The steps of its arms are filled in by [`Reader::arranged`].
     pub(super) fn experiment(&self, section: &Section<'s, '_>) -> Option<Experiment> {
-        section.only(&["id", "split", "holdout", "judge", "watch", "decide"], &[]);
+        section.only(&keys::EXPERIMENT, &[]);
         let id = section
             .need("id", "\"cadence-2026\"")
             .filter(|id| self.is_id(id));
@@ -216,7 +217,7 @@ impl<'s> Reader<'s> {
             return None;
         };
         let decide = section.table("decide")?;
-        decide.only(&["on", "at_least"], &[]);
+        decide.only(&keys::DECIDE, &[]);
         if decide.has("on").is_none() {
             decide.missing("on", "2027-01-15");
         }

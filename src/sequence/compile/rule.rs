@@ -7,6 +7,7 @@ use crate::model::event::{DerivedKind, FactKind};
 use crate::model::names::Known;
 use crate::sequence::catalog::{Pause, Stop};
 use crate::sequence::condition::{Condition, Problem};
+use crate::sequence::keys;
 use crate::sequence::nearest;
 use crate::sequence::syntax::Section;
 
@@ -97,7 +98,7 @@ impl<'s> Reader<'s> {
     }
 
     pub(super) fn pause(&self, section: &Section<'s, '_>, known: &Known) -> Option<Pause> {
-        section.only(&["while", "at_most"], &[]);
+        section.only(&keys::PAUSE, &[]);
         if section.has("while").is_none() {
             section.missing("while", "\"customer.open_ticket\"");
         }
@@ -110,7 +111,7 @@ impl<'s> Reader<'s> {
     }
 
     pub(super) fn stop(&self, section: &Section<'s, '_>, known: &Known) -> Option<Stop> {
-        section.only(&["on", "when"], &[]);
+        section.only(&keys::STOP, &[]);
         if section.has("on").is_none() {
             section.missing("on", "[\"order.cancelled\"]");
         }

@@ -1,17 +1,18 @@
 //! What opens an enrolment: the fact, the key, and the names that follow from them.
 
 use super::{AGAIN, Reader};
-use crate::model::event::{DerivedKind, EventKind, FactKind};
+use crate::model::event::{DerivedKind, FactKind};
 use crate::model::names::{ITEM, Known, Type, field};
 use crate::model::time::Length;
 use crate::sequence::catalog::{Per, Start, Timed};
+use crate::sequence::keys;
 use crate::sequence::nearest;
 use crate::sequence::syntax::{Section, Spanned};
 
 impl<'s> Reader<'s> {
     pub(super) fn start(&self, section: &Section<'s, '_>, own: Option<&str>) -> Option<Start> {
         let on = section.need("on", "\"order.placed\"")?;
-        section.only(&["on", "of", "for", "cron", "where", "per", "again"], &[]);
+        section.only(&keys::START, &[]);
         let on = match on.value.parse::<FactKind>() {
             Ok(on) if on.is_of_time() => on,
             _ => self.fact_to_start_on(&on)?,
@@ -186,7 +187,6 @@ impl<'s> Reader<'s> {
 
     /// What a fact can be looked at for: the parts that a key may name.
     pub(super) fn gives(&self, on: FactKind, of: Option<&str>, depth: usize) -> Vec<&'static str> {
-        use EventKind::*;
         match on {
             FactKind::Derived(DerivedKind::StepSent) => {
                 let head = of
@@ -214,13 +214,7 @@ impl<'s> Reader<'s> {
                 }
                 gives
             }
-            FactKind::Event(
-                CustomerUpdated | CustomerMerged | ConsentChanged | ErasureRequested
-                | DataRequested | ProductUpdated,
-            )
-            | FactKind::Derived(DerivedKind::Absence | DerivedKind::Schedule) => Vec::new(),
-            _ if on.is_of_shipment() => vec!["order", "item", "shipment"],
-            FactKind::Event(_) | FactKind::Derived(_) => vec!["order", "item"],
+            _ => on.is_about().to_vec(),
         }
     }
 
@@ -312,35 +306,9 @@ pub(super) trait WithPayload {
 impl WithPayload for Known {
     /// With what a fact carries.
     fn with_payload(self, fact: FactKind) -> Known {
-        use EventKind::*;
-        let FactKind::Event(kind) = fact else {
-            return self;
-        };
-        match kind {
-            RefundIssued => self.with("refund"),
-            OrderCancelled => self.with("cancel"),
-            ReturnRequested | ReturnUpdated => self.with("return"),
-            DisputeOpened | DisputeClosed => self.with("dispute"),
-            ReviewReceived => self.with("review"),
-            TicketOpened | TicketClosed => self.with("ticket"),
-            ShipmentDeliveryFailed => self.with("failure"),
-            ShipmentAvailableForPickup => self.with("pickup"),
-            OrderPlaced
-            | OrderPaid
-            | OrderUpdated
-            | ShipmentDispatched
-            | ShipmentInTransit
-            | ShipmentOutForDelivery
-            | ShipmentDelivered
-            | ShipmentReturnedToSender
-            | ShipmentLost
-            | ShipmentCancelled
-            | CustomerUpdated
-            | CustomerMerged
-            | ConsentChanged
-            | ErasureRequested
-            | DataRequested
-            | ProductUpdated => self,
+        match fact.brings() {
+            Some(name) => self.with(name),
+            None => self,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::model::event::{DerivedKind, FactKind};
 use crate::model::kind::{Kind, OnUncertain};
 use crate::model::time::{Length, Time};
 use crate::sequence::catalog::{Anchor, Each, Incentive, Per, Slot, Start, Step};
+use crate::sequence::keys;
 use crate::sequence::syntax::{Section, Sheet, Spanned, length, one_of, time};
 use cron::TimeUnitSpec;
 use std::sync::Arc;
@@ -142,26 +143,7 @@ impl<'s> Reader<'s> {
         start: Option<&Start>,
         around: &Around<'_>,
     ) -> Option<Step> {
-        section.only(
-            &[
-                "id",
-                "was",
-                "kind",
-                "variant",
-                "after",
-                "at",
-                "slot",
-                "each",
-                "gather",
-                "when",
-                "unless",
-                "mail",
-                "late",
-                "on_uncertain",
-                "incentive",
-            ],
-            &[],
-        );
+        section.only(&keys::STEP, &[]);
         let id = section
             .need("id", "\"first-steps\"")
             .filter(|id| self.is_id(id));
@@ -273,7 +255,7 @@ impl<'s> Reader<'s> {
     fn incentive(&self, section: &Section<'s, '_>, kind: Option<Kind>) -> Option<Incentive> {
         let span = section.has("incentive")?;
         let table = section.table("incentive")?;
-        table.only(&["unconditional", "disclosed"], &[]);
+        table.only(&keys::INCENTIVE, &[]);
         if let Some(kind) = kind
             && !kind.is_ask()
         {

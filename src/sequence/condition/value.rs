@@ -17,11 +17,13 @@ pub(super) const MONEY: &[Field] = &[
         name: "amount",
         of: Type::Int,
         optional: false,
+        says: "Minor units: cents of the euro.",
     },
     Field {
         name: "currency",
         of: Type::Text,
         optional: false,
+        says: "Three letters of ISO 4217, such as `EUR`.",
     },
 ];
 

@@ -67,7 +67,7 @@ pub static SCENARIO: Table = Table {
     ],
     others: None,
 };
-static EVENT: Table = Table {
+pub static EVENT: Table = Table {
     title: "[[event]]",
     about: "What happens: one short word, or `type` and `data` as intake has them.",
     keys: &[
@@ -342,7 +342,7 @@ static EVENT: Table = Table {
     ],
     others: None,
 };
-static EXPECT: Table = Table {
+pub static EXPECT: Table = Table {
     title: "[[expect]]",
     about: "A send that must happen.",
     keys: &[
@@ -393,7 +393,7 @@ static EXPECT: Table = Table {
     ],
     others: None,
 };
-static NEVER: Table = Table {
+pub static NEVER: Table = Table {
     title: "[[never]]",
     about: "Sends that must not happen.",
     keys: &[

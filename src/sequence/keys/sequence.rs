@@ -1,6 +1,7 @@
 //! Keys of sequence files.
 
 use super::{ALLOW, FORMAT, ID, KINDS, Shape, Table, may, must};
+use crate::sequence::compile::MAX_HOLDOUT;
 
 /// `config/sequences/*.toml`.
 pub static SEQUENCE: Table = Table {
@@ -11,8 +12,15 @@ pub static SEQUENCE: Table = Table {
         must(
             "id",
             ID,
-            "The name of the sequence; who is in it is known by it.",
+            "The name of the sequence, which no other has: small letters, digits, `-` and `_`.",
             "\"education-camera\"",
+        ),
+        may(
+            "was",
+            Shape::TextOrTexts,
+            "Ids that it had before: who is in it stays in it.",
+            "none",
+            "\"education-dslr\"",
         ),
         must(
             "kind",
@@ -42,7 +50,7 @@ pub static SEQUENCE: Table = Table {
         must(
             "step",
             Shape::Tables(&STEP),
-            "A mail, and when it goes.",
+            "Its mails, and when they go; 100 at most.",
             "[[step]]",
         ),
         may(
@@ -70,7 +78,7 @@ pub static SEQUENCE: Table = Table {
     others: None,
 };
 
-static START: Table = Table {
+pub static START: Table = Table {
     title: "[start]",
     about: "What lets somebody in.",
     keys: &[
@@ -126,7 +134,7 @@ static START: Table = Table {
     others: None,
 };
 
-static STEP: Table = Table {
+pub static STEP: Table = Table {
     title: "[[step]]",
     about: "A mail, and when it goes.",
     keys: &[
@@ -236,36 +244,34 @@ static STEP: Table = Table {
     others: None,
 };
 
-static INCENTIVE: Table = Table {
+pub static INCENTIVE: Table = Table {
     title: "incentive",
     about: "A reward for an ask.",
     keys: &[
-        may(
+        must(
             "unconditional",
             Shape::Flag,
             "Everybody gets it, whatever they say.",
-            "false",
             "true",
         ),
-        may(
+        must(
             "disclosed",
             Shape::Flag,
             "The mail says that there is one.",
-            "false",
             "true",
         ),
     ],
     others: None,
 };
 
-static BY_ARM: Table = Table {
+pub static BY_ARM: Table = Table {
     title: "by arm",
     about: "A value for each arm of the experiment.",
     keys: &[],
     others: Some(&Shape::Text),
 };
 
-static PAUSE: Table = Table {
+pub static PAUSE: Table = Table {
     title: "[[pause]]",
     about: "While something holds, nothing of the series goes.",
     keys: &[
@@ -286,7 +292,7 @@ static PAUSE: Table = Table {
     others: None,
 };
 
-static STOP: Table = Table {
+pub static STOP: Table = Table {
     title: "[[stop]]",
     about: "What ends the series.",
     keys: &[
@@ -307,7 +313,7 @@ static STOP: Table = Table {
     others: None,
 };
 
-static EXPERIMENT: Table = Table {
+pub static EXPERIMENT: Table = Table {
     title: "[experiment]",
     about: "Different people get different cadences; who gets which is drawn once and kept.",
     keys: &[
@@ -317,16 +323,15 @@ static EXPERIMENT: Table = Table {
             "Its name; a new name draws anew.",
             "\"cadence-2026\"",
         ),
-        may(
+        must(
             "split",
             Shape::Table(&SHARES),
-            "The arms and their weights.",
-            "",
+            "The arms and what per cent of the customers each gets: 100 in all.",
             "{ weekly = 50, fortnightly = 50 }",
         ),
         may(
             "holdout",
-            Shape::Number(0, 100),
+            Shape::Number(0, MAX_HOLDOUT),
             "Per cent who get fulfilment only.",
             "0",
             "5",
@@ -340,7 +345,13 @@ static EXPERIMENT: Table = Table {
         ),
         may(
             "watch",
-            Shape::Texts,
+            Shape::Words(&[
+                "opted out",
+                "complained",
+                "refunded",
+                "returned",
+                "opened a ticket",
+            ]),
             "What must not get worse.",
             "[]",
             "[\"opted out\", \"complained\"]",
@@ -355,13 +366,13 @@ static EXPERIMENT: Table = Table {
     ],
     others: None,
 };
-static SHARES: Table = Table {
+pub static SHARES: Table = Table {
     title: "split",
-    about: "Arms and their weights.",
+    about: "Arms, and what per cent of the customers each gets: 100 in all.",
     keys: &[],
-    others: Some(&Shape::Number(0, 1_000_000)),
+    others: Some(&Shape::Number(1, 99)),
 };
-static DECIDE: Table = Table {
+pub static DECIDE: Table = Table {
     title: "decide",
     about: "When an experiment is decided.",
     keys: &[

@@ -1,6 +1,9 @@
 //! Keys of the service and of the heads of mails.
 
-use super::{ALLOW, Shape, Table, may, must};
+use super::{ALLOWED_HERE, Shape, Table, may, must};
+
+/// How long something of the service may take, with a unit.
+const TIME: Shape = Shape::Form("^\\s*[0-9]+\\s*(s|min|h)\\s*$");
 
 /// `config/aftercare.toml`.
 pub static SERVICE: Table = Table {
@@ -80,7 +83,7 @@ pub static SERVICE: Table = Table {
     ],
     others: None,
 };
-static SERVICE_DATABASE: Table = Table {
+pub static SERVICE_DATABASE: Table = Table {
     title: "[database]",
     about: "Where everything is kept.",
     keys: &[may(
@@ -92,7 +95,7 @@ static SERVICE_DATABASE: Table = Table {
     )],
     others: None,
 };
-static SERVICE_HTTP: Table = Table {
+pub static SERVICE_HTTP: Table = Table {
     title: "[http]",
     about: "Where the service listens.",
     keys: &[
@@ -113,7 +116,7 @@ static SERVICE_HTTP: Table = Table {
     ],
     others: None,
 };
-static SERVICE_SMTP: Table = Table {
+pub static SERVICE_SMTP: Table = Table {
     title: "[smtp]",
     about: "Where mail goes.",
     keys: &[
@@ -126,7 +129,7 @@ static SERVICE_SMTP: Table = Table {
         ),
         may(
             "connections",
-            Shape::Number(1, 10_000),
+            Shape::Number(1, 256),
             "Connections at once, at most.",
             "16",
             "16",
@@ -169,7 +172,7 @@ static SERVICE_SMTP: Table = Table {
         ),
         may(
             "timeouts",
-            Shape::Any,
+            Shape::Table(&SERVICE_TIMEOUTS),
             "How long each step of the conversation may take.",
             "as in RFC 5321",
             "[smtp.timeouts]",
@@ -177,7 +180,94 @@ static SERVICE_SMTP: Table = Table {
     ],
     others: None,
 };
-static SERVICE_INTAKE: Table = Table {
+pub static SERVICE_TIMEOUTS: Table = Table {
+    title: "[smtp.timeouts]",
+    about: "How long each step of the conversation with the relay may take: `30s`, `5min`, `1h`.",
+    keys: &[
+        may(
+            "connect",
+            TIME,
+            "Until the relay answers.",
+            "\"30s\"",
+            "\"30s\"",
+        ),
+        may("tls", TIME, "For the handshake.", "\"1min\"", "\"1min\""),
+        may("banner", TIME, "For its greeting.", "\"5min\"", "\"5min\""),
+        may(
+            "ehlo",
+            TIME,
+            "For the answer to EHLO.",
+            "\"5min\"",
+            "\"5min\"",
+        ),
+        may(
+            "starttls",
+            TIME,
+            "For the answer to STARTTLS.",
+            "\"2min\"",
+            "\"2min\"",
+        ),
+        may(
+            "auth",
+            TIME,
+            "For each answer of the login.",
+            "\"2min\"",
+            "\"2min\"",
+        ),
+        may(
+            "mail",
+            TIME,
+            "For the answer to MAIL.",
+            "\"5min\"",
+            "\"5min\"",
+        ),
+        may(
+            "rcpt",
+            TIME,
+            "For the answer to RCPT.",
+            "\"5min\"",
+            "\"5min\"",
+        ),
+        may(
+            "data",
+            TIME,
+            "For the answer to DATA.",
+            "\"2min\"",
+            "\"2min\"",
+        ),
+        may(
+            "block",
+            TIME,
+            "For each block that is sent.",
+            "\"3min\"",
+            "\"3min\"",
+        ),
+        may(
+            "body",
+            TIME,
+            "For the whole mail.",
+            "\"10min\"",
+            "\"10min\"",
+        ),
+        may(
+            "dot",
+            TIME,
+            "For the answer to the end of the mail.",
+            "\"10min\"",
+            "\"10min\"",
+        ),
+        may(
+            "reset",
+            TIME,
+            "For the answer to RSET.",
+            "\"1min\"",
+            "\"1min\"",
+        ),
+        may("quit", TIME, "For the answer to QUIT.", "\"5s\"", "\"5s\""),
+    ],
+    others: None,
+};
+pub static SERVICE_INTAKE: Table = Table {
     title: "[intake]",
     about: "How events come in.",
     keys: &[may(
@@ -189,7 +279,7 @@ static SERVICE_INTAKE: Table = Table {
     )],
     others: None,
 };
-static SERVICE_EVENTS: Table = Table {
+pub static SERVICE_EVENTS: Table = Table {
     title: "[intake.events]",
     about: "POST /events, the endpoint for canonical events.",
     keys: &[
@@ -210,28 +300,28 @@ static SERVICE_EVENTS: Table = Table {
         ),
         may(
             "max_body",
-            Shape::Number(1, 1_073_741_824),
+            Shape::Number(1, 67_108_864),
             "The largest body, in bytes.",
             "1048576",
             "1048576",
         ),
         may(
             "max_depth",
-            Shape::Number(1, 1024),
+            Shape::Number(1, 120),
             "The deepest nesting.",
             "64",
             "64",
         ),
         may(
             "read_timeout",
-            Shape::Text,
+            TIME,
             "How long a request may take to arrive.",
             "\"10s\"",
             "\"10s\"",
         ),
         may(
             "signature_window",
-            Shape::Text,
+            TIME,
             "How far the time in a signature may lie from ours.",
             "\"5min\"",
             "\"5min\"",
@@ -239,7 +329,7 @@ static SERVICE_EVENTS: Table = Table {
     ],
     others: None,
 };
-static SERVICE_MAILER: Table = Table {
+pub static SERVICE_MAILER: Table = Table {
     title: "[mailer]",
     about: "How mails are made.",
     keys: &[
@@ -260,7 +350,7 @@ static SERVICE_MAILER: Table = Table {
     ],
     others: None,
 };
-static SERVICE_LOG: Table = Table {
+pub static SERVICE_LOG: Table = Table {
     title: "[log]",
     about: "How it is logged.",
     keys: &[may(
@@ -272,7 +362,7 @@ static SERVICE_LOG: Table = Table {
     )],
     others: None,
 };
-static SERVICE_CLOCK: Table = Table {
+pub static SERVICE_CLOCK: Table = Table {
     title: "[clock]",
     about: "The real service on a faster clock; refused unless mail stays on this machine.",
     keys: &[
@@ -320,13 +410,26 @@ pub static MAIL: Table = Table {
             "\"default\"",
         ),
         may(
+            "brand",
+            Shape::Text,
+            "A brand other than the shop's: a folder of templates/brands.",
+            "the shop's",
+            "\"lantern\"",
+        ),
+        may(
             "raw",
             Shape::Texts,
             "Names that may be printed without escaping.",
             "[]",
             "[\"page\"]",
         ),
-        ALLOW,
+        may(
+            "allow",
+            Shape::Table(&ALLOWED_HERE),
+            "Problems that this mail turns off, by code, each with a reason.",
+            "none",
+            "{ W232 = \"one word says it all here\" }",
+        ),
     ],
     others: None,
 };

@@ -1,6 +1,7 @@
 //! Keys of the shop: policy, people, catalogue.
 
 use super::{ALLOW, RULES, Shape, Table, may, must};
+use crate::sequence::shelves::MAX_PARTS;
 
 /// `config/store.toml`.
 pub static STORE: Table = Table {
@@ -10,7 +11,7 @@ pub static STORE: Table = Table {
         must(
             "id",
             Shape::Form("^[a-z0-9-]{1,40}$"),
-            "The shop's name for machines.",
+            "The shop's name for machines; never change it: links in mails are signed with it.",
             "\"harbor-pine\"",
         ),
         must(
@@ -51,6 +52,13 @@ pub static STORE: Table = Table {
             "\"en\"",
         ),
         may(
+            "brand",
+            Shape::Text,
+            "The brand of mails that name none: a folder of templates/brands.",
+            "none",
+            "\"lantern\"",
+        ),
+        may(
             "live_since",
             Shape::Instant,
             "Facts from before are history only.",
@@ -74,11 +82,18 @@ pub static STORE: Table = Table {
         may(
             "ticket_cool_down",
             Shape::Length,
-            "How long a solved ticket still holds asks.",
+            "How long a closed ticket, or a declined return, still holds asks.",
             "\"3d\"",
             "\"3d\"",
         ),
         ALLOW,
+        may(
+            "campaign",
+            Shape::Table(&CAMPAIGN),
+            "What links in mails say to the shop's statistics.",
+            "utm_source, utm_medium, utm_campaign and utm_content",
+            "[campaign]",
+        ),
         may(
             "hours",
             Shape::Table(&HOURS),
@@ -124,7 +139,50 @@ pub static STORE: Table = Table {
     ],
     others: None,
 };
-static AGES: Table = Table {
+pub static CAMPAIGN: Table = Table {
+    title: "[campaign]",
+    about: "The parameters that links in mails carry; `{sequence}`, `{step}` and `{locale}` are filled in, and an empty text leaves one out.",
+    keys: &[
+        may(
+            "source",
+            Shape::Text,
+            "utm_source.",
+            "\"aftercare\"",
+            "\"newsletter\"",
+        ),
+        may(
+            "medium",
+            Shape::Text,
+            "utm_medium.",
+            "\"email\"",
+            "\"email\"",
+        ),
+        may(
+            "campaign",
+            Shape::Text,
+            "utm_campaign.",
+            "\"{sequence}\"",
+            "\"care-{sequence}\"",
+        ),
+        may(
+            "content",
+            Shape::Text,
+            "utm_content.",
+            "\"{step}\"",
+            "\"{step}\"",
+        ),
+        may("term", Shape::Text, "utm_term.", "\"\"", "\"{locale}\""),
+        may(
+            "hosts",
+            Shape::OneOf(&["all", "shop"]),
+            "Whether links to other hosts than the shop's carry them too.",
+            "\"all\"",
+            "\"shop\"",
+        ),
+    ],
+    others: None,
+};
+pub static AGES: Table = Table {
     title: "enrol_max_age",
     about: "How old a fact may be that lets somebody in.",
     keys: &[
@@ -145,7 +203,7 @@ static AGES: Table = Table {
     ],
     others: None,
 };
-static HOURS: Table = Table {
+pub static HOURS: Table = Table {
     title: "[hours]",
     about: "When mail may go, in the customer's zone.",
     keys: &[
@@ -168,7 +226,7 @@ static HOURS: Table = Table {
     ],
     others: None,
 };
-static HOLIDAYS: Table = Table {
+pub static HOLIDAYS: Table = Table {
     title: "[holidays]",
     about: "Days on which nobody works.",
     keys: &[
@@ -181,15 +239,15 @@ static HOLIDAYS: Table = Table {
         ),
         may(
             "closed",
-            Shape::Any,
-            "Days on which this shop is closed.",
+            Shape::Days,
+            "Days on which this shop is closed besides.",
             "[]",
             "[2026-12-24]",
         ),
     ],
     others: None,
 };
-static LIMITS: Table = Table {
+pub static LIMITS: Table = Table {
     title: "[limits]",
     about: "How much one person gets from all sequences together, fulfilment apart.",
     keys: &[
@@ -224,7 +282,7 @@ static LIMITS: Table = Table {
     ],
     others: None,
 };
-static ASKS: Table = Table {
+pub static ASKS: Table = Table {
     title: "asks",
     about: "How many asks one person gets.",
     keys: &[
@@ -233,7 +291,7 @@ static ASKS: Table = Table {
     ],
     others: None,
 };
-static EARN: Table = Table {
+pub static EARN: Table = Table {
     title: "[earn]",
     about: "How many education mails must have reached somebody before an ask.",
     keys: &[
@@ -254,7 +312,7 @@ static EARN: Table = Table {
     ],
     others: None,
 };
-static DELIVERY: Table = Table {
+pub static DELIVERY: Table = Table {
     title: "[delivery]",
     about: "When silence counts as delivered.",
     keys: &[may(
@@ -266,7 +324,7 @@ static DELIVERY: Table = Table {
     )],
     others: None,
 };
-static ASSUME: Table = Table {
+pub static ASSUME: Table = Table {
     title: "[[delivery.assume]]",
     about: "Dispatched, and no more heard.",
     keys: &[
@@ -285,13 +343,13 @@ static ASSUME: Table = Table {
     ],
     others: None,
 };
-static CONSENT: Table = Table {
+pub static CONSENT: Table = Table {
     title: "[consent]",
     about: "What each kind needs, by the customer's country, then `default`.",
     keys: &[],
     others: Some(&Shape::Table(&CONSENT_ROW)),
 };
-static CONSENT_ROW: Table = Table {
+pub static CONSENT_ROW: Table = Table {
     title: "a row of [consent]",
     about: "What each kind needs.",
     keys: &[
@@ -341,7 +399,7 @@ pub static PEOPLE: Table = Table {
     keys: &[ALLOW],
     others: Some(&Shape::Table(&PERSON)),
 };
-static PERSON: Table = Table {
+pub static PERSON: Table = Table {
     title: "[aya]",
     about: "Somebody who signs mails; the name of the table is what `from` says.",
     keys: &[
@@ -374,7 +432,7 @@ static PERSON: Table = Table {
     ],
     others: None,
 };
-static AWAY: Table = Table {
+pub static AWAY: Table = Table {
     title: "[[aya.away]]",
     about: "Days on which somebody else signs.",
     keys: &[
@@ -398,11 +456,18 @@ pub static CATALOG: Table = Table {
             "\"catalog.json\"",
         ),
         may(
+            "default",
+            Shape::Text,
+            "The family of what matches none; that family needs no `match`.",
+            "none",
+            "\"general\"",
+        ),
+        may(
             "unresolved",
-            Shape::Any,
+            Shape::Table(&UNRESOLVED),
             "What becomes of a product that nobody knows.",
-            "",
-            "",
+            "waited for, three days at most",
+            "{ wait = \"3d\" }",
         ),
         ALLOW,
         may(
@@ -412,24 +477,103 @@ pub static CATALOG: Table = Table {
             "none",
             "[family.dslr]",
         ),
-        may("kit", Shape::Any, "Kits of the shop's own.", "none", ""),
+        may(
+            "kit",
+            Shape::Table(&KITS),
+            "Several things under one SKU.",
+            "none",
+            "[kit.starter]",
+        ),
     ],
     others: None,
 };
-static FAMILIES: Table = Table {
+pub static UNRESOLVED: Table = Table {
+    title: "unresolved",
+    about: "What becomes of a product that nobody knows.",
+    keys: &[must(
+        "wait",
+        Shape::Length,
+        "How long its mails wait for the catalogue; then the default family counts.",
+        "\"3d\"",
+    )],
+    others: None,
+};
+pub static KITS: Table = Table {
+    title: "[kit]",
+    about: "Kits by name.",
+    keys: &[],
+    others: Some(&Shape::Table(&KIT)),
+};
+pub static KIT: Table = Table {
+    title: "[kit.starter]",
+    about: "Several things under one SKU.",
+    keys: &[
+        must(
+            "match",
+            Shape::Table(&KIT_MATCH),
+            "Which products it is.",
+            "{ skus = [\"KIT-1\"] }",
+        ),
+        may(
+            "track",
+            Shape::OneOf(&["parts", "kit"]),
+            "Whether its buyer is helped with each part, or with the kit as one thing.",
+            "\"parts\"",
+            "\"kit\"",
+        ),
+        may(
+            "components",
+            Shape::Table(&COMPONENTS),
+            "What is in it.",
+            "what the product says",
+            "{ DRP-01 = 1, FLT-02 = 2 }",
+        ),
+        may(
+            "complements",
+            Shape::Texts,
+            "Families, SKUs or products that go well with it, best first.",
+            "[]",
+            "[\"grinder\"]",
+        ),
+    ],
+    others: None,
+};
+pub static KIT_MATCH: Table = Table {
+    title: "match of a kit",
+    about: "A product is the kit where either of these holds.",
+    keys: &[
+        may("skus", Shape::Texts, "SKUs.", "[]", "[\"KIT-1\"]"),
+        may(
+            "products",
+            Shape::Texts,
+            "Product ids.",
+            "[]",
+            "[\"P-KIT\"]",
+        ),
+    ],
+    others: None,
+};
+pub static COMPONENTS: Table = Table {
+    title: "components",
+    about: "SKUs, and how many of each.",
+    keys: &[],
+    others: Some(&Shape::Number(1, MAX_PARTS)),
+};
+pub static FAMILIES: Table = Table {
     title: "[family]",
     about: "Families by name; the first that matches wins.",
     keys: &[],
     others: Some(&Shape::Table(&FAMILY)),
 };
-static FAMILY: Table = Table {
+pub static FAMILY: Table = Table {
     title: "[family.dslr]",
     about: "A group of products that need the same help.",
     keys: &[
-        must(
+        may(
             "match",
             Shape::Table(&MATCH),
             "Which products belong to it.",
+            "an error, except in the `default` family",
             "{ tags = [\"dslr\"] }",
         ),
         may(
@@ -439,18 +583,10 @@ static FAMILY: Table = Table {
             "[]",
             "[\"tripod\"]",
         ),
-        may("bundle", Shape::Any, "How kits of it are taken.", "", ""),
-        may(
-            "replenish_days",
-            Shape::Any,
-            "After how many days it is used up.",
-            "",
-            "",
-        ),
     ],
     others: None,
 };
-static MATCH: Table = Table {
+pub static MATCH: Table = Table {
     title: "match",
     about: "A product belongs where any of these holds: SKU before product, tag, category, vendor.",
     keys: &[

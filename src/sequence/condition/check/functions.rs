@@ -2,6 +2,7 @@
 
 use super::{Bound, Checker, Kind, MAX_LOOPS, Seen};
 use crate::model::names::Type;
+use crate::sequence::condition::calls::{CALLS, called};
 use crate::sequence::condition::value::Function;
 use crate::sequence::condition::{is_pattern, words};
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
@@ -95,11 +96,7 @@ impl Checker<'_> {
         };
         let [of] = args else {
             let at = self.span(node);
-            let example = match function {
-                Function::DaysSince => "days_since(order.placed_at)",
-                Function::Sent => "sent(\"sequence/step\")",
-                _ => "owns(\"tripod\")",
-            };
+            let example = called(name).map_or(name, |call| call.example);
             self.problem(
                 "E133",
                 at,
@@ -142,26 +139,12 @@ impl Checker<'_> {
     }
 
     pub(super) fn unknown_function(&mut self, node: &IdedExpr, call: &CallExpr) {
-        const CALLS: [&str; 14] = [
-            "owns",
-            "bought",
-            "in_stock",
-            "sent",
-            "days_since",
-            "has",
-            "size",
-            "all",
-            "exists",
-            "exists_one",
-            "startsWith",
-            "endsWith",
-            "contains",
-            "matches",
-        ];
         let name = call.func_name.as_str();
+        let known = called(name);
+        let names = || CALLS.iter().map(|call| call.name);
         for part in call.target.iter().map(|b| &**b).chain(&call.args) {
             // What stands inside is worth checking, but a loop's own name is not bound here.
-            if !CALLS.contains(&name) {
+            if known.is_none() {
                 self.see(part);
             }
         }
@@ -177,17 +160,15 @@ impl Checker<'_> {
                 "conditions know no zones; count days with days_since(), and set times with at or slot"
                     .to_owned()
             }
-            _ if CALLS.contains(&name) => format!("write it like {}", match name {
-                "size" => "size(order.items)",
-                "startsWith" | "endsWith" | "contains" | "matches" => "item.title.contains(\"kit\")",
-                _ => "owns(\"tripod\")",
-            }),
-            _ => match crate::sequence::nearest(name, CALLS) {
-                Some(near) => format!("did you mean {near}()?"),
-                None => format!("there are {}()", CALLS.join("(), ")),
+            _ => match (known, crate::sequence::nearest(name, names())) {
+                (Some(known), _) => format!("write it like {}", known.example),
+                (None, Some(near)) => format!("did you mean {near}()?"),
+                (None, None) => {
+                    format!("there are {}()", names().collect::<Vec<_>>().join("(), "))
+                }
             },
         };
-        let message = if CALLS.contains(&name) {
+        let message = if known.is_some() {
             format!("{name}() is used in a way it does not work")
         } else {
             format!("there is no function {name}()")
