@@ -208,7 +208,7 @@ const REFUND: &[Field] = &[
     may("refunded_total", Type::Money),
     must("scope", Type::Text),
     may("reason", Type::Text),
-    must("items", Type::List(&Type::Any)),
+    must("items", Type::List(&Type::Object(ITEM))),
     may("return_id", Type::Text),
 ];
 
@@ -217,7 +217,7 @@ const RETURN: &[Field] = &[
     may("name", Type::Text),
     must("status", Type::Text),
     may("reason", Type::Text),
-    must("items", Type::List(&Type::Any)),
+    must("items", Type::List(&Type::Object(ITEM))),
 ];
 
 const DISPUTE: &[Field] = &[
@@ -329,6 +329,13 @@ impl Known {
         if let Some(field) = SHARED.iter().find(|field| field.name == name) {
             self.names.insert(field.name);
         }
+        self
+    }
+
+    /// Without a top-level name.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.names.remove(name);
         self
     }
 
