@@ -162,10 +162,10 @@ impl Reading {
         }
         match text(bytes) {
             Ok(text) => self.files.push((name, text)),
-            Err(why) => self.problems.push(
-                Diagnostic::new("E109", name, 0..0, why)
-                    .help("another encoding would reach customers as \"GrÃ¼ÃŸe\"")
-                    .help("save the file as UTF-8"),
+            Err(bad) => self.problems.push(
+                Diagnostic::new("E109", name, bad.span, bad.why)
+                    .help(bad.matters)
+                    .help(bad.remedy),
             ),
         }
     }
@@ -178,25 +178,63 @@ fn is_read(name: &str) -> bool {
         .any(|ending| name.ends_with(&format!(".{ending}")))
 }
 
+/// Why bytes are no text.
+struct NoText {
+    why: String,
+    /// Where, in the text that [`shown`] makes of them.
+    span: std::ops::Range<usize>,
+    matters: &'static str,
+    remedy: &'static str,
+}
+
 /// The text of a file, without the mark that some editors put before it.
 ///
 /// # Errors
 /// Why it is none.
-fn text(bytes: Vec<u8>) -> Result<String, String> {
+fn text(bytes: Vec<u8>) -> Result<String, NoText> {
+    let encoding = |why: &str, span| NoText {
+        why: why.to_owned(),
+        span,
+        matters: "another encoding would reach customers as \"GrÃ¼ÃŸe\"",
+        remedy: "save the file as UTF-8",
+    };
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err("this file is UTF-16, not UTF-8".to_owned());
+        return Err(encoding("this file is UTF-16, not UTF-8", 0..0));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(match text.strip_prefix('\u{feff}') {
-            Some(rest) => rest.to_owned(),
-            None => text,
-        }),
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
         Err(error) => {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let at = error.utf8_error().valid_up_to();
+            let before = &error.as_bytes()[..at];
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            Err(format!("line {line} is not UTF-8"))
+            let bad = char::REPLACEMENT_CHARACTER.len_utf8();
+            return Err(encoding(&format!("line {line} is not UTF-8"), at..at + bad));
         }
+    };
+    if let Some(at) = text.find('\0') {
+        return Err(NoText {
+            why: "a character that is no text (U+0000)".to_owned(),
+            span: at..at + 1,
+            matters: "mail programs cut a mail off there, or show a box",
+            remedy: "take it out; editors show it as ^@ or ␀",
+        });
     }
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+/// A file that is no text, as far as it can be shown: for the lines of its problems.
+/// `None` where nothing of it can be read.
+pub fn shown(shop: &Path, name: &str) -> Option<String> {
+    let root = shop.canonicalize().ok()?;
+    let path = root.join(name).canonicalize().ok()?;
+    if !path.starts_with(&root) {
+        return None;
+    }
+    let bytes = bytes(&path, MAX_WRITTEN).ok()??;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The bytes of a regular file of at most `most`; never more is read.
@@ -272,7 +310,7 @@ pub fn configuration(
     let path = shop.join(CONFIGURATION);
     let mut files = Vec::new();
     let read = match bytes(&path, MAX_WRITTEN) {
-        Ok(Some(bytes)) => text(bytes).map(Some),
+        Ok(Some(bytes)) => text(bytes).map(Some).map_err(|bad| bad.why),
         Ok(None) => Err(format!("this file is over {} MiB", MAX_WRITTEN >> 20)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("this file cannot be read: {error}")),

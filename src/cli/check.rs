@@ -48,6 +48,17 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
             }
         }
     }
+    // What cannot be read as text is shown as far as it can be, so that its line is found.
+    let read_files: BTreeSet<&String> = read.files.iter().map(|(name, _)| name).collect();
+    let unread: BTreeSet<&String> = (read.problems.iter())
+        .filter(|one| one.code == "E109" && !one.span.is_empty())
+        .map(|one| &one.file)
+        .filter(|name| !read_files.contains(name))
+        .collect();
+    let unread: Vec<(String, String)> = (unread.into_iter())
+        .filter_map(|name| Some((name.clone(), files::shown(&folder, name)?)))
+        .collect();
+    read.files.extend(unread);
     let sound = read
         .problems
         .iter()

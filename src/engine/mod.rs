@@ -7,6 +7,7 @@
 
 mod circuit;
 pub mod consent;
+mod consequences;
 pub mod experiments;
 pub mod health;
 pub mod intake;

@@ -249,6 +249,7 @@ impl Reader {
         if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
             problems.extend(lint::look(&files, catalog, templates));
         }
+        super::consequences::settle(&mut problems);
         problems.extend(refused);
         allowances.extend(render::allowances(&files));
         allow::settle(&mut problems, &allowances, codes::is_of_check);

@@ -4,6 +4,7 @@ use super::Shop;
 use super::source::{At, in_sequence};
 use crate::model::closed::{self, Closed};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::product::KitTrack;
 use crate::render::survey::Compared;
 use crate::sequence::catalog::Sequence;
 use crate::sequence::condition::Condition;
@@ -97,10 +98,19 @@ fn wrong(shop: &Shop<'_>, of: &str, value: &str) -> Option<Vec<String>> {
     let why = "customers for whom this was meant are never recognised by it".to_owned();
     if of == "item.family" || of.ends_with("[].family") {
         let families = shop.catalog.products.families();
-        if families.is_empty() || families.iter().any(|family| family.id == value) {
+        // A kit that is taught as one thing is a family of its own.
+        let kits = shop.catalog.products.kits().iter();
+        let kits: Vec<&str> = kits
+            .filter(|kit| kit.track == KitTrack::Kit)
+            .map(|kit| kit.id.as_str())
+            .collect();
+        let ids = || {
+            let families = families.iter().map(|family| family.id.as_str());
+            families.chain(kits.iter().copied())
+        };
+        if families.is_empty() || ids().any(|id| id == value) {
             return None;
         }
-        let ids = || families.iter().map(|family| family.id.as_str());
         return Some(vec![
             why,
             match nearest(value, ids()) {

@@ -420,8 +420,8 @@ const REFUND: &[Field] = &[
     may("reason", Type::Text, "Why, as the shop sent it."),
     must(
         "items",
-        Type::List(&Type::Any),
-        "The lines that it is for, as the source sent them.",
+        Type::List(&Type::Object(ITEM)),
+        "The lines that it is for.",
     ),
     may("return_id", Type::Text, "The return that it settles."),
 ];
@@ -437,8 +437,8 @@ const RETURN: &[Field] = &[
     may("reason", Type::Text, "Why, as the shop sent it."),
     must(
         "items",
-        Type::List(&Type::Any),
-        "The lines that come back, as the source sent them.",
+        Type::List(&Type::Object(ITEM)),
+        "The lines that come back.",
     ),
 ];
 
@@ -629,6 +629,13 @@ impl Known {
         if let Some(field) = SHARED.iter().find(|field| field.name == name) {
             self.names.insert(field.name);
         }
+        self
+    }
+
+    /// Without a top-level name.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.names.remove(name);
         self
     }
 

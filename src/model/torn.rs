@@ -56,6 +56,9 @@ pub fn torn(text: &str, at: Option<Range<usize>>, message: &str, what: &str) -> 
             ],
         };
     }
+    if let Some(inner) = quotes_in_quotes(text, at.start) {
+        return inner;
+    }
     Torn {
         span: visible(text, at),
         message: format!("{what}: {message}"),
@@ -63,6 +66,41 @@ pub fn torn(text: &str, at: Option<Range<usize>>, message: &str, what: &str) -> 
         help: vec!["texts stand in quotes, and every key stands once in its table".to_owned()],
         related: None,
     }
+}
+
+/// A text in double quotes that holds double quotes: `"{{date x "long"}}"`, `"a == "b""`.
+fn quotes_in_quotes(text: &str, at: usize) -> Option<Torn> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(start..)?.lines().next()?;
+    let (key, value) = line.split_once('=')?;
+    let value = value.trim();
+    let bare = value.strip_prefix('"')?;
+    // The text ended before the place, and more quotes follow it.
+    let closed =
+        start + line.len() - line.split_once('=')?.1.trim_start().len() + 1 + bare.find('"')?;
+    let inside = value.strip_suffix('"')?.strip_prefix('"')?;
+    if closed >= at || inside.matches('"').count() < 2 || inside.contains("\\\"") {
+        return None;
+    }
+    let help = if inside.contains('\'') {
+        "put a \\ before each quote inside: \\\"".to_owned()
+    } else {
+        format!(
+            "put the whole text in single quotes: {} = '{inside}'",
+            key.trim()
+        )
+    };
+    let from = start + line.find('"')?;
+    Some(Torn {
+        span: from..start + line.trim_end().len(),
+        message: "double quotes inside a text in double quotes".to_owned(),
+        label: Some(format!(
+            "the text ends already at character {}",
+            inside.find('"')? + 2
+        )),
+        help: vec![help],
+        related: None,
+    })
 }
 
 /// The end of a text has no character to point at: the last one before it has.
@@ -282,5 +320,21 @@ mod tests {
         for text in ["[", "[[a]", "a", "=", "\"", "'''", "ü = ü", "a = {"] {
             blame(text);
         }
+    }
+
+    #[test]
+    fn quotes_inside_quotes_are_told_with_single_ones() {
+        let text = "a = 1\nsubject = \"{{date x \"long\"}} ok\"\n";
+        let document = toml_edit::Document::parse(text).unwrap_err();
+        let torn = torn(text, document.span(), document.message(), "this is no TOML");
+        assert_eq!(torn.message, "double quotes inside a text in double quotes");
+        assert_eq!(
+            torn.help,
+            ["put the whole text in single quotes: subject = '{{date x \"long\"}} ok'"]
+        );
+        let good = "a = 1\nsubject = \"fine\" x\n";
+        let document = toml_edit::Document::parse(good).unwrap_err();
+        let torn = super::torn(good, document.span(), document.message(), "this is no TOML");
+        assert!(torn.message.starts_with("this is no TOML"));
     }
 }

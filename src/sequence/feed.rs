@@ -152,9 +152,15 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
         });
     }
     for key in unknown {
+        let written = format!("\"{key}\"");
+        let place = sheet
+            .text
+            .match_indices(&written)
+            .map(|(at, _)| at..at + written.len())
+            .find(|at| sheet.text[at.end..].trim_start().starts_with(':'));
         let mut problem = sheet.problem(
             "W162",
-            0..0,
+            place.unwrap_or(0..0),
             format!(
                 "nothing reads \"{}\" in the feed's rows",
                 key.escape_debug()

@@ -633,11 +633,14 @@ pub(crate) fn address(
     Address::parse(&text.value)
         .map(|address| address.as_typed().to_owned())
         .map_err(|bad| {
-            sheet.problem(
-                "E116",
-                text.span.clone(),
-                format!("this is no mail address: {bad}"),
-            )
+            sheet
+                .problem(
+                    "E116",
+                    text.span.clone(),
+                    format!("this is no mail address: {bad}"),
+                )
+                .help("mail from it would be refused, and answers to it lost")
+                .help("write it as \"help@shop.example.com\"")
         })
         .map_err(Box::new)
 }

@@ -123,7 +123,7 @@ impl State {
             }
         }
         if let Some(event) = subject.event.and_then(|seq| super::event(history, seq)) {
-            parts(event, &mut values);
+            parts(&show, order, event, &mut values);
         }
         if let Some(variant) = &subject.variant {
             values.insert("variant".to_owned(), text(Some(variant)));
@@ -585,13 +585,28 @@ impl Show<'_> {
 }
 
 /// The parts that an event itself carries.
-fn parts(event: &Event, values: &mut Map<String, Value>) {
+fn parts(show: &Show<'_>, order: Option<&Order>, event: &Event, values: &mut Map<String, Value>) {
     let body: &Body = &event.body;
+    // Events name lines; readers know what they bought by its title.
+    let item = |id: Option<&str>, sku: Option<&str>, quantity: i64| {
+        let lines = &order?.lines;
+        let line = lines
+            .iter()
+            .find(|line| Some(line.item.line_id.as_str()) == id)
+            .or_else(|| {
+                lines
+                    .iter()
+                    .find(|line| sku.is_some() && line.item.sku.as_deref() == sku)
+            })?;
+        Some(show.item(line, Some(quantity)))
+    };
     let mut put = |name: &str, value: Value| {
         values.insert(name.to_owned(), value);
     };
     if let Some(refund) = &body.refund {
-        let items: Vec<Value> = refund.items.iter().map(plain).collect();
+        let items: Vec<Value> = (refund.items.iter())
+            .filter_map(|had| item(Some(&had.line_id), had.sku.as_deref(), had.quantity))
+            .collect();
         put(
             "refund",
             object([
@@ -632,7 +647,14 @@ fn parts(event: &Event, values: &mut Map<String, Value>) {
                 ("name", filled(return_.name.as_ref())),
                 ("status", text(Some(&return_.status))),
                 ("reason", filled(return_.reason.as_ref())),
-                ("items", return_.items.iter().map(plain).collect()),
+                (
+                    "items",
+                    (return_.items.iter())
+                        .filter_map(|had| {
+                            item(had.line_id.as_deref(), had.sku.as_deref(), had.quantity)
+                        })
+                        .collect(),
+                ),
             ]),
         );
     }
@@ -697,8 +719,4 @@ fn parts(event: &Event, values: &mut Map<String, Value>) {
             ]),
         );
     }
-}
-
-fn plain(item: &impl serde::Serialize) -> Value {
-    serde_json::to_value(item).unwrap_or(Value::Null)
 }

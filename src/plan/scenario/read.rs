@@ -23,6 +23,34 @@ pub(super) const GENERAL: [&str; 9] = [
     "at", "who", "type", "data", "id", "source", "subject", "learnt", "mode",
 ];
 
+/// Keys of a customer: those of `data.customer` in events, and `consent` in one word.
+const CUSTOMER: [&str; 14] = [
+    "email",
+    "customer_id",
+    "account",
+    "first_name",
+    "last_name",
+    "name",
+    "phone",
+    "locale",
+    "time_zone",
+    "country",
+    "region",
+    "tags",
+    "consent",
+    "marketing_consent",
+];
+
+/// What `consent` of a customer may be in one word.
+const STANDINGS: [&str; 6] = [
+    "subscribed",
+    "soft_opt_in",
+    "not_subscribed",
+    "pending",
+    "unsubscribed",
+    "unknown",
+];
+
 /// Reads `config/scenarios/*.toml` against the shop's files. A scenario with an error is
 /// left out.
 pub fn read(catalog: &Catalog, files: &[(String, String)]) -> (Vec<Scenario>, Vec<Diagnostic>) {
@@ -53,7 +81,16 @@ fn one(catalog: &Catalog, path: &str, text: &str) -> (Option<Scenario>, Vec<Diag
         }
         .scenario(&root)
     });
-    let found = sheet.found();
+    let mut found = sheet.found();
+    // Where an event cannot be read, what follows from it is not another mistake.
+    let first = found
+        .iter()
+        .filter(|one| !matches!(one.code, "E414" | "E416") && one.severity() == Severity::Error)
+        .map(|one| one.span.start)
+        .min();
+    if let Some(first) = first {
+        found.retain(|one| one.code != "E414" || one.span.start < first);
+    }
     let clean = found.iter().all(|one| one.severity() == Severity::Warning);
     (scenario.filter(|_| clean), found)
 }
@@ -137,22 +174,41 @@ impl<'s> Reader<'s> {
                 people.extend(
                     several
                         .json(&key.value)
-                        .map(|record| self.person(key.value, record)),
+                        .map(|record| self.person(&several, key.value, record)),
                 );
             }
         } else if let Some(record) = root.json("customer") {
-            people.push(self.person(String::new(), record));
+            people.push(self.person(root, String::new(), record));
         }
         people
     }
 
-    fn person(&self, name: String, record: Spanned<Map<String, Value>>) -> Person {
+    /// The customer of a name, or of `[customer]`, which has none.
+    fn person(
+        &self,
+        parent: &Section<'s, '_>,
+        name: String,
+        record: Spanned<Map<String, Value>>,
+    ) -> Person {
+        let table = if name.is_empty() { "customer" } else { &name };
         let mut record = record.value;
+        if let Some(mut section) = parent.table(table) {
+            section.what = "a customer".to_owned();
+            section.only_of(&CUSTOMER, &[]);
+            let standing = section.parsed("consent", |sheet, text| {
+                let known = |text: &str| STANDINGS.contains(&text).then(|| text.to_owned());
+                one_of(sheet, text, "a consent", &STANDINGS, known)
+            });
+            if section.has("consent").is_some() && standing.is_none() {
+                record.remove("consent");
+            }
+        }
         if let Some(consent) = record.remove("consent") {
             record
                 .entry("marketing_consent")
                 .or_insert_with(|| short::standing(&consent));
         }
+        self.could_be(parent, table, &mut record);
         let text = |key: &str| record.get(key).and_then(Value::as_str);
         let zone = text("time_zone").or_else(|| {
             crate::state::zone_of(text("country")?, text("region")).map(|(zone, _)| zone)
@@ -167,6 +223,48 @@ impl<'s> Reader<'s> {
             },
             clock: Clock { zone },
             record,
+        }
+    }
+
+    /// Reports what no shop could say of a customer, where it is written, and takes it out,
+    /// so that it is not told again with each of their events.
+    fn could_be(&self, parent: &Section<'_, '_>, table: &str, record: &mut Map<String, Value>) {
+        for _ in 0..CUSTOMER.len() {
+            let mut probe = record.clone();
+            probe
+                .entry("customer_id")
+                .or_insert_with(|| json!("customer"));
+            let data = json!({ "customer": probe });
+            let told = Told {
+                kind: EventKind::CustomerUpdated.as_str().to_owned(),
+                subject: None,
+                id: Some("scenario/customer".to_owned()),
+                source: Some(SOURCE.to_owned()),
+                mode: None,
+                data: data.as_object().cloned().unwrap_or_default(),
+            };
+            let Err(because) = intake(told, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH) else {
+                return;
+            };
+            let Some((path, why)) = because
+                .strip_prefix("data.customer.")
+                .and_then(|rest| rest.split_once(": "))
+            else {
+                return;
+            };
+            let key = path.split(['.', '[']).next().unwrap_or(path);
+            if record.remove(key).is_none() {
+                return;
+            }
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E412",
+                        parent.locate(table, path),
+                        format!("no shop could have this customer: {path}: {why}"),
+                    )
+                    .help("what is known of customers is described in docs/events.md"),
+            );
         }
     }
 
@@ -234,7 +332,10 @@ impl<'s> Reader<'s> {
                 (None, Some(before)) => Some(before),
                 (Some(_), _) => when::instant(&section, "at", &clock, before),
             };
-            before = at.or(before);
+            // An instant that cannot be read is told once; the next ones count from any.
+            let slip = at.is_none();
+            before = at.or(before).or(Some(Timestamp::UNIX_EPOCH));
+            let at = before;
             let learnt = match section.has("learnt") {
                 Some(_) => when::instant(&section, "learnt", &clock, at),
                 None => at,
@@ -248,6 +349,9 @@ impl<'s> Reader<'s> {
                 continue;
             };
             book.note(&told.data, person);
+            if slip {
+                continue;
+            }
             self.dress(&section, &mut told, number);
             events.extend(self.event(&section, told, at, learnt));
         }
@@ -301,31 +405,9 @@ impl<'s> Reader<'s> {
         at: Timestamp,
         learnt: Timestamp,
     ) -> Option<Event> {
-        let subject = told.subject.unwrap_or_else(|| subject(&told.data));
-        let mut whole = json!({
-            "specversion": "1.0",
-            "id": told.id,
-            "source": told.source,
-            "type": told.kind,
-            "subject": subject,
-            "time": at,
-            "recordedtime": learnt,
-            "data": told.data,
-        });
-        if let Some(mode) = told.mode {
-            whole["ingestmode"] = Value::String(mode);
-        }
-        let parsed = canonical::parse_line(
-            whole.to_string().as_bytes(),
-            Learnt::AsTold(learnt),
-            Limits::default(),
-        );
-        let because = match parsed {
-            Ok(parsed) => match parsed.poison.into_iter().next() {
-                None => return parsed.events.into_iter().next(),
-                Some(poison) => poison.because,
-            },
-            Err(malformed) => malformed.to_string(),
+        let because = match intake(told, at, learnt) {
+            Ok(event) => return event,
+            Err(because) => because,
         };
         let path = because
             .split([':', ' '])
@@ -493,6 +575,37 @@ impl<'s> Reader<'s> {
         };
         self.sheet
             .report(problem.help("a promise about a mail that nobody can get protects nobody"));
+    }
+}
+
+/// What the reader of intake makes of an event; `None` where it passes it over.
+///
+/// # Errors
+/// Why it refuses the event.
+fn intake(told: Told, at: Timestamp, learnt: Timestamp) -> Result<Option<Event>, String> {
+    let subject = told.subject.unwrap_or_else(|| subject(&told.data));
+    let mut whole = json!({
+        "specversion": "1.0",
+        "id": told.id,
+        "source": told.source,
+        "type": told.kind,
+        "subject": subject,
+        "time": at,
+        "recordedtime": learnt,
+        "data": told.data,
+    });
+    if let Some(mode) = told.mode {
+        whole["ingestmode"] = Value::String(mode);
+    }
+    let parsed = canonical::parse_line(
+        whole.to_string().as_bytes(),
+        Learnt::AsTold(learnt),
+        Limits::default(),
+    )
+    .map_err(|malformed| malformed.to_string())?;
+    match parsed.poison.into_iter().next() {
+        None => Ok(parsed.events.into_iter().next()),
+        Some(poison) => Err(poison.because.to_string()),
     }
 }
 

@@ -448,7 +448,7 @@ fn missing(catalogues: &Catalogues, uses: &Uses, shop: &Shop<'_>, problems: &mut
         let message = format!("no {} words for {list}", language_name(tag));
         problems.push(match stands_in {
             Some(fallback) => Diagnostic::new("W262", file, 0..0, message).help(format!(
-                "readers get the {} words in the middle of a {} mail",
+                "readers get the {} words in the middle of a mail in {}",
                 language_name(fallback),
                 language_name(tag)
             )),

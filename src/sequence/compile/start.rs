@@ -301,9 +301,23 @@ pub(super) fn everything() -> Known {
 
 pub(super) trait WithPayload {
     fn with_payload(self, fact: FactKind) -> Self;
+
+    fn without_payload(self) -> Self;
 }
 
+/// What events carry of their own, by the names that conditions and mails have for it.
+const PAYLOADS: [&str; 8] = [
+    "refund", "cancel", "return", "dispute", "review", "ticket", "failure", "pickup",
+];
+
 impl WithPayload for Known {
+    /// Without what the fact of the start carries.
+    fn without_payload(self) -> Known {
+        PAYLOADS
+            .iter()
+            .fold(self, |known, name| known.without(name))
+    }
+
     /// With what a fact carries.
     fn with_payload(self, fact: FactKind) -> Known {
         match fact.brings() {

@@ -196,8 +196,9 @@ impl<'s> Reader<'s> {
             self.fits_hours(&id.value, kind, at.as_ref(), slot.as_ref());
         }
         let mut known = start.map_or_else(everything, |start| self.with_variant(self.known(start)));
+        // At its moment a step knows the event that it waited for, and no more that of the start.
         if let Anchor::Fact(fact) = &anchor {
-            known = known.with_payload(*fact);
+            known = known.without_payload().with_payload(*fact);
         }
         known = match each {
             Some(Each::Shipment) => known.with("order").with("shipment"),
