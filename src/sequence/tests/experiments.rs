@@ -224,7 +224,7 @@ fn e195_what_cannot_be_counted() {
     once(
         &[("on = 2027-01-15", "on = \"soon\"")],
         "E113",
-        "\"soon\" is not a day",
+        "\"soon\" is no day",
     );
 }
 
