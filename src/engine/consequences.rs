@@ -27,6 +27,7 @@ pub fn settle(problems: &mut Vec<Diagnostic>) {
         .filter(|one| one.code == "E109")
         .map(|one| one.file.clone())
         .collect();
+    let feed = causes.iter().any(|one| matches!(one.code, "E160" | "E161"));
     let sequences = causes.iter().any(|one| one.file.starts_with(SEQUENCES));
     problems.retain(|one| {
         let own = mail(&one.file).is_some_and(|mail| mails.contains(mail));
@@ -35,6 +36,8 @@ pub fn settle(problems: &mut Vec<Diagnostic>) {
             "W255" | "W256" => !(own || shared),
             // A file that cannot be read is not missing.
             "E210" => !unread.contains(&one.file),
+            // Nor are products that stand in a feed that cannot be read.
+            "W135" | "W136" => !feed,
             "W503" | "W504" => !sequences,
             _ if is_lack(one) => !(own || shared),
             _ => true,

@@ -1192,7 +1192,7 @@ fn e160_e161_w162_feeds() {
         "\"components\"",
         "\"compnents\"",
         "W162",
-        "1:1",
+        "4:64",
         "nothing reads \"compnents\" in the feed's rows",
         "components",
     );
