@@ -18,7 +18,7 @@ mod tally;
 use anyhow::{Result, bail};
 
 /// Everything that can be asked for.
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "T1", "T3", "T5", "T7", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5",
 ];
 /// Runs of each, where `BENCH_RUNS` does not say.
