@@ -52,6 +52,8 @@ pub fn read(shop: &Path) -> (Vec<(String, String)>, Vec<Diagnostic>) {
     for folder in FOLDERS {
         let path = root.join(folder);
         if path.is_dir() {
+            // Where it really is, be it a link: what is in it must be inside the shop's.
+            let path = path.canonicalize().unwrap_or(path);
             reading.folder(&root, &path, folder, 0);
         }
     }
@@ -103,8 +105,16 @@ impl Reading {
                 continue;
             }
             let name = format!("{name}/{own}");
-            let path = match entry.path().canonicalize() {
-                Ok(path) => path,
+            // What is no link is where its folder is, and that was looked at.
+            let path = match entry.file_type() {
+                Ok(sort) if !sort.is_symlink() => Ok((entry.path(), sort.is_dir())),
+                _ => (entry.path().canonicalize()).map(|path| {
+                    let is_folder = path.is_dir();
+                    (path, is_folder)
+                }),
+            };
+            let (path, is_folder) = match path {
+                Ok(found) => found,
                 Err(error) => {
                     self.problem(&name, format!("this cannot be read: {error}"));
                     continue;
@@ -112,7 +122,7 @@ impl Reading {
             };
             if !path.starts_with(root) {
                 self.problem(&name, "this link leads out of the shop's folder");
-            } else if path.is_dir() {
+            } else if is_folder {
                 if is_read(&own) {
                     self.problems.push(
                         Diagnostic::new(

@@ -3,6 +3,7 @@
 
 use super::report::Row;
 use super::shop;
+use aftercare::engine::reload::Reader;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ const SCENARIOS: usize = 500;
 /// A mail of the shipped shop that the large one's are copies of, with another subject.
 const PATTERN: &str = "templates/mail/dslr/manual";
 
-/// `check`, `fmt`, `test`, reading again and `check --prove`, in seconds.
+/// `check`, `fmt`, `test`, `check --prove` and reading again, in seconds.
 pub fn measure(runs: usize, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Row>> {
     let large = Shop::large()?;
     let mut rows = Vec::new();
@@ -48,6 +49,9 @@ pub fn measure(runs: usize, wants: &dyn Fn(&str) -> bool) -> Result<Vec<Row>> {
         let shipped = Shop::shipped()?;
         let what = "check --prove: the shipped shop".to_owned();
         rows.push(shipped.row(runs, "A4", what, 10.0, &["check", "--prove"])?);
+    }
+    if wants("A5") {
+        rows.push(large.reload(runs)?);
     }
     Ok(rows)
 }
@@ -122,10 +126,10 @@ impl Shop {
             let day = n % 28 + 1;
             let text = format!(
                 "format = 1\ntitle  = \"story {n}\"\nonly   = false\n\n[customer]\n\
-                 email = \"reader{n}@example.com\"\n\n[[event]]\nat    = 2026-03-{day:02}T09:00:00Z\n\
-                 type  = \"order.placed\"\norder = \"{n}\"\nitems = [\"CAM-D7-KIT\"]\n\n[[event]]\n\
-                 at    = \"+3d\"\ntype  = \"shipment.delivered\"\norder = \"{n}\"\n\n[[never]]\n\
-                 send = \"course-1/step-0\"\n"
+                 email = \"reader{n}@example.com\"\n\n[[event]]\nat    = 2026-03-{day:02}T09:00:00\n\
+                 order = \"{n}\"\nitems = [\"AUR-D80-BODY\"]\n\n[[event]]\nat         = \"+2d\"\n\
+                 dispatched = \"{n}\"\n\n[[event]]\nat        = \"+2d\"\ndelivered = \"{n}\"\n\n\
+                 [[never]]\nsend = \"course-1/step-0\"\n"
             );
             write(
                 &self.path(&format!("config/scenarios/story-{n}.toml")),
@@ -133,6 +137,27 @@ impl Shop {
             )?;
         }
         Ok(())
+    }
+
+    /// How long the running service takes to read the shop again, after one mail changed.
+    fn reload(&self, runs: usize) -> Result<Row> {
+        let changed = self.path("templates/mail/course-7/mail-3.de.md");
+        let text = fs::read_to_string(&changed)?;
+        let mut reader = Reader::default();
+        reader.read(self.folder.path());
+        let mut seconds = Vec::new();
+        for run in 0..runs {
+            fs::write(&changed, format!("{text}\nZum {run}. Mal.\n"))?;
+            let began = Instant::now();
+            let read = reader.read(self.folder.path());
+            seconds.push(began.elapsed().as_secs_f64());
+            if read.live.is_none() {
+                bail!("the changed mail is not good: {:?}", read.problems.first());
+            }
+        }
+        fs::write(&changed, text)?;
+        let what = "read again: one mail of that shop changed".to_owned();
+        Ok(Row::of("A5", what, "s", Some(0.1), seconds))
     }
 
     fn path(&self, inside: &str) -> PathBuf {

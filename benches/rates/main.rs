@@ -18,8 +18,8 @@ mod tally;
 use anyhow::{Result, bail};
 
 /// Everything that can be asked for.
-const ALL: [&str; 13] = [
-    "T1", "T3", "T5", "T7", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4",
+const ALL: [&str; 14] = [
+    "T1", "T3", "T5", "T7", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5",
 ];
 /// Runs of each, where `BENCH_RUNS` does not say.
 const RUNS: usize = 3;
@@ -67,7 +67,7 @@ async fn measure(as_json: bool, wants: &dyn Fn(&str) -> bool) -> Result<()> {
     if wants("T7") {
         print(service::intake(runs).await?);
     }
-    if ["A1", "A2", "A3", "A4"].into_iter().any(wants) {
+    if ["A1", "A2", "A3", "A4", "A5"].into_iter().any(wants) {
         print(files::measure(runs, wants)?);
     }
     if !["T9", "T11", "T12", "T14", "T16"].into_iter().any(wants) {

@@ -5,6 +5,7 @@ use super::context::Shop;
 use super::exit::misuse;
 use super::{Exit, Global, Out, report};
 use crate::files;
+use crate::model::cores;
 use crate::model::diagnostic::Diagnostic;
 use crate::sequence::format::{format, problem};
 use anyhow::Context as _;
@@ -50,12 +51,18 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
             .collect::<anyhow::Result<Vec<_>>>()?
     };
     let mut changed = 0_usize;
-    for (path, text) in &files {
-        if let Some(problem) = problem(path, text) {
-            problems.push(problem);
-            continue;
-        }
-        let formatted = format(path, text);
+    let formatted = cores::each(&files, |(path, text)| match problem(path, text) {
+        Some(problem) => Err(problem),
+        None => Ok(format(path, text)),
+    });
+    for ((path, text), formatted) in files.iter().zip(formatted) {
+        let formatted = match formatted {
+            Ok(formatted) => formatted,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
         if formatted == *text {
             continue;
         }

@@ -6,6 +6,7 @@ use crate::files;
 use crate::lint;
 use crate::model::allow::{self, Allowance};
 use crate::model::codes;
+use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::kind::Kind;
@@ -148,41 +149,51 @@ impl Reader {
         self.sequences.insert(read)
     }
 
-    fn check_step(
+    /// What is said of every step's mail, in the order of `steps`. What was said of the
+    /// very same mail before is not found out again.
+    fn check_steps(
         &mut self,
         templates: &Templates,
-        sequence: &str,
-        step: &Step,
+        steps: &[(&Sequence, &Step)],
         load: &LoadPolicy,
-    ) -> Vec<Diagnostic> {
-        let key = (sequence.to_owned(), step.id.clone());
-        let fingerprint = templates.fingerprint(&step.mail);
-        if let Some(had) = self.checked.get(&key)
-            && had.fingerprint == fingerprint
-            && had.mail == step.mail
-            && had.known == step.known
-            && had.kind == step.kind
-        {
-            return had.problems.clone();
-        }
-        let problems = templates.check(
-            &step.mail,
-            &step.known,
-            step.kind,
-            &load.locales,
-            load.fallback.as_deref(),
-        );
-        self.checked.insert(
-            key,
-            Checked {
+    ) -> Vec<Vec<Diagnostic>> {
+        let key = |sequence: &Sequence, step: &Step| (sequence.id.clone(), step.id.clone());
+        let checked = &self.checked;
+        let found = cores::each(steps, |(sequence, step)| {
+            let fingerprint = templates.fingerprint(&step.mail);
+            if let Some(had) = checked.get(&key(sequence, step))
+                && had.fingerprint == fingerprint
+                && had.mail == step.mail
+                && had.known == step.known
+                && had.kind == step.kind
+            {
+                return Err(had.problems.clone());
+            }
+            let problems = templates.check(
+                &step.mail,
+                &step.known,
+                step.kind,
+                &load.locales,
+                load.fallback.as_deref(),
+            );
+            Ok(Checked {
                 mail: step.mail.clone(),
                 known: step.known.clone(),
                 kind: step.kind,
                 fingerprint,
-                problems: problems.clone(),
-            },
-        );
-        problems
+                problems,
+            })
+        });
+        let keep = |(found, (sequence, step)): (_, &(&Sequence, &Step))| match found {
+            Ok(fresh) => {
+                let fresh: Checked = fresh;
+                let problems = fresh.problems.clone();
+                self.checked.insert(key(sequence, step), fresh);
+                problems
+            }
+            Err(kept) => kept,
+        };
+        found.into_iter().zip(steps).map(keep).collect()
     }
 
     /// As [`check`].
@@ -208,26 +219,25 @@ impl Reader {
             let templates = Arc::new(templates);
             self.templates = Some(Arc::clone(&templates));
             problems.extend(found);
-            for sequence in &draft.sequences {
-                for step in sequence.all_forms() {
-                    let found = self.check_step(&templates, &sequence.id, step, &load);
-                    // A mail of which there is no file is told where it is named.
-                    let place = (found.iter())
-                        .any(|one| {
-                            one.code == "E210" && templates.locales_of(&step.mail).is_empty()
-                        })
-                        .then(|| files.iter().find(|(path, _)| *path == step.place.file))
-                        .flatten()
-                        .and_then(|(_, text)| sequence::place_of_mail(text, &step.mail));
-                    problems.extend(found.into_iter().map(|one| match &place {
-                        Some(span) => Diagnostic {
-                            file: step.place.file.clone(),
-                            span: span.clone(),
-                            ..one
-                        },
-                        None => one,
-                    }));
-                }
+            let steps: Vec<(&Sequence, &Step)> = (draft.sequences.iter())
+                .flat_map(|sequence| sequence.all_forms().map(move |step| (sequence, step)))
+                .collect();
+            let found = self.check_steps(&templates, &steps, &load);
+            for (found, (_, step)) in found.into_iter().zip(steps) {
+                // A mail of which there is no file is told where it is named.
+                let place = (found.iter())
+                    .any(|one| one.code == "E210" && templates.locales_of(&step.mail).is_empty())
+                    .then(|| files.iter().find(|(path, _)| *path == step.place.file))
+                    .flatten()
+                    .and_then(|(_, text)| sequence::place_of_mail(text, &step.mail));
+                problems.extend(found.into_iter().map(|one| match &place {
+                    Some(span) => Diagnostic {
+                        file: step.place.file.clone(),
+                        span: span.clone(),
+                        ..one
+                    },
+                    None => one,
+                }));
             }
             render::settle_values(&mut problems);
             // Wording that cannot be read is not missing.

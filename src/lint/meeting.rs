@@ -5,10 +5,11 @@ use super::hours;
 use super::moments::{self, Must};
 use super::possible;
 use super::source::{At, in_sequence};
+use crate::model::cores;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::FactKind;
 use crate::model::time::Length;
-use crate::sequence::catalog::{Anchor, Sequence, Step};
+use crate::sequence::catalog::{Anchor, Catalog, Sequence, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most pairs of sequences that are compared: all of a shop of 200 sequences that start
@@ -40,21 +41,28 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
             by_fact.entry(fact).or_default().push(timetable);
         }
     }
-    let mut pairs = 0;
-    for timetables in by_fact.values() {
-        for (at, one) in timetables.iter().enumerate() {
-            for other in &timetables[at + 1..] {
-                pairs += 1;
-                if pairs > MAX_PAIRS {
-                    return;
-                }
-                found.extend(meeting(shop, one, other));
-            }
-        }
+    let pairs: Vec<_> = by_fact
+        .values()
+        .flat_map(|timetables| {
+            timetables
+                .iter()
+                .enumerate()
+                .flat_map(|(at, one)| timetables[at + 1..].iter().map(move |other| (one, other)))
+        })
+        .take(MAX_PAIRS)
+        .collect();
+    let catalog = shop.catalog;
+    let met = cores::each(&pairs, |(one, other)| meeting(catalog, one, other));
+    for ((one, other), met) in pairs.into_iter().zip(met) {
+        found.extend(met.map(|met| told(shop, one, other, met)));
     }
 }
 
-fn meeting(shop: &Shop<'_>, one: &Timetable<'_>, other: &Timetable<'_>) -> Option<Diagnostic> {
+/// The steps that go on one day, and the first such day; `None` where no person can be
+/// in both sequences then.
+type Met<'s> = (&'s Step, &'s Step, i64);
+
+fn meeting<'s>(catalog: &Catalog, one: &Timetable<'s>, other: &Timetable<'s>) -> Option<Met<'s>> {
     if let (Some(one), Some(other)) = (&one.families, &other.families)
         && one.is_disjoint(other)
     {
@@ -72,11 +80,20 @@ fn meeting(shop: &Shop<'_>, one: &Timetable<'_>, other: &Timetable<'_>) -> Optio
     if possible::conflict(&both).is_some() {
         return None;
     }
-    let mut steps = moments::going(shop.catalog, one.sequence, first);
-    steps.extend(moments::going(shop.catalog, other.sequence, second));
+    let mut steps = moments::going(catalog, one.sequence, first);
+    steps.extend(moments::going(catalog, other.sequence, second));
     if possible::conflict(&moments::premises(&steps)).is_some() {
         return None;
     }
+    Some((first, second, day))
+}
+
+fn told(
+    shop: &Shop<'_>,
+    one: &Timetable<'_>,
+    other: &Timetable<'_>,
+    (first, second, day): Met<'_>,
+) -> Diagnostic {
     // What opens the other waits for it; the kind that goes first keeps its day.
     let later = if (first.kind, &one.sequence.id) <= (second.kind, &other.sequence.id) {
         (other.sequence, second)
@@ -93,24 +110,22 @@ fn meeting(shop: &Shop<'_>, one: &Timetable<'_>, other: &Timetable<'_>) -> Optio
         _ => "both go out that day".to_owned(),
     };
     let span = shop.source.key(later.0, At::Step(&later.1.id), "after");
-    Some(
-        in_sequence(
-            "W510",
-            later.0,
-            span,
-            "two sequences can reach the same person on the same day",
-        )
-        .help(format!(
-            "{}/{} and {}/{}, on day {day} after \"{}\"",
-            one.sequence.id,
-            first.id,
-            other.sequence.id,
-            second.id,
-            root_fact(shop, one)
-        ))
-        .help(outcome)
-        .help("move one of them by a few days"),
+    in_sequence(
+        "W510",
+        later.0,
+        span,
+        "two sequences can reach the same person on the same day",
     )
+    .help(format!(
+        "{}/{} and {}/{}, on day {day} after \"{}\"",
+        one.sequence.id,
+        first.id,
+        other.sequence.id,
+        second.id,
+        root_fact(shop, one)
+    ))
+    .help(outcome)
+    .help("move one of them by a few days")
 }
 
 fn root_fact(shop: &Shop<'_>, of: &Timetable<'_>) -> String {

@@ -66,7 +66,7 @@ pub fn look(
         catalog,
         templates,
         source: Source::new(files),
-        surveys: templates.surveys().collect(),
+        surveys: templates.surveys(),
     };
     let mut found = Vec::new();
     reach::look(&shop, &mut found);

@@ -4,14 +4,23 @@
 use crate::model::diagnostic::Diagnostic;
 use crate::sequence::catalog::{Sequence, Step};
 use crate::sequence::condition::Condition;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 use toml_edit::{Document, Item, TableLike};
 
 /// The shop's files as texts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Source<'f> {
     files: &'f [(String, String)],
+    /// Files that something was said of, parsed once: of a slip in many places there are
+    /// many things to say.
+    documents: RefCell<HashMap<String, Parsed<'f>>>,
 }
+
+/// A file's tables; none where it is no TOML.
+type Parsed<'f> = Option<Rc<Document<&'f str>>>;
 
 /// One table of a sequence file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +36,10 @@ pub enum At<'a> {
 impl<'f> Source<'f> {
     /// Over files as (path, text).
     pub fn new(files: &'f [(String, String)]) -> Self {
-        Source { files }
+        Source {
+            files,
+            documents: RefCell::default(),
+        }
     }
 
     /// The text of a file.
@@ -39,7 +51,7 @@ impl<'f> Source<'f> {
     }
 
     /// The paths of all files.
-    pub fn paths(&self) -> impl Iterator<Item = &'f str> {
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|(path, _)| path.as_str())
     }
 
@@ -139,8 +151,18 @@ impl<'f> Source<'f> {
         span
     }
 
-    fn document(&self, path: &str) -> Option<Document<&'f str>> {
-        Document::parse(self.text(path)?).ok()
+    fn document(&self, path: &str) -> Parsed<'f> {
+        if let Some(parsed) = self.documents.borrow().get(path) {
+            return parsed.clone();
+        }
+        let parsed = self
+            .text(path)
+            .and_then(|text| Document::parse(text).ok())
+            .map(Rc::new);
+        self.documents
+            .borrow_mut()
+            .insert(path.to_owned(), parsed.clone());
+        parsed
     }
 }
 

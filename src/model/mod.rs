@@ -9,6 +9,7 @@ pub mod allow;
 pub mod assignment;
 pub mod closed;
 pub mod codes;
+pub mod cores;
 pub mod diagnostic;
 pub mod email;
 pub mod enrolment;

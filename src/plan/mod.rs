@@ -37,6 +37,11 @@ use crate::model::time::Timestamp;
 use crate::sequence::catalog::Catalog;
 use crate::sequence::condition::Condition;
 use crate::state::{self, State, Subject};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// How many subjects' names are kept at hand while nothing is decided.
+const NAMES_AT_HAND: usize = 32;
 
 /// What to do about one person now, and when to look again. Planning the planned
 /// history again at the same instant decides nothing; nor does planning at any instant
@@ -68,6 +73,9 @@ struct Mind<'a> {
     decisions: Vec<Decision>,
     outlook: Vec<Outlook>,
     wake_at: Option<Timestamp>,
+    /// Names that were asked for since the last decision: many sequences ask for those of
+    /// one subject, one after another.
+    named: RefCell<Vec<(Subject, Rc<Names>)>>,
 }
 
 impl<'a> Mind<'a> {
@@ -83,6 +91,7 @@ impl<'a> Mind<'a> {
             decisions: Vec::new(),
             outlook: Vec::new(),
             wake_at: None,
+            named: RefCell::default(),
         };
         if let Some(at) = mind.state.changes_at {
             mind.wake(at);
@@ -108,6 +117,8 @@ impl<'a> Mind<'a> {
     }
 
     fn decide(&mut self, decision: Decision) {
+        // Names tell what was sent, among other things.
+        self.named.get_mut().clear();
         decision.apply(&mut self.history);
         self.decisions.push(decision);
     }
@@ -120,8 +131,23 @@ impl<'a> Mind<'a> {
         self.decide(Decision::Revise(send));
     }
 
-    fn names(&self, subject: &Subject) -> Names {
-        names(self.catalog, &self.state, &self.history, subject, self.now)
+    fn names(&self, subject: &Subject) -> Rc<Names> {
+        let mut named = self.named.borrow_mut();
+        if let Some((_, names)) = named.iter().find(|(had, _)| had == subject) {
+            return Rc::clone(names);
+        }
+        let names = Rc::new(names(
+            self.catalog,
+            &self.state,
+            &self.history,
+            subject,
+            self.now,
+        ));
+        if named.len() >= NAMES_AT_HAND {
+            named.clear();
+        }
+        named.push((subject.clone(), Rc::clone(&names)));
+        names
     }
 
     fn into_plan(mut self) -> Plan {

@@ -13,6 +13,7 @@ use super::strings::read::read as read_strings;
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
+use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -49,6 +50,18 @@ type Printed = (u16, String, String, Form, bool);
 /// that went into it.
 type Shared<T> = (Option<Arc<T>>, Vec<Diagnostic>, BTreeSet<u16>);
 
+/// A mail's file.
+struct Written<'l> {
+    number: u16,
+    /// Name, language and ending.
+    about: (&'l str, &'l str, &'l str),
+    text: &'l str,
+    /// A text part written by hand.
+    own_text: Option<u16>,
+    /// What was made of it before, of the very same files.
+    kept: Option<&'l Arc<Mail>>,
+}
+
 /// Builds everything once.
 pub struct Loader<'l> {
     given: &'l [(String, String)],
@@ -58,7 +71,7 @@ pub struct Loader<'l> {
     /// By brand.
     pub brand_strings: BTreeMap<String, Catalogues>,
     /// By brand; under the empty name what all share.
-    racks: BTreeMap<String, Rack>,
+    racks: Arc<BTreeMap<String, Rack>>,
     sources: HashMap<u16, Option<Arc<Protected>>>,
     /// By file and by whether it runs from right to left.
     layouts_ready: HashMap<(u16, bool), Shared<Protected>>,
@@ -70,7 +83,7 @@ pub struct Loader<'l> {
     /// The files that went into what is being built.
     touched: BTreeSet<u16>,
     /// What each file holds, for telling whether it changed.
-    prints: Vec<u64>,
+    prints: Arc<Vec<u64>>,
     known: tags::Known,
     /// Partials being built, outermost first.
     open: Vec<u16>,
@@ -99,26 +112,29 @@ impl<'l> Loader<'l> {
             files: Arc::new(files),
             strings: Catalogues::new(),
             brand_strings: BTreeMap::new(),
-            racks: BTreeMap::from([(String::new(), Rack::default())]),
+            racks: Arc::default(),
             sources: HashMap::new(),
             layouts_ready: HashMap::new(),
             laid: HashMap::new(),
             printed: HashMap::new(),
             touched: BTreeSet::new(),
-            prints: given
-                .iter()
-                .map(|(_, text)| {
-                    let mut hasher = DefaultHasher::new();
-                    text.hash(&mut hasher);
-                    hasher.finish()
-                })
-                .collect(),
+            prints: Arc::new(
+                given
+                    .iter()
+                    .map(|(_, text)| {
+                        let mut hasher = DefaultHasher::new();
+                        text.hash(&mut hasher);
+                        hasher.finish()
+                    })
+                    .collect(),
+            ),
             known: tags::Known::default(),
             open: Vec::new(),
             written: BTreeMap::new(),
             handed: Given::new(),
             problems: Vec::new(),
         };
+        let mut racks = BTreeMap::from([(String::new(), Rack::default())]);
         for (number, path, _) in loader.under("templates/") {
             let (brand, rest) = match path
                 .strip_prefix("brands/")
@@ -127,10 +143,7 @@ impl<'l> Loader<'l> {
                 Some((brand, rest)) => (brand, rest),
                 None => ("", path),
             };
-            if !brand.is_empty() {
-                loader.racks.entry(brand.to_owned()).or_default();
-            }
-            let rack = loader.racks.entry(brand.to_owned()).or_default();
+            let rack = racks.entry(brand.to_owned()).or_default();
             if let Some(name) = rest
                 .strip_prefix("partials/")
                 .and_then(|rest| rest.strip_suffix(".hbs"))
@@ -147,6 +160,7 @@ impl<'l> Loader<'l> {
                 rack.layouts.insert(name.to_owned(), number);
             }
         }
+        loader.racks = Arc::new(racks);
         loader
     }
 
@@ -233,7 +247,7 @@ impl<'l> Loader<'l> {
     /// are found in those that no mail uses.
     pub fn partials_all(&mut self) {
         let mut all: Vec<(String, String, String)> = Vec::new();
-        for (brand, rack) in &self.racks {
+        for (brand, rack) in self.racks.iter() {
             for (name, by) in &rack.partials {
                 all.extend(
                     by.keys()
@@ -632,7 +646,7 @@ impl<'l> Loader<'l> {
     }
 
     /// All mails. What `before` made of the very same files is taken over.
-    pub fn mails(&mut self, before: Option<&Templates>) -> Mails {
+    pub fn mails(&mut self, before: Option<&'l Templates>) -> Mails {
         let before = before.filter(|before| {
             before.policy == *self.shop
                 && before.files.len() == self.files.len()
@@ -642,12 +656,12 @@ impl<'l> Loader<'l> {
                     .zip(self.files.iter())
                     .all(|(one, other)| one.path == other.path)
         });
-        let mut mails = Mails::new();
         let files = self.under("templates/mail/");
         let texts: BTreeMap<&str, u16> = files
             .iter()
             .filter_map(|(number, rest, _)| Some((rest.strip_suffix(".txt")?, *number)))
             .collect();
+        let mut written = Vec::new();
         for (number, rest, text) in &files {
             let path = path_of(&self.files, *number);
             let Some((stem, ending)) = rest.rsplit_once('.') else {
@@ -670,7 +684,6 @@ impl<'l> Loader<'l> {
                 .entry(name.to_owned())
                 .or_default()
                 .insert(locale.to_owned());
-            let own_text = texts.get(stem).copied();
             let kept = before
                 .and_then(|before| before.mails.get(name)?.get(locale))
                 .filter(|had| {
@@ -680,27 +693,79 @@ impl<'l> Loader<'l> {
                             .iter()
                             .all(|(file, print)| self.prints.get(usize::from(*file)) == Some(print))
                 });
-            let mail = match kept {
-                Some(kept) => {
-                    self.problems.extend(kept.said.iter().cloned());
-                    Arc::clone(kept)
+            written.push(Written {
+                number: *number,
+                about: (name, locale, ending),
+                text,
+                own_text: texts.get(stem).copied(),
+                kept,
+            });
+        }
+        // Mails know nothing of each other, and what they share each core makes for itself.
+        let made = cores::in_runs(&written, |run| {
+            let mut own = self.beside();
+            let mails: Vec<_> = run.iter().map(|one| own.written(one)).collect();
+            (mails, own.problems, own.handed)
+        });
+        let mut mails = Mails::new();
+        let mut all = written.iter();
+        for (made, problems, handed) in made {
+            self.problems.extend(problems);
+            for (partial, names) in handed {
+                self.handed.entry(partial).or_default().extend(names);
+            }
+            for (mail, one) in made.into_iter().zip(all.by_ref()) {
+                let Some(mail) = mail else { continue };
+                let (name, locale, _) = one.about;
+                let by = mails.entry(name.to_owned()).or_default();
+                if by.insert(locale.to_owned(), mail).is_some() {
+                    self.problems.push(Diagnostic::new(
+                        "E200",
+                        path_of(&self.files, one.number),
+                        0..0,
+                        format!("\"{name}\" is written twice in \"{locale}\""),
+                    ));
                 }
-                None => match self.mail(*number, (name, locale, ending), text, own_text) {
-                    Some(mail) => Arc::new(mail),
-                    None => continue,
-                },
-            };
-            let by = mails.entry(name.to_owned()).or_default();
-            if by.insert(locale.to_owned(), mail).is_some() {
-                self.problems.push(Diagnostic::new(
-                    "E200",
-                    path,
-                    0..0,
-                    format!("\"{name}\" is written twice in \"{locale}\""),
-                ));
             }
         }
         mails
+    }
+
+    /// One that builds some of the mails, with what was made for all of them so far.
+    fn beside(&self) -> Loader<'l> {
+        Loader {
+            given: self.given,
+            shop: self.shop,
+            files: Arc::clone(&self.files),
+            // Words are looked up when a mail is checked or sent.
+            strings: Catalogues::new(),
+            brand_strings: BTreeMap::new(),
+            racks: Arc::clone(&self.racks),
+            sources: self.sources.clone(),
+            layouts_ready: HashMap::new(),
+            laid: HashMap::new(),
+            printed: self.printed.clone(),
+            touched: BTreeSet::new(),
+            prints: Arc::clone(&self.prints),
+            known: self.known.clone(),
+            open: Vec::new(),
+            written: BTreeMap::new(),
+            handed: Given::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// A mail that has a file: what was made of it before, or else made now.
+    fn written(&mut self, one: &Written<'l>) -> Option<Arc<Mail>> {
+        match one.kept {
+            Some(kept) => {
+                self.problems.extend(kept.said.iter().cloned());
+                Some(Arc::clone(kept))
+            }
+            None => self
+                .mail(one.number, one.about, one.text, one.own_text)
+                .map(Arc::new),
+        }
     }
 
     fn mail(

@@ -9,6 +9,7 @@ use super::Templates;
 use super::functions::Function;
 use super::program::{Call, Expr, From, Node, Path, Place, Program};
 use super::templates::Mail;
+use crate::model::cores;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -88,8 +89,9 @@ pub struct Compared {
 
 impl Templates {
     /// A survey of every mail in every language.
-    pub fn surveys(&self) -> impl Iterator<Item = Survey<'_>> {
-        self.written().map(move |(name, locale, mail)| {
+    pub fn surveys(&self) -> Vec<Survey<'_>> {
+        let written: Vec<_> = self.written().collect();
+        cores::each(&written, |&(name, locale, mail)| {
             let mut walk = Walk {
                 templates: self,
                 page: String::new(),
@@ -549,7 +551,10 @@ fn without_tags(page: &str) -> String {
         let tag = &rest[open..];
         let foreign = ["style", "script", "head", "title"]
             .into_iter()
-            .find(|name| tag[1..].to_ascii_lowercase().starts_with(name));
+            .find(|name| {
+                tag.get(1..1 + name.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(name))
+            });
         let end = match foreign {
             Some(name) => tag.find(&format!("</{name}")).unwrap_or(0),
             None => 0,

@@ -70,7 +70,7 @@ pub struct Tags {
 }
 
 /// Tags that were read before, by their text: mails and their translations share most.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known {
     by: HashMap<String, Result<Tag, Refusal>>,
 }

@@ -5,6 +5,7 @@ use super::short::{self, Book};
 use super::when::{self, Clock};
 use super::{Expect, FOLDER, MAX_EVENTS, MAX_EXPECTED, Never, Outcome, Scenario, When, Who, fits};
 use crate::ingest::canonical::{self, Learnt, Limits};
+use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::{Event, EventKind};
 use crate::model::reason::Reason;
@@ -54,16 +55,16 @@ const STANDINGS: [&str; 6] = [
 /// Reads `config/scenarios/*.toml` against the shop's files. A scenario with an error is
 /// left out.
 pub fn read(catalog: &Catalog, files: &[(String, String)]) -> (Vec<Scenario>, Vec<Diagnostic>) {
+    let inside: Vec<&(String, String)> = files
+        .iter()
+        .filter(|(path, _)| {
+            path.strip_prefix(FOLDER)
+                .is_some_and(|name| name.ends_with(".toml"))
+        })
+        .collect();
     let mut found = Vec::new();
     let mut scenarios = Vec::new();
-    for (path, text) in files {
-        let inside = path
-            .strip_prefix(FOLDER)
-            .is_some_and(|name| name.ends_with(".toml"));
-        if !inside {
-            continue;
-        }
-        let (scenario, problems) = one(catalog, path, text);
+    for (scenario, problems) in cores::each(&inside, |(path, text)| one(catalog, path, text)) {
         found.extend(problems);
         scenarios.extend(scenario);
     }
@@ -549,21 +550,19 @@ impl<'s> Reader<'s> {
 
     /// Reports a pattern that no step fits: it would promise nothing.
     fn names_a_step(&self, pattern: &Spanned<String>) {
-        let steps: Vec<String> = self
-            .catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| {
+        let steps = || {
+            self.catalog.sequences.iter().flat_map(|sequence| {
                 let id = sequence.id.as_str();
                 sequence
                     .steps
                     .iter()
                     .map(move |step| format!("{id}/{}", step.id))
             })
-            .collect();
-        if steps.iter().any(|name| fits(&pattern.value, name)) {
+        };
+        if steps().any(|name| fits(&pattern.value, &name)) {
             return;
         }
+        let steps: Vec<String> = steps().collect();
         let mut problem = self.sheet.problem(
             "E410",
             pattern.span.clone(),

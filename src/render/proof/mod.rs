@@ -12,6 +12,7 @@ mod translations;
 mod words;
 
 use super::markup::Masked;
+use crate::model::cores;
 use crate::model::diagnostic::Diagnostic;
 use sheet::{Sheet, Sort};
 use std::collections::BTreeMap;
@@ -30,16 +31,16 @@ pub struct ProofPolicy {
 
 /// Reads all templates of a shop's files and says what readers would stumble over.
 pub fn proofread(files: &[(String, String)], policy: &ProofPolicy) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
-    let sheets: Vec<Sheet<'_>> = files
-        .iter()
-        .filter_map(|(path, text)| Sheet::of(path, text))
+    let sheets: Vec<Sheet<'_>> = cores::each(files, |(path, text)| Sheet::of(path, text))
+        .into_iter()
+        .flatten()
         .collect();
     let demo = policy
         .url
         .as_deref()
         .is_none_or(|url| addresses::host(url).is_some_and(addresses::is_nowhere));
-    for sheet in &sheets {
+    let of_sheets = cores::each(&sheets, |sheet| {
+        let mut problems = Vec::new();
         let seen = &sheet.seen;
         if sheet.sort != Sort::Text {
             addresses::links(sheet, seen, demo, &mut problems);
@@ -49,20 +50,25 @@ pub fn proofread(files: &[(String, String)], policy: &ProofPolicy) -> Vec<Diagno
                 style::dark(sheet, seen, &mut problems);
             }
         }
-    }
+        problems
+    });
     let mails = by_name(&sheets);
     let texts: BTreeMap<_, _> = sheets
         .iter()
         .filter(|sheet| sheet.sort == Sort::Text)
         .map(|sheet| (sheet.mail, sheet))
         .collect();
-    for by_locale in mails.values() {
+    let groups: Vec<_> = mails.values().collect();
+    let of_mails = cores::each(&groups, |by_locale| {
+        let mut problems = Vec::new();
         for sheet in by_locale.values() {
             subjects::check(sheet, &mut problems);
         }
         words::check(by_locale, &texts, &mut problems);
         translations::check(by_locale, &policy.locales, &mut problems);
-    }
+        problems
+    });
+    let mut problems: Vec<Diagnostic> = of_sheets.into_iter().chain(of_mails).flatten().collect();
     subjects::courses(&mails, &policy.courses, &mut problems);
     problems
 }
