@@ -52,14 +52,14 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
     };
     let mut changed = 0_usize;
     let formatted = cores::each(&files, |(path, text)| match problem(path, text) {
-        Some(problem) => Err(problem),
+        Some(problem) => Err(Box::new(problem)),
         None => Ok(format(path, text)),
     });
     for ((path, text), formatted) in files.iter().zip(formatted) {
         let formatted = match formatted {
             Ok(formatted) => formatted,
             Err(problem) => {
-                problems.push(problem);
+                problems.push(*problem);
                 continue;
             }
         };
