@@ -84,8 +84,11 @@ fn nothing_bound_goes_after_the_answer_to_one_click() {
     let service = install.start();
     service.until_day(LAST_DAY);
     let after: Vec<String> = relay.mails().iter().map(super::relay::Mail::step).collect();
+    // One click in a lesson stops lessons (M8). The series ends in an offer, which is bound
+    // by other opt-outs.
+    let bound = |step: &String| !step.starts_with("fulfilment/") && step != "education-dslr/tripod";
     assert!(
-        after.iter().all(|step| step.starts_with("fulfilment/")),
+        !after.iter().any(bound),
         "sent after the opt-out: {after:?}"
     );
     let manual = install.sends_of("education-dslr/manual").remove(0);
