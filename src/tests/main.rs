@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod acceptance;
+mod authors;
 mod book;
 mod cli;
 mod codes;
@@ -15,6 +16,7 @@ mod people;
 mod plan;
 mod previews;
 mod prove;
+mod prove_particular;
 mod reference;
 mod shop;
 mod slips;
