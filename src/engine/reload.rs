@@ -13,7 +13,7 @@ use crate::model::kind::Kind;
 use crate::model::names::Known;
 use crate::model::time::{self, Timestamp};
 use crate::plan::scenario;
-use crate::render::proof::{ProofPolicy, proofread};
+use crate::render::proof::{ProofPolicy, Proofreader};
 use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{
     self, Draft,
@@ -90,6 +90,7 @@ pub fn check(files: Vec<(String, String)>, problems: Vec<Diagnostic>) -> Read {
 pub struct Reader {
     templates: Option<Arc<Templates>>,
     sequences: Option<Sequences>,
+    proofs: Proofreader,
     /// By sequence and step.
     checked: HashMap<(String, String), Checked>,
 }
@@ -253,7 +254,7 @@ impl Reader {
                 url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
                 courses: draft.sequences.iter().map(course).collect(),
             };
-            problems.extend(proofread(&files, &policy));
+            problems.extend(self.proofs.read(&files, &policy));
             templates
         });
         if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {

@@ -63,7 +63,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     // A layout that lacks something is one mistake, shown at the first mail.
     let mut lacking: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for survey in &shop.surveys {
-        let Some(kinds) = kinds.get(survey.mail) else {
+        let Some(kinds) = kinds.get(survey.mail.as_str()) else {
             continue;
         };
         let marketing = kinds.iter().any(|kind| kind.class() == Class::Marketing);
@@ -79,7 +79,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
                 lacking
                     .entry((code, item.what))
                     .or_default()
-                    .push(survey.file.to_owned());
+                    .push(survey.file.clone());
             }
         }
     }
@@ -116,7 +116,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn shows(survey: &Survey<'_>, item: &Item) -> bool {
+fn shows(survey: &Survey, item: &Item) -> bool {
     let shown = survey.shows();
     item.any.iter().any(|name| shown.contains(name))
         || item.any.contains(&"sender.email")

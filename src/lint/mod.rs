@@ -42,7 +42,7 @@ struct Shop<'s> {
     templates: &'s Templates,
     source: Source<'s>,
     /// Every mail in every language, looked through once.
-    surveys: Vec<Survey<'s>>,
+    surveys: Vec<&'s Survey>,
 }
 
 impl<'s> Shop<'s> {

@@ -20,7 +20,7 @@ use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A source without its tags.
 #[derive(Debug)]
@@ -504,6 +504,7 @@ impl<'l> Loader<'l> {
                 brand: brand.clone(),
                 made_of: Vec::new(),
                 said: Vec::new(),
+                survey: OnceLock::new(),
             })
         });
         let made = made.map(|mail| Mail {

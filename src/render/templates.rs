@@ -10,6 +10,7 @@ use super::load::Loader;
 use super::program::{Form, Place, Program};
 use super::strings::compare::{Catalogues, chain};
 use super::strings::{Catalogue, Shelf};
+use super::survey::Survey;
 use super::{RenderError, text};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
@@ -19,7 +20,7 @@ use crate::model::policy::CampaignParameters;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Longest subject, in bytes.
 pub const MAX_SUBJECT: usize = 998;
@@ -104,6 +105,8 @@ pub struct Mail {
     pub made_of: Vec<(u16, u64)>,
     /// What was said of it; it could be made all the same.
     pub said: Vec<Diagnostic>,
+    /// What it shows, once somebody asked.
+    pub survey: OnceLock<Survey>,
 }
 
 impl Places for Templates {
