@@ -16,6 +16,7 @@ mod plan;
 mod previews;
 mod prove;
 mod reference;
+mod rereading;
 mod shop;
 mod slips;
 mod store;
