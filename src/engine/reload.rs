@@ -28,9 +28,6 @@ use std::sync::atomic::Ordering;
 /// Under which key the database remembers when each step was first in the files.
 const STEPS_SEEN: &str = "steps_seen";
 
-/// Where the wording of layouts and pages stands.
-const WORDING: &str = "templates/strings/";
-
 /// One complete, valid set of files.
 #[derive(Debug, Clone)]
 pub struct Live {
@@ -249,12 +246,6 @@ impl Reader {
                 }));
             }
             render::settle_values(&mut problems);
-            // Wording that cannot be read is not missing.
-            let unworded = (problems.iter())
-                .any(|one| one.file.starts_with(WORDING) && one.severity() == Severity::Error);
-            if unworded {
-                problems.retain(|one| one.code != "E211");
-            }
             problems.extend(templates.weigh());
             let policy = ProofPolicy {
                 locales: load.locales,
@@ -274,10 +265,10 @@ impl Reader {
             problems.extend(rules.into_iter().flatten());
             problems.extend(lint::look_at_mails(&files, catalog, templates));
         }
-        super::consequences::settle(&mut problems);
         problems.extend(refused);
         allowances.extend(render::allowances(&files));
         allow::settle(&mut problems, &allowances, codes::is_of_check);
+        super::consequences::settle(&mut problems);
         let good = problems
             .iter()
             .all(|problem| problem.severity() != Severity::Error);

@@ -1,5 +1,10 @@
 //! Tests of the library from outside, and of the whole program.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod acceptance;
 mod book;
