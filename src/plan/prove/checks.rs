@@ -395,7 +395,9 @@ fn twice(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
             && send.occurrence == one.send.occurrence;
         let mail = send.mail == one.send.mail
             && send.occurrence == one.send.occurrence
-            && !(timed(send) && send.name() == one.send.name())
+            && !(timed(send)
+                && send.sequence == one.send.sequence
+                && send.enrolment != one.send.enrolment)
             && goods(send).iter().any(|item| mine.contains(item));
         step || mail
     })?;
