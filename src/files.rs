@@ -299,10 +299,13 @@ fn no_file() -> std::io::Error {
 
 /// The bytes of a regular file of at most `most`; never more is read.
 fn bytes(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
-    if !fs::metadata(path)?.is_file() {
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
         return Err(no_file());
     }
-    let mut bytes = Vec::new();
+    // With room to notice the end.
+    let length = about.len().min(most).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     fs::File::open(path)?
         .take(most + 1)
         .read_to_end(&mut bytes)?;
