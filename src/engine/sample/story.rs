@@ -4,17 +4,22 @@
 use super::NoSample;
 use super::cast::Cast;
 use super::shop::{ORDER, Shop};
+use super::suit::Suit;
 use crate::ingest::canonical::{self, Limits};
 use crate::model::event::Event;
 use crate::model::ids::EventSeq;
 use crate::model::product::Product;
 use crate::model::time::{self, Timestamp};
+use crate::plan::prove::set;
 use crate::sequence::catalog::Catalog;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// When the sample order was placed: a Monday morning.
 const PLACED: &str = "2026-03-02T09:12:00Z";
+
+/// Days between the orders of somebody who placed several.
+const DAYS_BETWEEN: i64 = 20;
 
 /// What happens to the sample order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,7 @@ pub(super) struct Tale<'a> {
     pub(super) product: &'a Product,
     pub(super) locale: &'a str,
     pub(super) cast: Cast,
+    pub(super) suit: &'a Suit,
 }
 
 /// The story's events, as a storefront would tell them.
@@ -74,7 +80,8 @@ pub(super) fn events(tale: &Tale<'_>, story: Story) -> Result<Vec<Event>, NoSamp
         placed,
     };
     let paid_at_once = story != Story::PaidLater;
-    let mut told = vec![shop.event(
+    let mut told = earlier(&shop, tale.suit.orders.unwrap_or(1));
+    told.push(shop.event(
         "order.placed",
         "placed",
         placed,
@@ -82,7 +89,7 @@ pub(super) fn events(tale: &Tale<'_>, story: Story) -> Result<Vec<Event>, NoSamp
             "order": shop.order(if paid_at_once { "paid" } else { "pending" }, placed),
             "customer": shop.customer(),
         }),
-    )];
+    ));
     if !paid_at_once {
         told.push(shop.event(
             "order.paid",
@@ -182,10 +189,34 @@ pub(super) fn events(tale: &Tale<'_>, story: Story) -> Result<Vec<Event>, NoSamp
             ));
         }
     }
+    for event in &mut told {
+        for one in &tale.suit.set {
+            set(&mut event["data"], one);
+        }
+    }
     told.iter()
         .zip(1..)
         .map(|(told, seq)| read(told, seq))
         .collect()
+}
+
+/// The orders before the one that the story is about.
+fn earlier(shop: &Shop<'_>, orders: i64) -> Vec<Value> {
+    let before = (1..orders).rev().map(|back| {
+        let at = SignedDuration::from_hours(-24 * DAYS_BETWEEN * back);
+        let at = time::saturating_add(shop.placed, at);
+        let (id, number) = (format!("{ORDER}-{back}"), format!("#{}", 1042 - back));
+        let mut order = shop.order("paid", at);
+        order["order_id"] = json!(id);
+        order["order_number"] = json!(number);
+        order["placed_at"] = json!(at);
+        let data = json!({"order": order, "customer": shop.customer()});
+        let mut event = shop.event("order.placed", &format!("placed-{back}"), at, data);
+        event["subject"] = json!(format!("order/{id}"));
+        event["partitionkey"] = json!(format!("order/{id}"));
+        event
+    });
+    before.collect()
 }
 
 fn read(told: &Value, seq: i64) -> Result<Event, NoSample> {
