@@ -160,6 +160,8 @@ impl Tags {
         let mut open: Vec<(String, std::ops::Range<usize>)> = Vec::new();
         let mut at = 0;
         let before = problems.len();
+        // The file ends inside a tag: the ends of blocks went with the rest of it.
+        let mut torn = false;
         while let Some(found) = source[at..].find("{{") {
             let start = at + found;
             self.words(&source[at..start], path, base + at, problems);
@@ -207,6 +209,7 @@ impl Tags {
                         open.pop();
                     }
                     at = start + shown;
+                    torn = source[at..].trim().is_empty();
                     continue;
                 }
             };
@@ -354,16 +357,20 @@ impl Tags {
         }
         self.words(&source[at..], path, base + at, problems);
         out.push_str(&source[at..]);
-        for (name, span) in open.into_iter().filter(|(name, _)| !name.is_empty()) {
-            problems.push(
-                Diagnostic::new(
-                    "E202",
-                    path,
-                    span,
-                    format!("{{{{#{name}}}}} is never closed"),
-                )
-                .help(format!("end it with {{{{/{name}}}}}")),
-            );
+        let mut open = open.into_iter().filter(|(name, _)| !name.is_empty());
+        if let Some((name, span)) = open.next().filter(|_| !torn) {
+            let mut problem = Diagnostic::new(
+                "E202",
+                path,
+                span,
+                format!("{{{{#{name}}}}} is never closed"),
+            )
+            .help(format!("end it with {{{{/{name}}}}}"));
+            // Several at once were lost together.
+            for (name, span) in open {
+                problem = problem.related(span, format!("nor is {{{{#{name}}}}}"));
+            }
+            problems.push(problem);
         }
         if problems.len() > before {
             return String::new();
