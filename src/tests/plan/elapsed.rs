@@ -2,7 +2,10 @@
 
 use crate::story::{CAMERA, COFFEE, Line, POLICY, Story, catalog};
 use aftercare::model::history::History;
+use aftercare::model::reason::Reason;
+use aftercare::model::send::SendState;
 use aftercare::model::time::Timestamp;
+use aftercare::plan::simulate::live_through;
 use aftercare::plan::{explain, plan, walk};
 use aftercare::sequence::catalog::Catalog;
 use serde_json::json;
@@ -282,6 +285,41 @@ fn history(story: &Story) -> History {
         history.events.push(event);
     }
     history
+}
+
+#[test]
+fn what_was_held_until_too_late_says_so_and_by_what() {
+    let shop = catalog(POLICY, &[WIN_BACK]);
+    let silent = Story::new().order("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA]);
+    let end = Some(ts("2026-12-31T00:00:00Z"));
+    let lived = live_through(
+        &shop,
+        silent.events.clone(),
+        None,
+        end,
+        &mut |_, _, _, _| {
+            Err(Reason::Render {
+                message: "nobody is called `aya`".into(),
+            })
+        },
+    );
+    let reasons: Vec<String> = lived.histories[0]
+        .sends
+        .iter()
+        .filter(|send| send.state == SendState::Skipped)
+        .map(|send| {
+            let reason = send.reason.as_ref().expect("a reason");
+            assert_eq!(reason.code(), "late");
+            reason.sentence()
+        })
+        .collect();
+    assert!(!reasons.is_empty());
+    for reason in reasons {
+        assert!(
+            reason.contains("was held until") && reason.contains("nobody is called `aya`"),
+            "{reason}"
+        );
+    }
 }
 
 #[test]
