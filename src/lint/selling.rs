@@ -4,7 +4,7 @@ use super::Shop;
 use super::wording;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
-use crate::render::survey::{Spot, Survey, To};
+use crate::render::survey::{Printed, Spot, Survey, To};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that tell of the order that a mail is about.
@@ -128,6 +128,9 @@ fn sales(
 ) -> Vec<Sale> {
     let mut found: Vec<Sale> = Vec::new();
     for printed in survey.prints.iter().filter(|printed| sells(&printed.of)) {
+        if asks && is_scale(survey, printed) {
+            continue;
+        }
         let is_link = printed.of.ends_with("product_url");
         found.push(Sale {
             what: if printed.of.starts_with("complement") {
@@ -167,6 +170,15 @@ fn sales(
         });
     }
     found
+}
+
+/// Whether a name is only where the stars of a rating lead: they are the survey's answer,
+/// and what stands behind them takes it.
+fn is_scale(survey: &Survey<'_>, printed: &Printed) -> bool {
+    survey.links.iter().any(|link| {
+        matches!(&link.to, To::Stars(of) if *of == printed.of)
+            && link.place.as_ref() == Some(&printed.place)
+    })
 }
 
 /// Names that are there to sell.
