@@ -408,5 +408,12 @@ fn a_failing_scenario_ends_with_1_and_a_report() {
     let (code, out, _) = aftercare(&shop, "test basics.en");
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("two hours"), "{out}");
-    assert_eq!(aftercare(&shop, "test --bless camera").0, 2);
+    // Names bless their own mails and no other.
+    let light = shop.join("templates/mail/dslr/light.en.md");
+    let text = std::fs::read_to_string(&light).unwrap();
+    std::fs::write(&light, format!("{text}\nOne more word.\n")).unwrap();
+    assert_eq!(aftercare(&shop, "test --bless basics.en").0, 0);
+    assert_eq!(aftercare(&shop, "test basics.en").0, 0);
+    assert_eq!(aftercare(&shop, "test light.en").0, 1);
+    assert_eq!(aftercare(&shop, "test --bless nothing-like-it").0, 2);
 }
