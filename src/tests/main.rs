@@ -7,6 +7,7 @@
 )]
 
 mod acceptance;
+mod authors;
 mod book;
 mod cli;
 mod codes;
@@ -20,7 +21,9 @@ mod people;
 mod plan;
 mod previews;
 mod prove;
+mod prove_particular;
 mod reference;
+mod rereading;
 mod shop;
 mod slips;
 mod store;
