@@ -2,6 +2,7 @@
 //! file is written by machines, so a row that cannot be read is named by its number and
 //! unknown keys are warnings.
 
+use super::keys::FEED;
 use super::nearest;
 use super::syntax::Sheet;
 use crate::model::product::{Component, Product, Variant};
@@ -11,29 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rows of a feed.
 pub const MAX_ROWS: usize = 500_000;
-
-const KEYS: [&str; 20] = [
-    "product_id",
-    "sku",
-    "variant_id",
-    "variant_title",
-    "title",
-    "titles",
-    "kind",
-    "tags",
-    "categories",
-    "vendor",
-    "prices",
-    "image_url",
-    "product_url",
-    "related",
-    "components",
-    "bundle",
-    "status",
-    "replenish_days",
-    "inventory_quantity",
-    "available",
-];
 
 #[derive(Debug, Deserialize)]
 struct Row {
@@ -85,13 +63,14 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut skus: BTreeSet<String> = BTreeSet::new();
     let mut unknown: BTreeSet<String> = BTreeSet::new();
+    let known: Vec<&str> = FEED.keys.iter().map(|key| key.name).collect();
     for (index, row) in rows.into_iter().enumerate() {
         let number = index + 1;
         if let Value::Object(fields) = &row {
             unknown.extend(
                 fields
                     .keys()
-                    .filter(|key| !KEYS.contains(&key.as_str()))
+                    .filter(|key| !known.contains(&key.as_str()))
                     .cloned(),
             );
         }
@@ -166,7 +145,7 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
                 key.escape_debug()
             ),
         );
-        if let Some(near) = nearest(&key, KEYS) {
+        if let Some(near) = nearest(&key, known.iter().copied()) {
             problem = problem.help(format!("did you mean \"{near}\"?"));
         }
         sheet.report(problem);

@@ -58,6 +58,93 @@ fn slips(tag: &str) -> Vec<(&'static str, String)> {
     found
 }
 
+/// Most problems that a file may look like that was cut off or cannot be read.
+const FEW: usize = 2;
+
+/// Files that many mails share, and one of each other sort.
+fn is_shared(path: &str) -> bool {
+    path.starts_with("templates/layouts")
+        || path.starts_with("templates/partials") && path.contains(".en.")
+        || path == "templates/strings/en.ftl"
+        || path == "templates/mail/fulfilment/placed.en.md"
+}
+
+#[test]
+fn a_file_that_is_cut_off_looks_like_one_slip() {
+    let (shop, _) = files::read(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let mut wrong = Vec::new();
+    let mut told = 0;
+    for (at, (path, text)) in shop.iter().enumerate() {
+        if !is_shared(path) {
+            continue;
+        }
+        for (part, of) in [(1, 2), (4, 5)] {
+            let mut cut = text.len() * part / of;
+            while !text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            let mut files = shop.clone();
+            files[at].1.truncate(cut);
+            let problems = reload::check(files, Vec::new()).problems;
+            told += usize::from(!problems.is_empty());
+            let elsewhere = problems.first().is_some_and(|first| first.file != *path);
+            if problems.len() > FEW || elsewhere {
+                wrong.push(format!("{path} at {cut}: {problems:#?}"));
+            }
+        }
+    }
+    assert!(told > 10, "{told}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_file_in_another_encoding_is_one_problem_that_says_so() {
+    let (shop, _) = files::read(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in &shop {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let units = |text: &str, big: bool, mark: bool| -> Vec<u8> {
+        let mark = mark.then_some(0xfeff);
+        let all = mark.into_iter().chain(text.encode_utf16());
+        all.flat_map(|unit| {
+            if big {
+                unit.to_be_bytes()
+            } else {
+                unit.to_le_bytes()
+            }
+        })
+        .collect()
+    };
+    let sorts = [
+        "config/store.toml",
+        "config/people.toml",
+        "config/catalog.toml",
+        "config/catalog.json",
+        "config/sequences/refund.toml",
+        "templates/layouts/default.mjml",
+        "templates/partials/greeting.en.hbs",
+        "templates/strings/en.ftl",
+        "templates/mail/dslr/basics.en.md",
+        "templates/mail/dslr/basics.ja.md",
+    ];
+    let mut reader = reload::Reader::default();
+    for (number, name) in sorts.iter().enumerate() {
+        let (_, text) = shop.iter().find(|(path, _)| path == name).unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, units(text, number % 2 == 0, number % 3 == 0)).unwrap();
+        let problems = reader.read(folder.path()).problems;
+        assert_eq!(problems.len(), 1, "{name}: {problems:#?}");
+        assert_eq!(problems[0].code, "E109");
+        assert_eq!(problems[0].file, *name);
+        assert!(problems[0].message.contains("UTF-16"), "{problems:#?}");
+        assert!(problems[0].help.iter().any(|help| help.contains("UTF-8")));
+        std::fs::write(&path, text).unwrap();
+    }
+}
+
 #[test]
 fn every_slip_in_a_tag_is_told_on_its_line() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
