@@ -3,7 +3,7 @@
 
 use super::exit::misuse;
 use crate::config::{self, Config};
-use crate::ingest::adapters::{Notes, SharedSecret, Source};
+use crate::ingest::adapters::{Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
 use crate::web::{self, Hook};
 use std::collections::BTreeMap;
@@ -39,7 +39,17 @@ pub fn source(told: &config::Source) -> anyhow::Result<Source> {
         .map(|secret| SharedSecret::new(secret.reveal()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| misuse(format!("intake.sources.{}.secrets: {error}", told.name)))?;
+    let keys = match &told.public_keys {
+        Some(text) => PublicKeys::read(text).map_err(|error| {
+            misuse(format!(
+                "intake.sources.{}.public_keys_file: {error}",
+                told.name
+            ))
+        })?,
+        None => PublicKeys::default(),
+    };
     Ok(Source {
+        keys,
         origin: told.origin.clone(),
         secrets,
         unsigned: told.unsigned,

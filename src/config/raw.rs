@@ -60,11 +60,12 @@ pub const KEYS: [&str; 40] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 14] = [
+pub const SOURCE_KEYS: [&str; 15] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
+    "public_keys_file",
     "unsigned",
     "max_body",
     "max_depth",
