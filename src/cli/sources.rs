@@ -3,10 +3,11 @@
 
 use super::exit::misuse;
 use crate::config::{self, Config};
-use crate::ingest::adapters::{Notes, PublicKeys, SharedSecret, Source};
+use crate::ingest::adapters::{Mapping, Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
 use crate::web::{self, Hook};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every source with its limits, by name.
 ///
@@ -48,7 +49,17 @@ pub fn source(told: &config::Source) -> anyhow::Result<Source> {
         })?,
         None => PublicKeys::default(),
     };
+    let mapping = match &told.mapping {
+        // Its problems were told where the configuration was read.
+        Some((path, text)) => {
+            Some(Arc::new(Mapping::read(path, text).map_err(|problems| {
+                misuse(format!("{path}: {} problems", problems.len()))
+            })?))
+        }
+        None => None,
+    };
     Ok(Source {
+        mapping,
         keys,
         origin: told.origin.clone(),
         secrets,

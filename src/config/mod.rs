@@ -212,6 +212,8 @@ pub struct Source {
     pub dispatched: Vec<String>,
     /// Statuses of orders that mean "arrived".
     pub delivered: Vec<String>,
+    /// The mapping of a shop of its own make: its path as it is written, and its text.
+    pub mapping: Option<(String, String)>,
 }
 
 /// `[mailer]`.

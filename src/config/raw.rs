@@ -60,7 +60,7 @@ pub const KEYS: [&str; 40] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 15] = [
+pub const SOURCE_KEYS: [&str; 16] = [
     "platform",
     "source",
     "secrets",
@@ -76,6 +76,7 @@ pub const SOURCE_KEYS: [&str; 15] = [
     "time_zone",
     "dispatched_statuses",
     "delivered_statuses",
+    "mapping",
 ];
 /// Longest name of a source, in characters.
 const MAX_SOURCE_NAME: usize = 40;

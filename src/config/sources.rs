@@ -124,7 +124,19 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             statuses("dispatched_statuses"),
             statuses("delivered_statuses"),
         );
+        let mapping = keys
+            .get("mapping")
+            .map(|given| given.text.trim().to_owned())
+            .zip(self.of_file(keys, &section, "mapping"));
+        if platform == Some(Platform::Generic) && !keys.contains_key("mapping") {
+            self.report(
+                at.problem("E102", format!("`{section}` has no mapping"))
+                    .help("a shop of its own make says in a file what its deliveries mean")
+                    .help(format!("set mapping = \"config/sources/{name}.toml\"")),
+            );
+        }
         Some(Source {
+            mapping,
             name: name.to_owned(),
             platform: platform?,
             origin,

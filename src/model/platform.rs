@@ -79,6 +79,8 @@ platforms! {
     Yotpo = "yotpo", "Yotpo";
     /// What customers agreed to, as marketing tools keep it.
     Klaviyo = "klaviyo", "Klaviyo";
+    /// A shop of its own make, by a mapping file.
+    Generic = "generic", "a shop of its own make";
 }
 
 impl fmt::Display for Platform {

@@ -16,6 +16,7 @@ mod carried;
 mod commercetools;
 mod easypost;
 mod facts;
+mod generic;
 mod gorgias;
 mod headers;
 mod judgeme;
@@ -39,6 +40,7 @@ mod woocommerce;
 mod yotpo;
 mod zendesk;
 
+pub use generic::Mapping;
 pub use headers::Headers;
 pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
 pub use public_keys::PublicKeys;
@@ -53,6 +55,7 @@ use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest topic that is kept, in characters.
@@ -80,6 +83,8 @@ pub struct Source {
     /// Deepest nesting of the JSON.
     pub depth: usize,
     pub notes: Notes,
+    /// How a shop of its own make signs and speaks.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 /// What a platform's deliveries do not say of the shop.
@@ -110,6 +115,7 @@ impl Source {
             window: super::signature::WINDOW,
             depth: super::canonical::MAX_DEPTH,
             notes: Notes::default(),
+            mapping: None,
         }
     }
 
@@ -156,6 +162,7 @@ impl Source {
             Platform::BigCommerce => {
                 proof::standard(headers, body, secrets, true, now, self.window)
             }
+            Platform::Generic => generic::verify(self, headers, token, body, now),
             Platform::Medusa => proof::standard(headers, body, secrets, false, now, self.window),
             Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
             Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
@@ -448,6 +455,7 @@ fn heard(
         Platform::AdobeCommerce => adobe::map(&told),
         Platform::Yotpo => yotpo::map(&told),
         Platform::Klaviyo => klaviyo::map(&told),
+        Platform::Generic => generic::map(&told),
     };
     mapped.map_err(|misfit| {
         let topic = header_topic(source.platform, headers)

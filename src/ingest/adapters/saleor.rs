@@ -121,7 +121,7 @@ fn number(order: &Value) -> Option<String> {
 }
 
 /// An amount, where the gross one counts.
-fn gross<'v>(value: &'v Value) -> &'v Value {
+fn gross(value: &Value) -> &Value {
     if value["gross"].is_object() {
         &value["gross"]["amount"]
     } else {

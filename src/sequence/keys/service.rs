@@ -398,6 +398,13 @@ pub static SERVICE_SOURCE: Table = Table {
             "none",
             "\"delivered\"",
         ),
+        may(
+            "mapping",
+            Shape::Text,
+            "What the deliveries of a shop of its own make mean (`platform = \"generic\"`).",
+            "none",
+            "\"config/sources/lantern.toml\"",
+        ),
     ],
     others: None,
 };

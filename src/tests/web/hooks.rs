@@ -1,7 +1,7 @@
 //! `POST /hooks/{source}`: recorded deliveries through the door into the store.
 
 use super::*;
-use aftercare::ingest::adapters::{PublicKeys, Recorded, SharedSecret, Source};
+use aftercare::ingest::adapters::{Mapping, PublicKeys, Recorded, SharedSecret, Source};
 use aftercare::model::ids::CustomerId;
 use aftercare::model::platform::Platform;
 use aftercare::web::Hook;
@@ -33,6 +33,9 @@ fn settings() -> Settings {
             if let Ok(text) = fs::read_to_string(folder().join(name).join(file)) {
                 source.keys = PublicKeys::read(&text).unwrap();
             }
+        }
+        if let Ok(text) = fs::read_to_string(folder().join(name).join("mapping.toml")) {
+            source.mapping = Some(Arc::new(Mapping::read("mapping.toml", &text).unwrap()));
         }
         hooks.insert(name.to_owned(), Hook::of(source));
     }

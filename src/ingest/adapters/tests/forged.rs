@@ -29,6 +29,7 @@ fn proof_of(platform: Platform, one: &Recording) -> &'static str {
         Platform::Saleor => "saleor-signature",
         Platform::Spree => "x-spree-webhook-signature",
         Platform::AdobeCommerce => "x-adobe-digital-signature-1",
+        Platform::Generic => "x-lantern-signature",
         Platform::Commercetools | Platform::Yotpo | Platform::Klaviyo => "authorization",
     }
 }
@@ -142,6 +143,7 @@ fn signed_times_count_within_the_window_alone() {
             "shippo-auth-signature",
             "x-spree-webhook-signature",
             "x-shipengine-rsa-sha256-signature",
+            "x-lantern-signature",
         ];
         if !timed.contains(&proof_of(one.platform, &one)) {
             continue;

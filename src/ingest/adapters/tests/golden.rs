@@ -63,6 +63,12 @@ pub(crate) fn recordings() -> Vec<Recording> {
     all
 }
 
+/// The mapping of the shop of its own make.
+pub(crate) fn mapping() -> Arc<Mapping> {
+    let text = fs::read_to_string(folder().join("generic/mapping.toml")).unwrap();
+    Arc::new(Mapping::read("config/sources/lantern.toml", &text).unwrap())
+}
+
 /// The source that the deliveries were recorded for.
 pub(crate) fn source(platform: Platform) -> Source {
     let secrets = fs::read_to_string(folder().join("secrets.json")).unwrap();
@@ -79,6 +85,9 @@ pub(crate) fn source(platform: Platform) -> Source {
         if let Ok(text) = fs::read_to_string(folder().join(platform.as_str()).join(file)) {
             source.keys = PublicKeys::read(&text).unwrap();
         }
+    }
+    if platform == Platform::Generic {
+        source.mapping = Some(mapping());
     }
     source.origin = match platform {
         Platform::Stripe => Some("/stripe/acct_example".to_owned()),
@@ -120,6 +129,7 @@ pub(crate) fn when(one: &Recording) -> Timestamp {
     }
     let seconds = header("webhook-timestamp")
         .or_else(|| header("x-spree-webhook-timestamp"))
+        .or_else(|| header("x-lantern-time"))
         .or_else(|| {
             let header = header("shippo-auth-signature")?;
             header.split(',').next()?.strip_prefix("t=")
