@@ -2,6 +2,7 @@
 //! texts and never paths that they could open.
 
 use crate::config::{self, Config};
+use crate::ingest::adapters::Mapping;
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, position};
 use notify_debouncer_full::notify::{EventKind, RecursiveMode};
@@ -420,7 +421,21 @@ pub fn configuration(
         Err(error) => Err(error.to_string()),
     };
     match config::read(shop, file, environment, open) {
-        (Some(config), problems) => Ok((config, problems)),
+        (Some(config), mut problems) => {
+            let before = problems.len();
+            for source in &config.sources {
+                if let Some((path, text)) = &source.mapping
+                    && let Err(found) = Mapping::read(path, text)
+                {
+                    problems.extend(found);
+                    files.push((path.clone(), text.clone()));
+                }
+            }
+            if problems.len() > before {
+                return Err(BadConfig { problems, files });
+            }
+            Ok((config, problems))
+        }
         (None, problems) => Err(BadConfig { problems, files }),
     }
 }

@@ -16,6 +16,7 @@ mod ingest;
 mod init;
 pub mod key;
 mod lines;
+mod map;
 mod out;
 mod preview;
 mod prove;
@@ -106,6 +107,8 @@ pub enum Command {
     Ingest(ingest::Args),
     /// Take in past events: builds history, sends nothing
     Import(ingest::Args),
+    /// What a platform's delivery says, without taking it in
+    Map(map::Args),
     /// Events that could not be used
     #[command(subcommand)]
     Quarantine(quarantine::Command),
@@ -130,6 +133,7 @@ impl Command {
             | Command::Why(_)
             | Command::Ingest(_)
             | Command::Import(_)
+            | Command::Map(_)
             | Command::Suppress(_)
             | Command::Unsuppress(_)
             | Command::Release(_) => true,
@@ -208,6 +212,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Why(args) => why::run(&global, &args, out).await,
         Command::Ingest(args) => ingest::run(&global, &args, ingest::As::Live, out).await,
         Command::Import(args) => ingest::run(&global, &args, ingest::As::History, out).await,
+        Command::Map(args) => map::run(&global, &args, out),
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,
         Command::Unsuppress(args) => suppress::run(&global, &args, suppress::To::Allow, out).await,
