@@ -96,7 +96,7 @@ pub fn settle_values(problems: &mut Vec<Diagnostic>) {
         .iter()
         .filter(|one| one.code == "E203")
         .filter_map(|one| one.help.first()?.strip_prefix("did you mean "))
-        .map(|near| format!("prints {}", near.trim_end_matches('?')))
+        .map(|near| format!("print {}", near.trim_end_matches('?')))
         .collect();
     problems.retain(|one| {
         let in_partial = one.file.starts_with(PARTIALS);

@@ -15,7 +15,7 @@ use super::strings::compare::{self, Catalogues, Uses, compare};
 use super::strings::read::read as read_strings;
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
-use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
+use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, mjml_torn, text};
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -320,12 +320,16 @@ impl<'l> Loader<'l> {
                 let (name, locale, _) = one.about;
                 let by = mails.entry(name.to_owned()).or_default();
                 if by.insert(locale.to_owned(), mail).is_some() {
-                    self.problems.push(Diagnostic::new(
-                        "E200",
-                        path_of(&self.files, one.number),
-                        0..0,
-                        format!("\"{name}\" is written twice in \"{locale}\""),
-                    ));
+                    self.problems.push(
+                        Diagnostic::new(
+                            "E200",
+                            path_of(&self.files, one.number),
+                            0..0,
+                            format!("\"{name}\" is written twice in \"{locale}\""),
+                        )
+                        .help("nobody could say which of them customers get")
+                        .help("keep one file of each mail and language, and delete the other"),
+                    );
                 }
             }
         }
@@ -424,6 +428,10 @@ impl<'l> Loader<'l> {
                     None
                 }
             };
+            if let Some(problem) = self.other_ending(number, front.body) {
+                problems.push(problem);
+                return None;
+            }
             let body = text.get(front.body..).unwrap_or_default();
             let before = problems.len();
             let mut tags = layout

@@ -28,6 +28,7 @@ mod markdown;
 mod markup;
 mod mjml;
 mod mjml_lint;
+mod mjml_torn;
 pub mod page;
 mod program;
 pub mod proof;
