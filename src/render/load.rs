@@ -15,7 +15,7 @@ use super::strings::compare::{self, Catalogues, Uses, compare};
 use super::strings::read::read as read_strings;
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
-use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, mjml_torn, text};
+use super::{MAX_DEPTH, MAX_SOURCE, front, leftover, markdown, mjml, mjml_lint, mjml_torn, text};
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -185,6 +185,9 @@ impl<'l> Loader<'l> {
                     ));
                 }
                 continue;
+            }
+            if folder == "templates/" {
+                self.problems.extend(leftover::unsettled(path, text));
             }
             found.push((number, rest, text.as_str()));
         }
@@ -428,6 +431,16 @@ impl<'l> Loader<'l> {
                     None
                 }
             };
+            let body = text.get(front.body..).unwrap_or_default();
+            let blank = body.len() - body.trim_start().len();
+            if body[blank..].starts_with("+++") {
+                let at = front.body + blank;
+                problems.push(
+                    Diagnostic::new("E200", path.clone(), at..at + 3, "a second head begins here")
+                        .help("readers would see it as words")
+                        .help("a mail has one head, between two lines of +++; take this line out"),
+                );
+            }
             if let Some(problem) = self.other_ending(number, front.body) {
                 problems.push(problem);
                 return None;
@@ -485,6 +498,18 @@ impl<'l> Loader<'l> {
                 (_, Some(number)) => {
                     let source = self.source(number)?;
                     own = true;
+                    if source.text.trim_start().starts_with("+++") {
+                        problems.push(
+                            Diagnostic::new(
+                                "E200",
+                                path_of(&self.files, number),
+                                0..3,
+                                "a text part has no head",
+                            )
+                            .help("readers would see it as words")
+                            .help("take out all between the two lines of +++, and them; the subject stands in the page's file"),
+                        );
+                    }
                     Some(self.build(
                         &source.text,
                         &source.tags,

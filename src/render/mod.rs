@@ -23,6 +23,7 @@ pub mod functions;
 mod html;
 mod laid;
 pub mod languages;
+mod leftover;
 mod load;
 mod markdown;
 mod markup;
