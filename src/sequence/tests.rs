@@ -1174,7 +1174,7 @@ fn e160_e161_w162_feeds() {
         "\"sku\": \"TRI\"",
         "\"sku\": 7",
         "E161",
-        "6:34",
+        "5:29",
         "row 3: \"sku\" wants a text, not 7",
         "write \"sku\": \"7\"",
     );
@@ -1183,7 +1183,7 @@ fn e160_e161_w162_feeds() {
         "\"TRI\"",
         "\"KIT\"",
         "E161",
-        "6:34",
+        "5:29",
         "row 3: SKU \"KIT\" comes twice",
         "one row is one variant",
     );
