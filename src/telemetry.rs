@@ -100,6 +100,9 @@ pub const EVENTS_DUPLICATE: &str = "aftercare_events_duplicate_total";
 pub const EVENTS_QUARANTINED: &str = "aftercare_events_quarantined_total";
 /// Requests turned away before anything was stored, by `status`.
 pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
+/// Deliveries of platforms, by `source` (its name in the configuration) and `outcome`:
+/// `understood`, `unused` (a topic that we have no use for), `quarantined`, `ping`, `refused`.
+pub const HOOKS: &str = "aftercare_hooks_total";
 /// How long `POST /events` took, the durable commit included.
 pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
 /// Opt-outs from the public page, by `how`: `one_click` or `page`.
@@ -168,6 +171,7 @@ fn describe() {
         "Requests turned away before anything was stored"
     );
     describe_histogram!(INTAKE_SECONDS, "Time that POST /events took");
+    describe_counter!(HOOKS, "Deliveries of platforms");
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");
     describe_counter!(MAILS_HELD, "Mails held because they could not be made");
@@ -212,6 +216,11 @@ pub fn events_quarantined(count: u64) {
 /// Counts one request turned away with an HTTP status.
 pub fn refused(status: u16) {
     metrics::counter!(REQUESTS_REFUSED, "status" => status.to_string()).increment(1);
+}
+
+/// Counts one delivery of a platform; `source` is a name of the configuration.
+pub fn hook(source: &str, outcome: &'static str) {
+    metrics::counter!(HOOKS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// Records how long one delivery of events took.

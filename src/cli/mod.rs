@@ -29,6 +29,7 @@ mod sends;
 mod serve;
 mod simulate;
 mod snapshot;
+mod sources;
 mod suppress;
 mod test;
 mod upcoming;

@@ -3,7 +3,7 @@
 
 use super::context::{self, Open, Shop};
 use super::exit::misuse;
-use super::{Exit, Global, Out, key};
+use super::{Exit, Global, Out, key, sources};
 use crate::config::LogFormat;
 use crate::engine::serve::{self, Roles};
 use crate::engine::{Engine, EngineError};
@@ -198,12 +198,19 @@ async fn tell_time(engine: Arc<Engine>, stop: CancellationToken) {
 /// Intake as configured; refused where nobody, or everybody, could deliver.
 fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
     let config = &shop.config;
-    let Some(intake) = config.intake.as_ref().filter(|_| roles.intake) else {
+    if !roles.intake {
         return Ok(web::Settings::default());
-    };
+    }
     config
         .ready_to_serve()
         .map_err(|error| misuse(error.to_string()))?;
+    let hooks = sources::hooks(config)?;
+    let Some(intake) = &config.intake else {
+        return Ok(web::Settings {
+            hooks,
+            ..web::Settings::default()
+        });
+    };
     if intake.unsigned && !config.http.listen.ip().to_canonical().is_loopback() {
         return Err(misuse(format!(
             "intake.events.unsigned: expected a loopback address, found {}\nhint: set http.listen to 127.0.0.1, or give intake.events.secrets",
@@ -226,6 +233,7 @@ fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
             signature_window: intake.signature_window.unwrap_or(usual.signature_window),
             ..usual
         }),
+        hooks,
         ..web::Settings::default()
     })
 }

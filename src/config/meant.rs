@@ -15,9 +15,9 @@ use url::{Host, Url};
 /// Most connections to a relay.
 const MAX_CONNECTIONS: usize = 256;
 /// Largest body that intake may be told to take, in bytes.
-const MAX_BODY: usize = 64 << 20;
+pub(super) const MAX_BODY: usize = 64 << 20;
 /// Deepest nesting that intake may be told to take: JSON is read by recursion.
-const MAX_DEPTH: usize = 120;
+pub(super) const MAX_DEPTH: usize = 120;
 /// Most secrets that may be valid at once.
 const MAX_SECRETS: usize = 2;
 /// Longest time limit.
@@ -45,10 +45,10 @@ pub fn read(
     (config.filter(|_| clean), problems)
 }
 
-struct Reader<'a, O> {
+pub(super) struct Reader<'a, O> {
     folder: &'a Path,
-    raw: Raw,
-    open: O,
+    pub(super) raw: Raw,
+    pub(super) open: O,
 }
 
 impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
@@ -62,6 +62,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let http = self.http();
         let smtp = self.smtp();
         let intake = self.intake(http.as_ref().map(|http| http.listen));
+        let sources = self.sources(http.as_ref().map(|http| http.listen));
         let mailer = Mailer {
             keep_bodies: self.flag("mailer.keep_bodies").unwrap_or(false),
             message_id_domain: self.parsed(
@@ -84,6 +85,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             http: http?,
             smtp: smtp?,
             intake,
+            sources,
             mailer,
             clock,
             log: Log {
@@ -92,11 +94,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         })
     }
 
-    fn report(&mut self, problem: Diagnostic) {
+    pub(super) fn report(&mut self, problem: Diagnostic) {
         self.raw.problems.push(problem);
     }
 
-    fn inside(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(super) fn inside(&self, path: impl AsRef<Path>) -> PathBuf {
         if self.folder == Path::new(".") || self.folder == Path::new("") {
             path.as_ref().to_owned()
         } else {
@@ -485,7 +487,7 @@ fn host_name(text: &str) -> Option<String> {
 }
 
 /// `500ms`, `30s`, `5min`, `2h`, `1d`.
-fn wait(text: &str) -> Option<Duration> {
+pub(super) fn wait(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().ok()?;

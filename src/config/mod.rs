@@ -4,10 +4,13 @@
 
 mod meant;
 mod raw;
+mod sources;
 
 pub use meant::read;
-pub use raw::KEYS;
+pub use raw::{KEYS, SOURCE_KEYS};
+pub use sources::MAX_SOURCE_SECRETS;
 
+use crate::model::platform::Platform;
 use crate::model::time::Timestamp;
 use std::fmt;
 use std::net::SocketAddr;
@@ -31,6 +34,8 @@ pub struct Config {
     pub smtp: Smtp,
     /// `[intake.events]`; without it `POST /events` is not served.
     pub intake: Option<Intake>,
+    /// `[intake.sources.…]`: who delivers to `POST /hooks/…`, by name.
+    pub sources: Vec<Source>,
     pub mailer: Mailer,
     /// The rehearsal clock; unset, the real one.
     pub clock: Option<Rehearsal>,
@@ -174,6 +179,38 @@ pub struct Intake {
     pub signature_window: Option<Duration>,
 }
 
+/// `[intake.sources.NAME]`. What is unset is the door's own, or what the platform says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name in the address: `POST /hooks/NAME`.
+    pub name: String,
+    pub platform: Platform,
+    /// The `source` of its events.
+    pub origin: Option<String>,
+    /// Take deliveries without proof of who sends; only ever true on a loopback address.
+    pub unsigned: bool,
+    /// As they were entered at the platform.
+    pub secrets: Vec<Secret>,
+    /// Largest body, in bytes.
+    pub max_body: Option<usize>,
+    /// Deepest nesting of the JSON.
+    pub max_depth: Option<usize>,
+    /// How long a request may take to arrive.
+    pub read_timeout: Option<Duration>,
+    /// How far a signed time may lie from ours, either way.
+    pub signature_window: Option<Duration>,
+    /// Where the shop's pages are; no slash at its end.
+    pub storefront: Option<String>,
+    /// The currency of prices that name none.
+    pub currency: Option<String>,
+    /// The zone (IANA) of times that name none.
+    pub time_zone: Option<String>,
+    /// Statuses of orders that mean "handed to the carrier".
+    pub dispatched: Vec<String>,
+    /// Statuses of orders that mean "arrived".
+    pub delivered: Vec<String>,
+}
+
 /// `[mailer]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mailer {
@@ -208,7 +245,7 @@ pub enum LogFormat {
 }
 
 /// Why this configuration cannot serve, though commands may use it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
     /// Intake is asked for, and nobody could deliver.
     #[error(
@@ -216,6 +253,16 @@ pub enum Unready {
          hint: set AFTERCARE_INTAKE__EVENTS__SECRETS, or intake.events.unsigned on a loopback address"
     )]
     NoSecrets,
+    /// A source is there, and anybody could deliver in its name.
+    #[error(
+        "intake.sources.{name}: expected a secret, found none\n\
+         hint: set AFTERCARE_INTAKE__SOURCES__{}__SECRETS, or intake.sources.{name}.unsigned on a loopback address",
+        name.to_uppercase()
+    )]
+    NoSourceSecrets {
+        /// Which one.
+        name: String,
+    },
 }
 
 /// What an empty file means, in the folder that is the current one.
@@ -243,6 +290,7 @@ impl Default for Config {
                 timeouts: Timeouts::default(),
             },
             intake: None,
+            sources: Vec::new(),
             mailer: Mailer::default(),
             clock: None,
             log: Log::default(),
@@ -256,11 +304,18 @@ impl Config {
     /// # Errors
     /// Says what is missing, with a hint on the next line.
     pub fn ready_to_serve(&self) -> Result<(), Unready> {
-        match &self.intake {
-            Some(intake) if !intake.unsigned && intake.secrets.is_empty() => {
-                Err(Unready::NoSecrets)
-            }
-            Some(_) | None => Ok(()),
+        if let Some(intake) = &self.intake
+            && !intake.unsigned
+            && intake.secrets.is_empty()
+        {
+            return Err(Unready::NoSecrets);
+        }
+        let open = |source: &&Source| !source.unsigned && source.secrets.is_empty();
+        match self.sources.iter().find(open) {
+            Some(source) => Err(Unready::NoSourceSecrets {
+                name: source.name.clone(),
+            }),
+            None => Ok(()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The values as they were given: key by key, from the file or over it from the
 //! environment, each with the place it came from.
 
+use super::sources::Keys;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::torn::torn;
 use std::collections::BTreeMap;
@@ -56,6 +57,28 @@ pub const KEYS: [&str; 40] = [
     "log.format",
 ];
 
+/// Where sources of platforms stand, each under a name of its own.
+const SOURCES: &str = "intake.sources";
+/// Every key of one source.
+pub const SOURCE_KEYS: [&str; 14] = [
+    "platform",
+    "source",
+    "secrets",
+    "secrets_file",
+    "unsigned",
+    "max_body",
+    "max_depth",
+    "read_timeout",
+    "signature_window",
+    "storefront",
+    "currency",
+    "time_zone",
+    "dispatched_statuses",
+    "delivered_statuses",
+];
+/// Longest name of a source, in characters.
+const MAX_SOURCE_NAME: usize = 40;
+
 /// Keys that hold secrets, which never stand in a file that may be in git.
 const SECRETS: [&str; 2] = ["smtp.password", "intake.events.secrets"];
 
@@ -75,6 +98,8 @@ pub(super) struct Raw {
     values: BTreeMap<&'static str, Given>,
     /// Whether `[intake.events]` is there at all.
     pub(super) intake: bool,
+    /// The sources of platforms by name: where each is told, and its keys.
+    pub(super) sources: BTreeMap<String, (Given, Keys)>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -130,6 +155,10 @@ impl Raw {
                 .and_then(toml_edit::Key::span)
                 .or_else(|| item.span())
                 .unwrap_or(0..0);
+            if path == SOURCES {
+                self.source_tables(file, item, span);
+                continue;
+            }
             let is_section = KEYS.iter().any(|key| key.starts_with(&format!("{path}.")));
             if path == "intake.events" {
                 self.intake = true;
@@ -159,17 +188,31 @@ impl Raw {
             ));
             return;
         };
-        if SECRETS.contains(&key) {
+        if let Some(given) = self.given(file, key, SECRETS.contains(&key), item, span) {
+            self.values.insert(key, given);
+        }
+    }
+
+    /// The one value at a key, as text.
+    fn given(
+        &mut self,
+        file: &str,
+        path: &str,
+        is_secret: bool,
+        item: &Item,
+        span: Range<usize>,
+    ) -> Option<Given> {
+        if is_secret {
             self.problems.push(
                 Diagnostic::new(
                     "E180",
                     file,
                     span.clone(),
-                    format!("`{key}` is a secret, and this file may be in git"),
+                    format!("`{path}` is a secret, and this file may be in git"),
                 )
                 .help(format!(
-                    "set {} instead, or name a file: {key}_file",
-                    variable_of(key)
+                    "set {} instead, or name a file: {path}_file",
+                    variable_of(path)
                 )),
             );
         }
@@ -180,24 +223,113 @@ impl Raw {
             Item::Value(Value::Boolean(flag)) => flag.value().to_string(),
             Item::Value(Value::Datetime(date)) => date.value().to_string(),
             // What was said of a list of secrets is enough.
-            _ if SECRETS.contains(&key) => return,
+            _ if is_secret => return None,
             _ => {
                 self.problems.push(
-                    Diagnostic::new("E103", file, span, format!("`{key}` wants one value")).help(
+                    Diagnostic::new("E103", file, span, format!("`{path}` wants one value")).help(
                         "config/aftercare.toml of a new shop shows every key with an example",
                     ),
                 );
-                return;
+                return None;
             }
         };
-        let span = item.span().unwrap_or(span);
-        let given = Given {
+        Some(Given {
             text,
             file: file.to_owned(),
-            span,
+            span: item.span().unwrap_or(span),
             variable: None,
+        })
+    }
+
+    /// `[intake.sources.NAME]`, one for each source.
+    fn source_tables(&mut self, file: &str, item: &Item, span: Range<usize>) {
+        let wants = |path: &str, span| {
+            Diagnostic::new("E103", file, span, format!("`{path}` wants a table"))
+                .help(format!("write [{SOURCES}.shopify], and its keys below"))
         };
-        self.values.insert(key, given);
+        let Some(all) = item.as_table_like() else {
+            self.problems.push(wants(SOURCES, span));
+            return;
+        };
+        for (name, item) in all.iter() {
+            let span = all
+                .key(name)
+                .and_then(toml_edit::Key::span)
+                .or_else(|| item.span())
+                .unwrap_or(0..0);
+            let path = format!("{SOURCES}.{}", name.escape_debug());
+            if !is_source_name(name) {
+                self.problems.push(
+                    Diagnostic::new("E111", file, span, format!("`{path}` is no name of a source"))
+                        .help("lower-case letters, digits and single underscores, letters first: it stands in the address and in names of variables"),
+                );
+                continue;
+            }
+            let Some(table) = item.as_table_like() else {
+                self.problems.push(wants(&path, span));
+                continue;
+            };
+            let at = Given {
+                text: name.to_owned(),
+                file: file.to_owned(),
+                span,
+                variable: None,
+            };
+            let mut keys = Keys::new();
+            for (name, item) in table.iter() {
+                let span = table
+                    .key(name)
+                    .and_then(toml_edit::Key::span)
+                    .unwrap_or(0..0);
+                let Some(key) = SOURCE_KEYS.into_iter().find(|key| *key == name) else {
+                    let name = name.escape_debug();
+                    self.problems.push(unknown(
+                        Diagnostic::new(
+                            "E104",
+                            file,
+                            span,
+                            format!("unknown key \"{path}.{name}\""),
+                        ),
+                        &name.to_string(),
+                        &SOURCE_KEYS,
+                    ));
+                    continue;
+                };
+                let path = format!("{path}.{key}");
+                if let Some(given) = self.given(file, &path, key == "secrets", item, span) {
+                    keys.insert(key, given);
+                }
+            }
+            self.sources.insert(name.to_owned(), (at, keys));
+        }
+    }
+
+    /// A variable of a source: `AFTERCARE_INTAKE__SOURCES__SHOPIFY__SECRETS`. Whether it
+    /// is one.
+    fn source_variable(&mut self, name: &str, path: &str, value: &str) -> bool {
+        let Some((source, key)) = path
+            .strip_prefix(SOURCES)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .and_then(|rest| rest.split_once('.'))
+        else {
+            return false;
+        };
+        let known = SOURCE_KEYS.into_iter().find(|known| *known == key);
+        let Some(key) = known.filter(|_| is_source_name(source)) else {
+            return false;
+        };
+        let given = |text: &str| Given {
+            text: text.to_owned(),
+            file: ENVIRONMENT.to_owned(),
+            span: 0..0,
+            variable: Some(name.to_owned()),
+        };
+        let (_, keys) = self
+            .sources
+            .entry(source.to_owned())
+            .or_insert_with(|| (given(source), Keys::new()));
+        keys.insert(key, given(value));
+        true
     }
 
     /// A variable, where it is one of ours. A single word after the prefix that is no key
@@ -207,6 +339,9 @@ impl Raw {
             return;
         };
         let path = rest.to_lowercase().replace("__", ".");
+        if self.source_variable(name, &path, &value) {
+            return;
+        }
         match KEYS.into_iter().find(|key| *key == path) {
             Some(key) => {
                 self.intake |= key.starts_with("intake.events.");
@@ -237,6 +372,16 @@ impl Raw {
     pub(super) fn get(&self, key: &'static str) -> Option<&Given> {
         self.values.get(key)
     }
+}
+
+/// A name that can stand in an address and in the name of a variable.
+fn is_source_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=MAX_SOURCE_NAME).contains(&name.len())
+        && name.bytes().all(plain)
+        && name.as_bytes()[0].is_ascii_lowercase()
+        && !name.contains("__")
+        && !name.ends_with('_')
 }
 
 /// The variable that sets a key.

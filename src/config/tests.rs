@@ -258,3 +258,102 @@ fn links_that_nobody_can_follow_are_warned_of() {
     assert!(config.is_some());
     assert_eq!(problems[0].code, "W182");
 }
+
+#[test]
+fn sources_are_told_by_file_and_their_secrets_by_environment() {
+    let config = fine(
+        "[intake.sources.shop_de]\nplatform = \"woocommerce\"\nsource = \"/woocommerce/shop.example\"\n\
+         dispatched_statuses = \"completed, shipped\"\ntime_zone = \"Europe/Berlin\"\n\
+         [intake.sources.stripe]\nsecrets_file = \"/shop/password\"\nsignature_window = \"1min\"\n",
+        &[
+            (
+                "AFTERCARE_INTAKE__SOURCES__SHOP_DE__SECRETS",
+                "new-secret, old-secret",
+            ),
+            ("AFTERCARE_INTAKE__SOURCES__JUDGEME__SECRETS", "a-secret"),
+        ],
+    );
+    let said: Vec<(&str, Platform, usize)> = config
+        .sources
+        .iter()
+        .map(|one| (one.name.as_str(), one.platform, one.secrets.len()))
+        .collect();
+    let expected = [
+        ("judgeme", Platform::JudgeMe, 1),
+        ("shop_de", Platform::WooCommerce, 2),
+        ("stripe", Platform::Stripe, 1),
+    ];
+    assert_eq!(said, expected);
+    let shop = &config.sources[1];
+    assert_eq!(shop.origin.as_deref(), Some("/woocommerce/shop.example"));
+    assert_eq!(shop.dispatched, ["completed", "shipped"]);
+    assert_eq!(shop.secrets[1].reveal(), "old-secret");
+    assert_eq!(
+        config.sources[2].signature_window,
+        Some(Duration::from_secs(60))
+    );
+    assert_eq!(config.ready_to_serve(), Ok(()));
+    let bare = fine("[intake.sources.shopify]\n", &[]);
+    let missing = bare.ready_to_serve().unwrap_err().to_string();
+    assert!(
+        missing.contains("AFTERCARE_INTAKE__SOURCES__SHOPIFY__SECRETS"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn a_source_that_is_none_is_told_where_it_stands() {
+    for (text, code, message, help) in [
+        (
+            "[intake.sources.shop]\n",
+            "E105",
+            "`intake.sources.shop` does not say which platform it is",
+            "platform is one of shopify",
+        ),
+        (
+            "[intake.sources.shop]\nplatform = \"shopfy\"\n",
+            "E105",
+            "no platform is called \"shopfy\"",
+            "did you mean platform = \"shopify\"?",
+        ),
+        (
+            "[intake.sources.Shop-1]\nplatform = \"shopify\"\n",
+            "E111",
+            "`intake.sources.Shop-1` is no name of a source",
+            "lower-case letters",
+        ),
+        (
+            "[intake.sources.shopify]\nsecret_file = \"a\"\n",
+            "E104",
+            "unknown key \"intake.sources.shopify.secret_file\"",
+            "did you mean secrets_file?",
+        ),
+        (
+            "[intake.sources.shopify]\nsecrets = \"abc\"\n",
+            "E180",
+            "`intake.sources.shopify.secrets` is a secret, and this file may be in git",
+            "set AFTERCARE_INTAKE__SOURCES__SHOPIFY__SECRETS instead",
+        ),
+        (
+            "[intake.sources.shopify]\ntime_zone = \"Mars/Base\"\n",
+            "E186",
+            "`intake.sources.shopify.time_zone` wants a zone: \"Europe/Berlin\"",
+            "",
+        ),
+        (
+            "[intake]\nsources = 1\n",
+            "E103",
+            "`intake.sources` wants a table",
+            "[intake.sources.shopify]",
+        ),
+        (
+            "[http]\nlisten = \"192.0.2.1:80\"\npublic_url = \"https://x.example\"\n\
+             [intake.sources.shopify]\nunsigned = true\n",
+            "E184",
+            "unsigned deliveries are taken on a loopback address alone",
+            "could make mails go out",
+        ),
+    ] {
+        refused(text, &[], code, message, help);
+    }
+}

@@ -143,7 +143,7 @@ pub fn parse_line(line: &[u8], learnt: Learnt, limits: Limits) -> Result<Parsed,
 }
 
 /// Puts a value to the events or to the poison.
-fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
+pub(super) fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
     match event(&value, learnt) {
         Ok(event) => parsed.events.push(event),
         Err(misfit) => {
@@ -153,7 +153,7 @@ fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
                 source: named("source"),
                 id: named("id"),
                 kind: named("type"),
-                reason: misfit.reason.to_owned(),
+                reason: misfit.reason.into_owned(),
                 because: misfit.because,
                 recorded,
                 body: value.to_string(),

@@ -1,6 +1,7 @@
-//! From bytes to facts: who sent them ([`signature`]), what they say ([`canonical`]) and
-//! whom they concern ([`identity`]). Nothing here stores anything or knows of HTTP.
+//! From bytes to facts: who sent them ([`signature`]), what they say ([`canonical`] for our
+//! own events, [`adapters`] for those of platforms) and whom they concern ([`identity`]). Nothing here stores anything or knows of HTTP.
 
+pub mod adapters;
 pub mod canonical;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]

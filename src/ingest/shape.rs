@@ -5,6 +5,7 @@
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Largest amount of money, in minor units, either way: what JSON numbers hold exactly.
 pub const MAX_AMOUNT: i64 = 9_007_199_254_740_991;
@@ -15,15 +16,23 @@ pub const MAX_QUANTITY: i64 = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misfit {
     /// Stable code.
-    pub(super) reason: &'static str,
+    pub(super) reason: Cow<'static, str>,
     /// Sentence: where, what was expected, what was found.
     pub(super) because: String,
 }
 
 impl Misfit {
+    /// One that was said before.
+    pub(super) fn lasting(reason: &str, because: String) -> Self {
+        Misfit {
+            reason: Cow::Owned(reason.to_owned()),
+            because,
+        }
+    }
+
     pub(super) fn new(reason: &'static str, because: impl Into<String>) -> Self {
         Misfit {
-            reason,
+            reason: Cow::Borrowed(reason),
             because: because.into(),
         }
     }

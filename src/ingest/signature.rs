@@ -43,6 +43,9 @@ pub enum SignatureError {
     /// The secret is too short to protect, or longer than the standard allows.
     #[error("expected a secret of {MIN_KEY} to {MAX_KEY} bytes")]
     Length,
+    /// The secret of a platform is too short to protect.
+    #[error("expected a secret of 8 bytes or more")]
+    Short,
     /// The time stamp is no whole number of seconds.
     #[error("the time stamp is not a whole number of Unix seconds")]
     Timestamp,

@@ -45,7 +45,7 @@ const CANADA: &[Item] = &[
     },
 ];
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     let policy = &shop.catalog.policy;
     let japan = policy.consent.by_country.contains_key("JP")
         || policy
@@ -62,7 +62,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
     // A layout that lacks something is one mistake, shown at the first mail.
     let mut lacking: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for survey in &shop.surveys {
+    for survey in surveys {
         let Some(kinds) = kinds.get(survey.mail.as_str()) else {
             continue;
         };

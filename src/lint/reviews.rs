@@ -54,9 +54,8 @@ const MOOD_TAGS: [&str; 12] = [
     "nps",
 ];
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
-    let public: BTreeSet<&str> = shop
-        .surveys
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
+    let public: BTreeSet<&str> = surveys
         .iter()
         .filter(|survey| survey.links.iter().any(is_public))
         .map(|survey| survey.mail.as_str())
@@ -72,7 +71,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
     let mut seen = BTreeSet::new();
     let mut paid = BTreeSet::new();
-    for survey in &shop.surveys {
+    for survey in surveys {
         let Some(steps) = steps.get(survey.mail.as_str()) else {
             continue;
         };

@@ -29,7 +29,7 @@ struct Sale {
     told: bool,
 }
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     let mut kinds: BTreeMap<&str, BTreeSet<Kind>> = BTreeMap::new();
     for (_, step) in shop.steps() {
         kinds.entry(&step.mail).or_default().insert(step.kind);
@@ -41,7 +41,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         .filter_map(|product| product.product_url.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
-    for survey in &shop.surveys {
+    for survey in surveys {
         let Some(kinds) = kinds.get(survey.mail.as_str()) else {
             continue;
         };

@@ -4,7 +4,7 @@
 use super::check::{Checker, Given, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places};
-use super::laid::Page;
+use super::laid::{NEARLY_CLIPPED, Page};
 use super::languages::{Languages, language_name};
 use super::load::Loader;
 use super::program::{Form, Place, Program};
@@ -27,8 +27,6 @@ pub const MAX_SUBJECT: usize = 998;
 
 /// Bytes of a page behind which Gmail cuts it off (102 kB).
 const CLIPPED: usize = 102 * 1024;
-/// From here on a long order may bring it there.
-const NEARLY_CLIPPED: usize = 90 * 1024;
 
 /// What loading needs to know of the shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -323,7 +321,7 @@ impl Templates {
     pub fn weigh(&self) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         for mail in self.mails.values().flat_map(BTreeMap::values) {
-            let weight = mail.page.weight(NEARLY_CLIPPED);
+            let weight = mail.page.weight();
             let (code, message) = if weight > CLIPPED {
                 ("E234", "Gmail would cut this mail off")
             } else if weight > NEARLY_CLIPPED {

@@ -1199,6 +1199,26 @@ fn e160_e161_w162_feeds() {
 }
 
 #[test]
+fn a_feed_that_cannot_be_read_lacks_nothing() {
+    let shelves = SHELVES.replace("[\"tripod\"]\n[family", "[\"P2\"]\n[family")
+        + "[kit.start]\nmatch = { skus = [\"KIT\"] }\ncomponents = { BODY = 1, TRI = 1 }\n";
+    let codes = |feed: &str, shelves: &str| -> Vec<&'static str> {
+        let (_, found) = read(&shop(&[
+            ("config/catalog.toml", shelves),
+            ("config/catalog.json", feed),
+        ]));
+        found.iter().map(|one| one.code).collect()
+    };
+    assert_eq!(codes(FEED, &shelves), Vec::<&str>::new());
+    let torn = FEED.replace("\"P2\", \"sku\"", "\"P2\" \"sku\"");
+    assert_eq!(codes(&torn, &shelves), ["E160"]);
+    let row = FEED.replace("\"sku\": \"TRI\"", "\"sku\": 7");
+    assert_eq!(codes(&row, &shelves), ["E161"]);
+    let gone = shelves.replace("catalog.json", "feed.json");
+    assert_eq!(codes(FEED, &gone), ["E107"]);
+}
+
+#[test]
 fn starts_that_time_brings_have_their_own_keys_and_names() {
     let start = |on: &str| {
         let text = ORDERS.replace("on = \"order.placed\"", on);

@@ -19,9 +19,8 @@ mod people;
 mod telling;
 #[cfg(test)]
 mod tests;
-mod zones;
 
-pub use zones::of as zone_of;
+pub use crate::model::zones::of as zone_of;
 
 use crate::model::email::Address;
 use crate::model::event::{

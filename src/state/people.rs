@@ -5,13 +5,13 @@ use super::Person;
 use super::consent::{self, Standing};
 use super::orders::{Book, Dossier};
 use super::telling::Telling;
-use super::zones;
 use crate::model::email::{Address, normalise};
 use crate::model::event::{Customer, EventKind};
 use crate::model::kind::Scope;
 use crate::model::locale;
 use crate::model::policy::Policy;
 use crate::model::time::{TimeZone, Timestamp};
+use crate::model::zones;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A person's record as one order, or one update, has it.

@@ -1,5 +1,10 @@
 //! Tests of the library from outside, and of the whole program.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod acceptance;
 mod book;
@@ -16,6 +21,7 @@ mod plan;
 mod previews;
 mod prove;
 mod reference;
+mod rereading;
 mod shop;
 mod slips;
 mod store;

@@ -62,7 +62,10 @@ impl Gauge {
     }
 
     /// A place for a delivery of at most `bytes`, or `None` where there is no room.
-    fn enter(&self, bytes: usize) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+    pub(super) fn enter(
+        &self,
+        bytes: usize,
+    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         let grains = u32::try_from(bytes.div_ceil(MEMORY_GRAIN).max(1)).ok()?;
         let delivery = Arc::clone(&self.deliveries).try_acquire_owned().ok()?;
         let memory = Arc::clone(&self.memory)
@@ -271,7 +274,11 @@ fn percent_decode(text: &str) -> Option<String> {
 }
 
 /// Hands everything to the engine; returns after the durable commit.
-async fn store(doors: &Doors, delivery: Option<&str>, parsed: Parsed) -> Result<Totals, Problem> {
+pub(super) async fn store(
+    doors: &Doors,
+    delivery: Option<&str>,
+    parsed: Parsed,
+) -> Result<Totals, Problem> {
     let Parsed { events, poison } = parsed;
     // One delivery may carry many events; each keeps a key of its own under that of the delivery.
     let many = events.len() > 1;

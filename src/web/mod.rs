@@ -6,13 +6,14 @@
 //! GET, HEAD or OPTIONS change anything. What a stranger sends is bounded before it
 //! is read and told no more than it has to know.
 //!
-//! Start reading at [`router::router`] (what is where), then [`events`] (intake) and
-//! [`unsubscribe`] (opt-out). [`serve()`] puts the router on a socket.
+//! Start reading at [`router::router`] (what is where), then [`events`] and [`hooks`]
+//! (intake) and [`unsubscribe`] (opt-out). [`serve()`] puts the router on a socket.
 
 pub mod contact;
 mod events;
 mod form;
 mod health;
+mod hooks;
 mod mailbox;
 mod preview;
 mod receive;
@@ -21,10 +22,12 @@ mod router;
 mod serve;
 mod unsubscribe;
 
+pub use hooks::Hook;
 pub use router::router;
 pub use serve::{ServeError, serve};
 
 use crate::ingest::signature::Secret;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Largest request body at intake, in bytes, where configuration says nothing.
@@ -51,6 +54,8 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 pub struct Settings {
     /// `[intake.events]`; without it `POST /events` is not served.
     pub intake: Option<Intake>,
+    /// `[intake.sources.…]` by name; without any `POST /hooks/…` is not served.
+    pub hooks: BTreeMap<String, Hook>,
     /// Connections held at once.
     pub connections: usize,
     /// Deliveries of events being read or committed at once.
@@ -66,6 +71,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             intake: None,
+            hooks: BTreeMap::new(),
             connections: MAX_CONNECTIONS,
             in_flight: MAX_IN_FLIGHT,
             drain: DRAIN,

@@ -3,7 +3,7 @@
 use super::events::Gauge;
 use super::health::Counted;
 use super::reply::{self, Problem};
-use super::{Settings, events, health, mailbox, preview, unsubscribe};
+use super::{Settings, events, health, hooks, mailbox, preview, unsubscribe};
 use crate::engine::Engine;
 use axum::Router;
 use axum::http::StatusCode;
@@ -24,10 +24,11 @@ pub struct Doors {
 }
 
 /// All routes. A door that is shut by configuration is not there at all: intake
-/// without `[intake.events]`, the mailbox without the capture transport, the preview
+/// without `[intake.events]`, hooks without `[intake.sources.…]`, the mailbox without the capture transport, the preview
 /// without `serve --watch`.
 pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
     let intake = settings.intake.is_some();
+    let hooked = !settings.hooks.is_empty();
     let watch = settings.watch;
     let captures = engine.mailbox().is_some();
     let doors = Arc::new(Doors {
@@ -44,6 +45,9 @@ pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
         .route("/metrics", get(health::metrics));
     if intake {
         router = router.route("/events", post(events::post));
+    }
+    if hooked {
+        router = router.route("/hooks/{source}", post(hooks::post));
     }
     if captures {
         router = router

@@ -52,6 +52,27 @@ pub enum ServeError {
         "intake.events: expected one secret or two, found none\nhint: set AFTERCARE_INTAKE__EVENTS__SECRETS"
     )]
     NoSecret,
+    /// Everybody could deliver in the name of a source.
+    #[error(
+        "intake.sources.{name}.unsigned: expected a loopback address, found {address}\n\
+         hint: set http.listen to 127.0.0.1, or give intake.sources.{name}.secrets"
+    )]
+    UnsignedSource {
+        /// Which one.
+        name: String,
+        /// Where it would listen.
+        address: SocketAddr,
+    },
+    /// Nobody could deliver in the name of a source.
+    #[error(
+        "intake.sources.{name}: expected a secret, found none\n\
+         hint: set AFTERCARE_INTAKE__SOURCES__{}__SECRETS",
+        name.to_uppercase()
+    )]
+    NoSourceSecret {
+        /// Which one.
+        name: String,
+    },
 }
 
 /// Serves until `shutdown`, then lets connections finish for `settings.drain` and cuts
@@ -72,6 +93,18 @@ pub async fn serve(
         }
         if !intake.unsigned && intake.secrets.is_empty() {
             return Err(ServeError::NoSecret);
+        }
+    }
+    for (name, hook) in &settings.hooks {
+        let source = &hook.source;
+        if source.unsigned && !address.ip().to_canonical().is_loopback() {
+            return Err(ServeError::UnsignedSource {
+                name: name.clone(),
+                address,
+            });
+        }
+        if !source.unsigned && source.secrets.is_empty() {
+            return Err(ServeError::NoSourceSecret { name: name.clone() });
         }
     }
     if settings.watch && !address.ip().to_canonical().is_loopback() {

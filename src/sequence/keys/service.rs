@@ -1,6 +1,7 @@
 //! Keys of the service and of the heads of mails.
 
 use super::{ALLOWED_HERE, Shape, Table, may, must};
+use crate::model::platform::Platform;
 
 /// How long something of the service may take, with a unit.
 const TIME: Shape = Shape::Form("^\\s*[0-9]+\\s*(s|min|h)\\s*$");
@@ -270,13 +271,127 @@ pub static SERVICE_TIMEOUTS: Table = Table {
 pub static SERVICE_INTAKE: Table = Table {
     title: "[intake]",
     about: "How events come in.",
-    keys: &[may(
-        "events",
-        Shape::Table(&SERVICE_EVENTS),
-        "POST /events.",
-        "not served",
-        "[intake.events]",
-    )],
+    keys: &[
+        may(
+            "events",
+            Shape::Table(&SERVICE_EVENTS),
+            "POST /events.",
+            "not served",
+            "[intake.events]",
+        ),
+        may(
+            "sources",
+            Shape::Table(&SERVICE_SOURCES),
+            "POST /hooks/NAME.",
+            "not served",
+            "[intake.sources.shopify]",
+        ),
+    ],
+    others: None,
+};
+pub static SERVICE_SOURCES: Table = Table {
+    title: "[intake.sources]",
+    about: "Platforms that deliver to POST /hooks/NAME, each under a name that you choose.",
+    keys: &[],
+    others: Some(&Shape::Table(&SERVICE_SOURCE)),
+};
+pub static SERVICE_SOURCE: Table = Table {
+    title: "[intake.sources.NAME]",
+    about: "One platform's deliveries: who proves how that they are its, and what they do not say.",
+    keys: &[
+        may(
+            "platform",
+            Shape::OneOf(Platform::NAMES),
+            "Whose deliveries they are.",
+            "the name of the table",
+            "\"shopify\"",
+        ),
+        may(
+            "source",
+            Shape::Form("^/"),
+            "The `source` of its events.",
+            "what the platform says of itself",
+            "\"/shopify/shop.example.com\"",
+        ),
+        may("secrets", Shape::Texts, "By environment only.", "none", ""),
+        may(
+            "secrets_file",
+            Shape::Text,
+            "A file with one secret a line.",
+            "none",
+            "\"/run/secrets/aftercare-shopify\"",
+        ),
+        may(
+            "unsigned",
+            Shape::Flag,
+            "Take deliveries without proof, on a loopback address alone.",
+            "false",
+            "false",
+        ),
+        may(
+            "max_body",
+            Shape::Number(1, 67_108_864),
+            "The largest body, in bytes.",
+            "1048576",
+            "1048576",
+        ),
+        may(
+            "max_depth",
+            Shape::Number(1, 120),
+            "The deepest nesting.",
+            "64",
+            "64",
+        ),
+        may(
+            "read_timeout",
+            TIME,
+            "How long a request may take to arrive.",
+            "\"10s\"",
+            "\"10s\"",
+        ),
+        may(
+            "signature_window",
+            TIME,
+            "How far a signed time may lie from ours.",
+            "\"5min\"",
+            "\"5min\"",
+        ),
+        may(
+            "storefront",
+            Shape::Form("^https?://"),
+            "Where the shop's pages are.",
+            "what the platform says",
+            "\"https://shop.example.com\"",
+        ),
+        may(
+            "currency",
+            Shape::Form("^[A-Z]{3}$"),
+            "The currency of prices that name none.",
+            "such prices are left out",
+            "\"EUR\"",
+        ),
+        may(
+            "time_zone",
+            Shape::Text,
+            "In which zone to read times that name none.",
+            "the recipient's, else UTC",
+            "\"Europe/Berlin\"",
+        ),
+        may(
+            "dispatched_statuses",
+            Shape::Text,
+            "Statuses of orders that mean: handed to the carrier.",
+            "none",
+            "\"completed\"",
+        ),
+        may(
+            "delivered_statuses",
+            Shape::Text,
+            "Statuses of orders that mean: arrived.",
+            "none",
+            "\"delivered\"",
+        ),
+    ],
     others: None,
 };
 pub static SERVICE_EVENTS: Table = Table {

@@ -1,0 +1,61 @@
+//! The sources of platforms as the configuration has them, made ready for the doors and
+//! for commands that read deliveries.
+
+use super::exit::misuse;
+use crate::config::{self, Config};
+use crate::ingest::adapters::{Notes, SharedSecret, Source};
+use crate::model::time::TimeZone;
+use crate::web::{self, Hook};
+use std::collections::BTreeMap;
+
+/// Every source with its limits, by name.
+///
+/// # Errors
+/// A secret is too short.
+pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
+    config
+        .sources
+        .iter()
+        .map(|told| {
+            let hook = Hook {
+                source: source(told)?,
+                max_body: told.max_body.unwrap_or(web::MAX_BODY),
+                read_timeout: told.read_timeout.unwrap_or(web::READ_TIMEOUT),
+            };
+            Ok((told.name.clone(), hook))
+        })
+        .collect()
+}
+
+/// One source.
+///
+/// # Errors
+/// A secret is too short.
+pub fn source(told: &config::Source) -> anyhow::Result<Source> {
+    let usual = Source::new(told.name.as_str(), told.platform);
+    let secrets = told
+        .secrets
+        .iter()
+        .map(|secret| SharedSecret::new(secret.reveal()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| misuse(format!("intake.sources.{}.secrets: {error}", told.name)))?;
+    Ok(Source {
+        origin: told.origin.clone(),
+        secrets,
+        unsigned: told.unsigned,
+        window: told.signature_window.unwrap_or(usual.window),
+        depth: told.max_depth.unwrap_or(usual.depth),
+        notes: Notes {
+            storefront: told.storefront.clone(),
+            currency: told.currency.clone(),
+            // Configuration takes no zone that is none.
+            zone: told
+                .time_zone
+                .as_deref()
+                .and_then(|name| TimeZone::get(name).ok()),
+            dispatched: told.dispatched.clone(),
+            delivered: told.delivered.clone(),
+        },
+        ..usual
+    })
+}

@@ -1,0 +1,405 @@
+//! Platforms' own deliveries: from headers and bytes to canonical facts. Each adapter is
+//! a pure function in a file of its own; here is what they share.
+//!
+//! A delivery is expanded into every fact that it attests, not only the one its topic
+//! names, so that lost, late and repeated deliveries mend themselves: a fact is known by
+//! its name. What a platform says and we have no use for is no error. What cannot be
+//! read is kept whole, with the reason in words, and can be replayed: [`Recorded`].
+//!
+//! Nothing here stores, fetches or reads a clock, and nothing of what a stranger sent can
+//! make it panic. Start reading at [`hear`]; [`proof`] comes before it.
+
+mod aftership;
+mod easypost;
+mod facts;
+mod gorgias;
+mod headers;
+mod judgeme;
+mod loose;
+mod moment;
+mod proof;
+mod recorded;
+mod shopify;
+mod stripe;
+#[cfg(test)]
+mod tests;
+mod woocommerce;
+mod zendesk;
+
+pub use headers::Headers;
+pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
+pub use recorded::Recorded;
+
+use super::canonical::{Learnt, Parsed, Poison, sort_in};
+use super::json;
+use super::shape::Misfit;
+use super::signature::SignatureError;
+use crate::model::event::Event;
+use crate::model::platform::Platform;
+use crate::model::time::{TimeZone, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest topic that is kept, in characters.
+const MAX_TOPIC: usize = 128;
+/// Longest key of a delivery, in bytes.
+const MAX_KEY: usize = 256;
+
+/// A place that deliveries come from: one shop on one platform.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name in our address and configuration.
+    pub name: String,
+    pub platform: Platform,
+    /// The `source` of its events, where configuration says it; else what the platform
+    /// says of itself, else `/PLATFORM/NAME`.
+    pub origin: Option<String>,
+    /// What is good as a secret now.
+    pub secrets: Vec<SharedSecret>,
+    /// Take deliveries without proof of who sends.
+    pub unsigned: bool,
+    /// How far a signed time may lie from ours, either way.
+    pub window: Duration,
+    /// Deepest nesting of the JSON.
+    pub depth: usize,
+    pub notes: Notes,
+}
+
+/// What a platform's deliveries do not say of the shop.
+#[derive(Debug, Clone, Default)]
+pub struct Notes {
+    /// Where its pages are, without a slash at the end.
+    pub storefront: Option<String>,
+    /// The currency of its prices.
+    pub currency: Option<String>,
+    /// In which zone to read times that name none.
+    pub zone: Option<TimeZone>,
+    /// Statuses of orders that mean "handed to the carrier".
+    pub dispatched: Vec<String>,
+    /// Statuses of orders that mean "arrived".
+    pub delivered: Vec<String>,
+}
+
+impl Source {
+    /// A source with nothing said of it.
+    pub fn new(name: impl Into<String>, platform: Platform) -> Source {
+        Source {
+            name: name.into(),
+            platform,
+            origin: None,
+            secrets: Vec::new(),
+            unsigned: false,
+            window: super::signature::WINDOW,
+            depth: super::canonical::MAX_DEPTH,
+            notes: Notes::default(),
+        }
+    }
+
+    /// The `source` of events: as configured, else with what the platform says of itself.
+    fn origin(&self, told: Option<&str>) -> String {
+        match (&self.origin, told) {
+            (Some(origin), _) => origin.clone(),
+            (None, Some(told)) => format!("/{}/{told}", self.platform),
+            (None, None) => format!("/{}/{}", self.platform, self.name),
+        }
+    }
+
+    /// Checks who sent a delivery, over its raw bytes. `token` is what the address says.
+    ///
+    /// # Errors
+    /// No signature holds, or its time is too far from `now`.
+    pub fn verify(
+        &self,
+        headers: &Headers,
+        token: Option<&str>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
+        let secrets = self.secrets.as_slice();
+        match self.platform {
+            Platform::Shopify => {
+                let header = headers.first(&["x-shopify-hmac-sha256", "shopify-hmac-sha256"]);
+                proof::base64_of_body(header, body, secrets)
+            }
+            Platform::WooCommerce => {
+                proof::base64_of_body(headers.one("x-wc-webhook-signature"), body, secrets)
+            }
+            Platform::Stripe => proof::stripe(headers, body, secrets, now, self.window),
+            Platform::AfterShip => {
+                let header = headers.first(&["aftership-hmac-sha256", "as-signature-hmac-sha256"]);
+                proof::base64_of_body(header, body, secrets)
+            }
+            Platform::EasyPost => proof::easypost(headers, body, secrets),
+            Platform::Zendesk => proof::zendesk(headers, body, secrets, now, self.window),
+            Platform::Gorgias => proof::token(headers, token, secrets),
+            Platform::JudgeMe => {
+                proof::hex_of_body(headers.one("judgeme-hmac-sha256"), body, secrets)
+            }
+        }
+    }
+
+    /// Whether a delivery only asks whether we are there: it may come without proof, and
+    /// nothing becomes of it.
+    pub fn is_ping(&self, headers: &Headers, body: &[u8]) -> bool {
+        match self.platform {
+            Platform::WooCommerce => woocommerce::is_ping(headers, body),
+            Platform::Shopify
+            | Platform::Stripe
+            | Platform::AfterShip
+            | Platform::EasyPost
+            | Platform::Zendesk
+            | Platform::Gorgias
+            | Platform::JudgeMe => false,
+        }
+    }
+}
+
+/// What is known beside a delivery, because it was asked for or told before.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The lines of the order, as the platform's interface gives them.
+    pub line_items: Option<Value>,
+    /// Ids of orders by other names of theirs: sessions, payments, charges.
+    pub orders: BTreeMap<String, String>,
+}
+
+/// A delivery in the hands of an adapter.
+struct Told<'t> {
+    source: &'t Source,
+    headers: &'t Headers,
+    raw: &'t [u8],
+    body: &'t Value,
+    received: Timestamp,
+    beside: &'t Beside,
+}
+
+/// What an adapter understood.
+#[derive(Debug)]
+struct Heard {
+    /// What the platform calls it.
+    topic: String,
+    /// What tells a repetition of this delivery from another one.
+    key: Option<String>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// Canonical events; none where it says nothing that matters.
+    Facts(Vec<Value>),
+    /// A topic that we have no use for.
+    Unused,
+}
+
+impl Heard {
+    fn unused(topic: &str) -> Heard {
+        Heard {
+            topic: topic.to_owned(),
+            key: None,
+            what: What::Unused,
+        }
+    }
+
+    fn facts(topic: &str, key: Option<String>, facts: Vec<Value>) -> Heard {
+        Heard {
+            topic: topic.to_owned(),
+            key,
+            what: What::Facts(facts),
+        }
+    }
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was understood; it may still hold nothing new.
+    Understood,
+    /// We have no use for its topic.
+    Unused,
+    /// It, or a part of it, cannot be read, and is kept.
+    Poison,
+}
+
+impl Outcome {
+    /// The name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Understood => "understood",
+            Outcome::Unused => "unused",
+            Outcome::Poison => "quarantined",
+        }
+    }
+}
+
+/// Everything that a delivery came to.
+#[derive(Debug)]
+pub struct Taken {
+    /// What the platform calls it.
+    pub topic: String,
+    /// What tells a repetition of this delivery from another one.
+    pub key: Option<String>,
+    pub events: Vec<Event>,
+    /// The whole delivery, where it or a part of it cannot be read.
+    pub poison: Option<Poison>,
+    pub outcome: Outcome,
+}
+
+/// The canonical events of a delivery as JSON, for golden files and `aftercare map`.
+///
+/// # Errors
+/// Says in words what is wrong with it.
+pub fn canonical(
+    source: &Source,
+    headers: &Headers,
+    body: &[u8],
+    beside: &Beside,
+    received: Timestamp,
+) -> Result<Option<Vec<Value>>, String> {
+    match heard(source, headers, body, beside, received) {
+        Ok(Heard {
+            what: What::Facts(facts),
+            ..
+        }) => Ok(Some(facts)),
+        Ok(_) => Ok(None),
+        Err((_, misfit)) => Err(format!("{}: {}", misfit.reason, misfit.because)),
+    }
+}
+
+/// Understands a delivery whose sender is known.
+pub fn hear(
+    source: &Source,
+    headers: &Headers,
+    body: &[u8],
+    beside: &Beside,
+    received: Timestamp,
+) -> Taken {
+    let keep = |topic: &str, origin: Option<String>, misfit: Misfit| Poison {
+        source: Some(origin.unwrap_or_else(|| source.origin(None))),
+        id: None,
+        kind: Some(topic.chars().take(MAX_TOPIC).collect()),
+        body: Recorded::of(source, headers, body).to_text(),
+        reason: misfit.reason.into_owned(),
+        because: misfit.because,
+        recorded: received,
+    };
+    let heard = match heard(source, headers, body, beside, received) {
+        Ok(heard) => heard,
+        Err((topic, misfit)) => {
+            return Taken {
+                poison: Some(keep(&topic, None, misfit)),
+                topic,
+                key: None,
+                events: Vec::new(),
+                outcome: Outcome::Poison,
+            };
+        }
+    };
+    let What::Facts(facts) = heard.what else {
+        return Taken {
+            topic: heard.topic,
+            key: heard.key,
+            events: Vec::new(),
+            poison: None,
+            outcome: Outcome::Unused,
+        };
+    };
+    let mut parsed = Parsed::default();
+    for fact in facts {
+        sort_in(fact, Learnt::Now(received), &mut parsed);
+    }
+    // The facts that can be read are taken; the delivery is kept once for those that
+    // cannot, because replaying it tells the others again, which does no harm.
+    let poison = parsed.poison.into_iter().next().map(|bad| {
+        let misfit = Misfit::lasting(&bad.reason, bad.because);
+        keep(&heard.topic, bad.source, misfit)
+    });
+    Taken {
+        outcome: match poison {
+            Some(_) => Outcome::Poison,
+            None => Outcome::Understood,
+        },
+        topic: heard.topic,
+        key: heard.key.filter(|key| key.len() <= MAX_KEY),
+        events: parsed.events,
+        poison,
+    }
+}
+
+/// Reads the JSON and has the adapter map it; on failure the topic stands beside.
+fn heard(
+    source: &Source,
+    headers: &Headers,
+    raw: &[u8],
+    beside: &Beside,
+    received: Timestamp,
+) -> Result<Heard, (String, Misfit)> {
+    let body = json::read(raw, source.depth).map_err(|bad| {
+        let topic = header_topic(source.platform, headers).unwrap_or_default();
+        (
+            topic.to_owned(),
+            Misfit::new("not_json", format!("the body: {bad}")),
+        )
+    })?;
+    let told = Told {
+        source,
+        headers,
+        raw,
+        body: &body,
+        received,
+        beside,
+    };
+    let mapped = match source.platform {
+        Platform::Shopify => shopify::map(&told),
+        Platform::WooCommerce => woocommerce::map(&told),
+        Platform::Stripe => stripe::map(&told),
+        Platform::AfterShip => aftership::map(&told),
+        Platform::EasyPost => easypost::map(&told),
+        Platform::Zendesk => zendesk::map(&told),
+        Platform::Gorgias => gorgias::map(&told),
+        Platform::JudgeMe => judgeme::map(&told),
+    };
+    mapped.map_err(|misfit| {
+        let topic = header_topic(source.platform, headers)
+            .or_else(|| body_topic(&body))
+            .unwrap_or_default();
+        (topic.chars().take(MAX_TOPIC).collect(), misfit)
+    })
+}
+
+/// The topic, where headers say it.
+fn header_topic(platform: Platform, headers: &Headers) -> Option<&str> {
+    match platform {
+        Platform::Shopify => headers.first(&["x-shopify-topic", "shopify-topic"]),
+        Platform::WooCommerce => headers.one("x-wc-webhook-topic"),
+        Platform::Stripe
+        | Platform::AfterShip
+        | Platform::EasyPost
+        | Platform::Zendesk
+        | Platform::Gorgias
+        | Platform::JudgeMe => None,
+    }
+}
+
+/// The topic, where the body says it under one of the usual names.
+fn body_topic(body: &Value) -> Option<&str> {
+    ["type", "event", "topic", "key", "description", "scope"]
+        .iter()
+        .find_map(|name| loose::text(&body[*name]))
+}
+
+/// A short name for a body: the same bytes have the same.
+fn body_hash(topic: &str, body: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write as _;
+    let mut hash = Sha256::new();
+    hash.update(topic.as_bytes());
+    hash.update([b'\n']);
+    hash.update(body);
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,7 @@
+//! Recorded deliveries of every platform: their signatures, and the facts they come to.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod forged;
+mod golden;
+mod odd;

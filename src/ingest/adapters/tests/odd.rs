@@ -1,0 +1,483 @@
+//! What no fixture shows: payloads of other versions, odd nulls, numbers as text and text
+//! as numbers, things of the wrong type everywhere. What does not matter is tolerated,
+//! what matters is said in words, and nothing panics.
+
+use super::super::*;
+use super::golden::{Recording, beside, recordings, source, when};
+use serde_json::{Map, json};
+
+/// Mutations of each recorded delivery in an ordinary run; `AFTERCARE_TEST_MUTATIONS`
+/// sets another number in all.
+const MUTATIONS: u64 = 40;
+
+fn take(one: &Recording, body: &[u8]) -> Taken {
+    hear(
+        &source(one.platform),
+        &one.headers,
+        body,
+        &beside(one.platform),
+        when(one),
+    )
+}
+
+/// A delivery by its platform and name.
+fn recorded(platform: Platform, name: &str) -> Recording {
+    recordings()
+        .into_iter()
+        .find(|one| one.platform == platform && one.name == name)
+        .unwrap()
+}
+
+fn changed(one: &Recording, change: impl FnOnce(&mut Value)) -> Taken {
+    let mut body: Value = serde_json::from_slice(&one.body).unwrap();
+    change(&mut body);
+    take(one, body.to_string().as_bytes())
+}
+
+fn kinds(taken: &Taken) -> Vec<&'static str> {
+    taken
+        .events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .collect()
+}
+
+#[test]
+fn an_order_of_an_old_version_or_of_the_till_is_still_one() {
+    let one = recorded(Platform::Shopify, "orders_fulfilled");
+    let taken = changed(&one, |order| {
+        let map = order.as_object_mut().unwrap();
+        // Before multi-currency there were no sets; the till knows no customer.
+        map.retain(|name, _| !name.ends_with("_set") && name != "presentment_currency");
+        for name in [
+            "customer",
+            "shipping_address",
+            "billing_address",
+            "email",
+            "customer_locale",
+            "tags",
+            "processed_at",
+            "order_status_url",
+            "buyer_accepts_marketing",
+            "shipping_lines",
+            "discount_codes",
+        ] {
+            map.insert(name.to_owned(), Value::Null);
+        }
+        for line in map["line_items"].as_array_mut().unwrap() {
+            let line = line.as_object_mut().unwrap();
+            line.retain(|name, _| !name.ends_with("_set") && name != "current_quantity");
+            line.insert("product_id".to_owned(), Value::Null);
+            line.insert("quantity".to_owned(), "1".into());
+        }
+    });
+    assert!(taken.poison.is_none(), "{:?}", taken.poison);
+    assert_eq!(
+        kinds(&taken),
+        [
+            "order.placed",
+            "order.paid",
+            "shipment.delivered",
+            "shipment.dispatched",
+            "shipment.delivered",
+            "shipment.dispatched",
+        ]
+    );
+    let order = taken.events[0].body.order.as_ref().unwrap();
+    assert_eq!(order.total.amount, 116_280);
+    assert_eq!(order.line_items[0].quantity, 1);
+    let customer = taken.events[0].body.customer.as_ref().unwrap();
+    let consent = customer.marketing_consent.as_ref().unwrap();
+    assert_eq!(consent.state, crate::model::event::ConsentState::Unknown);
+}
+
+#[test]
+fn refunds_in_an_order_add_up_and_the_last_one_is_full() {
+    let order = recorded(Platform::Shopify, "orders_fulfilled");
+    let refund = recorded(Platform::Shopify, "refunds_create");
+    let refund: Value = serde_json::from_slice(&refund.body).unwrap();
+    let taken = changed(&order, |body| {
+        let mut rest = refund.clone();
+        rest["id"] = json!(940_044_010_062_u64);
+        let back = refund["transactions"][0]["amount"].as_str().unwrap();
+        let back: f64 = back.parse().unwrap();
+        rest["transactions"][0]["amount"] = json!(format!("{:.2}", 1162.80 - back));
+        body["refunds"] = json!([refund, rest]);
+    });
+    assert!(taken.poison.is_none(), "{:?}", taken.poison);
+    let scopes: Vec<_> = taken
+        .events
+        .iter()
+        .filter_map(|event| event.body.refund.as_ref().map(|refund| refund.scope))
+        .collect();
+    use crate::model::event::RefundScope::{Full, Partial};
+    assert_eq!(scopes, [Partial, Full]);
+}
+
+#[test]
+fn what_matters_is_asked_for_in_words() {
+    use Platform::*;
+    let cases: &[(Platform, &str, &str, &str)] = &[
+        (Shopify, "orders_create", "/id", "the order's id"),
+        (
+            Shopify,
+            "orders_create",
+            "/line_items/0/id",
+            "the id of a line",
+        ),
+        (
+            Shopify,
+            "refunds_create",
+            "/order_id",
+            "the refund's order_id",
+        ),
+        (Shopify, "customers_redact", "/customer", "nobody is named"),
+        (WooCommerce, "order_created", "/id", "the order's id"),
+        (
+            WooCommerce,
+            "order_created",
+            "/currency",
+            "the order's currency",
+        ),
+        (
+            Stripe,
+            "checkout.session.completed",
+            "/data/object",
+            "the session's id",
+        ),
+        (
+            AfterShip,
+            "tracking_update.delivered",
+            "/msg/tracking_number",
+            "msg.tracking_number",
+        ),
+        (
+            EasyPost,
+            "tracker.updated.delivered",
+            "/result/tracking_code",
+            "result.tracking_code",
+        ),
+        (Gorgias, "ticket-created", "/ticket/id", "ticket.id"),
+        (JudgeMe, "review_created", "/review/id", "review.id"),
+    ];
+    for (platform, name, path, words) in cases {
+        let one = recorded(*platform, name);
+        let taken = changed(&one, |body| {
+            *body.pointer_mut(path).unwrap() = Value::Null;
+        });
+        assert_eq!(taken.outcome, Outcome::Poison, "{name} {path}");
+        let poison = taken.poison.unwrap();
+        assert!(poison.because.contains(words), "{name}: {}", poison.because);
+        assert!(poison.kind.is_some_and(|kind| !kind.is_empty()), "{name}");
+        // It can be replayed: the body is there, byte for byte.
+        let kept = Recorded::read(&poison.body).unwrap();
+        assert_eq!(kept.source, "main");
+        assert!(serde_json::from_str::<Value>(&kept.body).is_ok());
+    }
+}
+
+#[test]
+fn what_is_no_json_is_kept_with_its_topic() {
+    let one = recorded(Platform::Shopify, "orders_create");
+    let deep = [b"[".repeat(100), b"]".repeat(100)].concat();
+    for body in [
+        &b""[..],
+        b"{",
+        b"\xff\xfe\x00",
+        b"{\"id\":1,\"id\":2}",
+        b"nonsense",
+        &deep,
+    ] {
+        let taken = take(&one, body);
+        let poison = taken.poison.unwrap();
+        assert_eq!(poison.reason, "not_json", "{body:?}");
+        assert_eq!(poison.kind.as_deref(), Some("orders/create"));
+    }
+    for body in [&b"null"[..], b"[]", b"7", b"\"text\"", b"{}"] {
+        assert_eq!(take(&one, body).poison.unwrap().reason, "missing");
+    }
+}
+
+#[test]
+fn topics_that_we_have_no_use_for_are_no_mistake() {
+    for (platform, headers, body) in [
+        (Platform::Shopify, "X-Shopify-Topic: carts/update", "{}"),
+        (
+            Platform::WooCommerce,
+            "X-WC-Webhook-Topic: coupon.created",
+            "{}",
+        ),
+        (
+            Platform::Stripe,
+            "",
+            r#"{"type": "invoice.paid", "created": 1772712000}"#,
+        ),
+        (Platform::AfterShip, "", r#"{"event": "label_created"}"#),
+        (
+            Platform::EasyPost,
+            "",
+            r#"{"description": "batch.created"}"#,
+        ),
+        (
+            Platform::Zendesk,
+            "",
+            r#"{"type": "zen:event-type:user.created"}"#,
+        ),
+        (Platform::Gorgias, "", r#"{"event": "customer-created"}"#),
+        (Platform::JudgeMe, "", r#"{"key": "product/updated"}"#),
+    ] {
+        let taken = hear(
+            &Source::new("main", platform),
+            &Headers::read(headers),
+            body.as_bytes(),
+            &Beside::default(),
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(taken.outcome, Outcome::Unused, "{platform}");
+        assert!(taken.events.is_empty() && taken.poison.is_none());
+    }
+}
+
+#[test]
+fn an_erasure_by_address_alone_names_nobody_in_the_clear() {
+    let one = recorded(Platform::Shopify, "customers_redact");
+    let taken = changed(&one, |body| {
+        body["customer"] = json!({"id": null, "email": "amelia.hart@example.com"});
+    });
+    let event = &taken.events[0];
+    assert!(!event.id.contains("amelia") && !event.subject.contains("amelia"));
+    let named = event.body.customer_ref.as_ref().unwrap();
+    assert_eq!(named.email.as_deref(), Some("amelia.hart@example.com"));
+}
+
+#[test]
+fn statuses_of_a_shop_mean_what_its_configuration_says() {
+    let one = recorded(Platform::WooCommerce, "order_created");
+    let mut source = source(Platform::WooCommerce);
+    source.notes.dispatched = vec!["completed".to_owned()];
+    source.notes.delivered = vec!["delivered".to_owned()];
+    let kinds_of = |status: &str| {
+        let mut body: Value = serde_json::from_slice(&one.body).unwrap();
+        body["status"] = json!(status);
+        let body = body.to_string();
+        let taken = hear(
+            &source,
+            &one.headers,
+            body.as_bytes(),
+            &Beside::default(),
+            when(&one),
+        );
+        assert!(taken.poison.is_none(), "{:?}", taken.poison);
+        kinds(&taken)
+    };
+    let both = ["order.placed", "order.paid"];
+    assert_eq!(kinds_of("processing"), both);
+    assert_eq!(kinds_of("partially-shipped"), both);
+    assert_eq!(
+        kinds_of("completed"),
+        [&both[..], &["shipment.dispatched"]].concat()
+    );
+    assert_eq!(
+        kinds_of("wc-delivered"),
+        [&both[..], &["shipment.dispatched", "shipment.delivered"]].concat()
+    );
+    assert_eq!(kinds_of("checkout-draft"), [""; 0]);
+    assert_eq!(
+        kinds_of("trash"),
+        [&both[..], &["order.cancelled"]].concat()
+    );
+}
+
+/// A generator of numbers that is the same everywhere (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound.max(1) as u64).unwrap()
+    }
+}
+
+/// Values that platforms should not send, and do.
+fn odd(dice: &mut Dice) -> Value {
+    let deep = (0..40).fold(Value::Null, |inner, _| json!([inner]));
+    let mut all = vec![
+        Value::Null,
+        json!(""),
+        json!("   "),
+        json!(0),
+        json!(-1),
+        json!("0"),
+        json!("-1"),
+        json!(true),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(1e308),
+        json!(-0.5),
+        json!("1e9"),
+        json!("NaN"),
+        json!("2026-02-30"),
+        json!("0000-00-00 00:00:00"),
+        json!("9999-12-31T23:59:59Z"),
+        json!("-009999-01-02T00:00:00Z"),
+        json!(253_402_300_799_i64),
+        json!("a\u{0}b\r\nBcc: x@example.com"),
+        json!("é".repeat(2_000)),
+        json!([]),
+        json!({}),
+        json!([null, 1, "x", {"id": null}]),
+        json!({"id": {"id": {}}}),
+        deep,
+        json!("99999999999999999999999999999999999999"),
+        json!("gid://"),
+        json!("#"),
+    ];
+    let at = dice.below(all.len());
+    all.swap_remove(at)
+}
+
+/// Changes a value somewhere inside.
+fn disturb(value: &mut Value, dice: &mut Dice) {
+    let here = dice.below(6) == 0;
+    match value {
+        Value::Object(map) if !map.is_empty() && !here => {
+            let at = dice.below(map.len());
+            match dice.below(12) {
+                0 => {
+                    let name = map.keys().nth(at).cloned().unwrap();
+                    map.shift_remove(&name);
+                }
+                1 => {
+                    let name = map.keys().nth(at).cloned().unwrap();
+                    let moved = map.shift_remove(&name).unwrap();
+                    let other = map.keys().next().cloned().unwrap_or(name);
+                    map.insert(other, moved);
+                }
+                _ => disturb(map.values_mut().nth(at).unwrap(), dice),
+            }
+        }
+        Value::Array(list) if !list.is_empty() && !here => {
+            let at = dice.below(list.len());
+            match dice.below(8) {
+                0 => {
+                    list.swap_remove(at);
+                }
+                1 => {
+                    let copy = list[at].clone();
+                    list.push(copy);
+                }
+                _ => disturb(&mut list[at], dice),
+            }
+        }
+        Value::Number(number) if dice.below(2) == 0 => *value = json!(number.to_string()),
+        Value::String(text) if dice.below(3) == 0 => {
+            *value = text.parse::<f64>().map_or_else(|_| odd(dice), |f| json!(f));
+        }
+        other => *other = odd(dice),
+    }
+}
+
+/// What an outcome must be like, whatever came in.
+fn hold(one: &Recording, body: &[u8]) {
+    let taken = take(one, body);
+    match taken.outcome {
+        Outcome::Understood => assert!(taken.poison.is_none()),
+        Outcome::Unused => assert!(taken.events.is_empty() && taken.poison.is_none()),
+        Outcome::Poison => {
+            let poison = taken.poison.unwrap();
+            assert!(!poison.because.is_empty() && !poison.because.contains("Bcc:"));
+            assert!(Recorded::read(&poison.body).is_some());
+        }
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for event in &taken.events {
+        assert!(!event.id.chars().any(char::is_control));
+        names.insert((event.kind, &event.id));
+    }
+    assert!(names.len() <= taken.events.len());
+}
+
+/// Disturbs every recorded delivery so many times, in values and in bytes.
+/// `scripts/fuzz-adapters` runs it a million times for each platform.
+#[test]
+fn nothing_that_a_stranger_sends_makes_it_panic() {
+    let asked = std::env::var("AFTERCARE_TEST_MUTATIONS").ok();
+    let each: Option<u64> = asked.and_then(|text| text.parse().ok());
+    let all = recordings();
+    for platform in Platform::ALL {
+        let of: Vec<&Recording> = all.iter().filter(|one| one.platform == *platform).collect();
+        let rounds = each.map_or(MUTATIONS, |each| each / of.len().max(1) as u64 + 1);
+        for (place, one) in of.iter().enumerate() {
+            let mut dice = Dice(place as u64 * 1_000_003 + *platform as u64);
+            let good: Value = serde_json::from_slice(&one.body).unwrap();
+            for _ in 0..rounds {
+                let mut body = good.clone();
+                for _ in 0..=dice.below(4) {
+                    disturb(&mut body, &mut dice);
+                }
+                hold(one, body.to_string().as_bytes());
+                let mut bytes = one.body.clone();
+                for _ in 0..=dice.below(3) {
+                    let at = dice.below(bytes.len());
+                    match dice.below(3) {
+                        0 => bytes[at] = u8::try_from(dice.below(256)).unwrap(),
+                        1 => bytes.truncate(at.max(1)),
+                        _ => {
+                            let from = dice.below(at + 1);
+                            let copy = bytes[from..at].to_vec();
+                            bytes.extend_from_slice(&copy);
+                        }
+                    }
+                }
+                hold(one, &bytes);
+            }
+        }
+    }
+}
+
+/// Every value of every delivery, one after the other, as nothing and as its opposite.
+#[test]
+fn every_single_field_may_be_missing_or_odd() {
+    fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+        found.push(at.to_owned());
+        match value {
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    places(inner, &format!("{at}/{}", name.replace('/', "~1")), found);
+                }
+            }
+            Value::Array(list) => {
+                for (place, inner) in list.iter().enumerate().take(1) {
+                    places(inner, &format!("{at}/{place}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let odds = [Value::Null, json!("x"), json!(7.5), json!({}), json!([])];
+    for one in recordings() {
+        // The topics of an order share their shape: one stands for all of them.
+        if one.name.starts_with("orders_") && !one.name.starts_with("orders_fulfilled") {
+            continue;
+        }
+        let good: Value = serde_json::from_slice(&one.body).unwrap();
+        let mut all = Vec::new();
+        places(&good, "", &mut all);
+        for (nth, place) in all.iter().enumerate() {
+            let mut body = good.clone();
+            *body.pointer_mut(place).unwrap() = odds[nth % odds.len()].clone();
+            hold(&one, body.to_string().as_bytes());
+        }
+    }
+    let empty = Value::Object(Map::new());
+    for one in recordings() {
+        hold(&one, empty.to_string().as_bytes());
+    }
+}

@@ -1,0 +1,79 @@
+//! The platforms whose deliveries we understand, by the names that stand in files.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! platforms {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $called:literal;)*) => {
+        /// Who sends.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Platform { $($(#[$doc])* $variant),* }
+
+        impl Platform {
+            /// All of them.
+            pub const ALL: &'static [Platform] = &[$(Platform::$variant),*];
+            /// Their names in files.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name in files and in the `source` of events.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Platform::$variant => $name),* }
+            }
+
+            /// What people call it.
+            pub fn called(self) -> &'static str {
+                match self { $(Platform::$variant => $called),* }
+            }
+        }
+
+        impl FromStr for Platform {
+            type Err = UnknownPlatform;
+            fn from_str(text: &str) -> Result<Self, UnknownPlatform> {
+                match text { $($name => Ok(Platform::$variant),)* _ => Err(UnknownPlatform) }
+            }
+        }
+    };
+}
+
+/// The text names no platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown platform")]
+pub struct UnknownPlatform;
+
+platforms! {
+    /// A storefront that says most, delivery included where it tracks the carrier.
+    Shopify = "shopify", "Shopify";
+    /// A storefront that never repeats what got lost, and knows no delivery.
+    WooCommerce = "woocommerce", "WooCommerce";
+    /// Payments, and orders of Checkout.
+    Stripe = "stripe", "Stripe";
+    /// Tracking and returns.
+    AfterShip = "aftership", "AfterShip";
+    /// Tracking.
+    EasyPost = "easypost", "EasyPost";
+    /// A help desk.
+    Zendesk = "zendesk", "Zendesk";
+    /// A help desk whose deliveries are a template of ours.
+    Gorgias = "gorgias", "Gorgias";
+    /// Reviews.
+    JudgeMe = "judgeme", "Judge.me";
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for platform in Platform::ALL {
+            assert_eq!(platform.as_str().parse(), Ok(*platform));
+        }
+        assert_eq!("ebay".parse::<Platform>(), Err(UnknownPlatform));
+    }
+}
