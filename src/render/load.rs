@@ -189,6 +189,49 @@ impl<'l> Loader<'l> {
         found
     }
 
+    /// Says which files below `templates/` nobody reads: most likely a slip in a name.
+    pub fn unread(&mut self) {
+        for (_, path, _) in self.under("templates/") {
+            let rest = match path.strip_prefix("brands/").and_then(|rest| rest.split_once('/')) {
+                Some((_, rest)) => rest,
+                None => path,
+            };
+            let (folder, name) = rest.split_once('/').unwrap_or(("", rest));
+            let ending = name.rsplit('.').next().unwrap_or_default();
+            let (read, form) = match folder {
+                "mail" => (
+                    matches!(ending, "md" | "mjml" | "html" | "txt"),
+                    "mails end with .md, .mjml or .html, their text parts with .txt",
+                ),
+                "partials" => (ending == "hbs", "partials are named NAME.LOCALE.hbs"),
+                "layouts" => (
+                    matches!(ending, "mjml" | "html"),
+                    "layouts end with .mjml or .html",
+                ),
+                "strings" => (
+                    matches!(ending, "ftl" | "toml"),
+                    "words stand in LOCALE.ftl",
+                ),
+                "pages" => (
+                    name == "unsubscribe.hbs",
+                    "the one page is templates/pages/unsubscribe.hbs; until it is there, customers see a plain one of our own",
+                ),
+                _ => (false, "templates stand in mail, partials, layouts, strings and pages"),
+            };
+            if read {
+                continue;
+            }
+            let folders = ["mail", "partials", "layouts", "strings", "pages", "brands"];
+            let near = nearest(folder, folders.into_iter()).filter(|near| *near != folder);
+            let mut problem =
+                Diagnostic::new("W108", format!("templates/{path}"), 0..0, "nothing reads this file");
+            if let Some(near) = near {
+                problem = problem.help(format!("did you mean the folder templates/{near}?"));
+            }
+            self.problems.push(problem.help(form));
+        }
+    }
+
     /// Reads the words of every language and compares them.
     pub fn strings(&mut self, languages: &Languages) {
         let mut uses = Uses::default();

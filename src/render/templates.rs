@@ -137,6 +137,7 @@ impl Templates {
         let languages = before.map_or_else(Arc::default, |before| Arc::clone(&before.languages));
         let mut loader = Loader::new(files, shop);
         loader.brand();
+        loader.unread();
         loader.strings(&languages);
         loader.partials_all();
         // Calls of partials in what is taken over were read before.
