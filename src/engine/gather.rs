@@ -71,9 +71,6 @@ mod tests {
             said,
             [("a", 1), ("a", 0), ("b", 0), ("a", 0), ("b", 0), ("c", 0)]
         );
-        assert_eq!(
-            problems[0].help,
-            ["the same in 4 more places: b, c, d, …"]
-        );
+        assert_eq!(problems[0].help, ["the same in 4 more places: b, c, d, …"]);
     }
 }

@@ -81,19 +81,27 @@ fn single_brackets(text: &str, key: &str, at: usize) -> Option<Torn> {
     }
     let mut from = 0;
     for line in text.get(..start)?.split_inclusive('\n') {
-        let inner = line.trim().strip_prefix('[').and_then(|rest| rest.split(']').next());
+        let inner = line
+            .trim()
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next());
         if inner.is_some_and(|inner| inner.trim() == name) && !line.trim().starts_with("[[") {
             let lead = line.len() - line.trim_start().len();
             let length = line.trim().find(']')? + 1;
             return Some(Torn {
                 span: from + lead..from + lead + length,
-                message: format!("`{name}` stands here in single brackets and below in double ones"),
+                message: format!(
+                    "`{name}` stands here in single brackets and below in double ones"
+                ),
                 label: None,
                 help: vec![
                     "there are several of it, and each stands in double brackets".to_owned(),
                     format!("write [[{name}]]"),
                 ],
-                related: Some((start..start + header.trim_end().len(), "and here".to_owned())),
+                related: Some((
+                    start..start + header.trim_end().len(),
+                    "and here".to_owned(),
+                )),
             });
         }
         from += line.len();

@@ -353,7 +353,8 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
         ));
     }
     for (span, refusal) in super::leftover::merge_tags(text) {
-        let apart = |(had, _): &(Range<usize>, Refusal)| had.end <= span.start || had.start >= span.end;
+        let apart =
+            |(had, _): &(Range<usize>, Refusal)| had.end <= span.start || had.start >= span.end;
         if found.iter().all(apart) {
             found.push((span, refusal));
         }

@@ -25,8 +25,14 @@ const NAMES: [(&str, &str); 10] = [
     ("lastname", "{{default customer.last_name \"…\"}}"),
     ("email", "{{customer.email}}"),
     ("unsub", "{{links.unsubscribe}}"),
-    ("ordernumber", "{{#if order.order_number}}{{order.order_number}}{{/if}}"),
-    ("ordername", "{{#if order.order_number}}{{order.order_number}}{{/if}}"),
+    (
+        "ordernumber",
+        "{{#if order.order_number}}{{order.order_number}}{{/if}}",
+    ),
+    (
+        "ordername",
+        "{{#if order.order_number}}{{order.order_number}}{{/if}}",
+    ),
     ("shopname", "{{shop.name}}"),
     ("name", "{{default customer.first_name \"…\"}}"),
 ];
@@ -43,7 +49,9 @@ pub fn merge_tags(text: &str) -> Vec<(Range<usize>, Refusal)> {
             };
             let name = &rest[..length];
             let span = at..from + length + close.len();
-            let apart = found.iter().all(|(had, _)| had.end <= at || had.start >= span.end);
+            let apart = found
+                .iter()
+                .all(|(had, _)| had.end <= at || had.start >= span.end);
             if apart && is_name(name, capitals) {
                 found.push((span.clone(), refused(&text[span], name)));
             }
@@ -87,10 +95,13 @@ fn in_capitals(text: &str) -> Vec<(Range<usize>, Refusal)> {
         let name = &rest[..length];
         let after = &rest[length + 1..];
         let capitals = name.len() >= SHORTEST
-            && name.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b' ' | b'_'))
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || matches!(b, b' ' | b'_'))
             && name.bytes().any(|b| b.is_ascii_uppercase());
         let known = NAMES.iter().any(|(word, _)| flat(name).contains(word));
-        let is_link = after.starts_with(['(', '[', ':', ']']) || text[..at].ends_with(['[', '!', ']']);
+        let is_link =
+            after.starts_with(['(', '[', ':', ']']) || text[..at].ends_with(['[', '!', ']']);
         if capitals && known && !is_link {
             let span = at..at + length + 2;
             found.push((span.clone(), refused(&text[span], name)));
@@ -124,7 +135,9 @@ fn refused(written: &str, name: &str) -> Refusal {
         message: format!("{written} is a merge tag of another service"),
         help: Some(match ours {
             Some((_, ours)) => format!("readers would see it as it is; write {ours}"),
-            None => "readers would see it as it is; write {{name}}, with a name that mails know".into(),
+            None => {
+                "readers would see it as it is; write {{name}}, with a name that mails know".into()
+            }
         }),
     }
 }
@@ -144,9 +157,16 @@ pub fn unsettled(path: &str, text: &str) -> Option<Diagnostic> {
     }
     let span = first?;
     Some(
-        Diagnostic::new("E200", path, span, "two versions of this file were merged and not settled")
-            .help("customers would read both versions, and these marks between them")
-            .help("keep one version, and take out the lines that begin with <<<<<<<, ======= and >>>>>>>"),
+        Diagnostic::new(
+            "E200",
+            path,
+            span,
+            "two versions of this file were merged and not settled",
+        )
+        .help("customers would read both versions, and these marks between them")
+        .help(
+            "keep one version, and take out the lines that begin with <<<<<<<, ======= and >>>>>>>",
+        ),
     )
 }
 
@@ -159,8 +179,16 @@ mod tests {
     fn merge_tags_of_other_services_are_told_with_what_to_write() {
         for (text, words, help) in [
             ("Hi %FIRSTNAME%!", "%FIRSTNAME%", "customer.first_name"),
-            ("Hi %%first_name%%!", "%%first_name%%", "customer.first_name"),
-            ("Hi [[first-name]]!", "[[first-name]]", "customer.first_name"),
+            (
+                "Hi %%first_name%%!",
+                "%%first_name%%",
+                "customer.first_name",
+            ),
+            (
+                "Hi [[first-name]]!",
+                "[[first-name]]",
+                "customer.first_name",
+            ),
             ("Hi <<FirstName>>!", "<<FirstName>>", "customer.first_name"),
             ("Hi {first_name}!", "{first_name}", "customer.first_name"),
             ("Hi [FIRST NAME]!", "[FIRST NAME]", "customer.first_name"),

@@ -192,7 +192,10 @@ impl<'l> Loader<'l> {
     /// Says which files below `templates/` nobody reads: most likely a slip in a name.
     pub fn unread(&mut self) {
         for (_, path, _) in self.under("templates/") {
-            let rest = match path.strip_prefix("brands/").and_then(|rest| rest.split_once('/')) {
+            let rest = match path
+                .strip_prefix("brands/")
+                .and_then(|rest| rest.split_once('/'))
+            {
                 Some((_, rest)) => rest,
                 None => path,
             };
@@ -216,15 +219,22 @@ impl<'l> Loader<'l> {
                     name == "unsubscribe.hbs",
                     "the one page is templates/pages/unsubscribe.hbs; until it is there, customers see a plain one of our own",
                 ),
-                _ => (false, "templates stand in mail, partials, layouts, strings and pages"),
+                _ => (
+                    false,
+                    "templates stand in mail, partials, layouts, strings and pages",
+                ),
             };
             if read {
                 continue;
             }
             let folders = ["mail", "partials", "layouts", "strings", "pages", "brands"];
             let near = nearest(folder, folders.into_iter()).filter(|near| *near != folder);
-            let mut problem =
-                Diagnostic::new("W108", format!("templates/{path}"), 0..0, "nothing reads this file");
+            let mut problem = Diagnostic::new(
+                "W108",
+                format!("templates/{path}"),
+                0..0,
+                "nothing reads this file",
+            );
             if let Some(near) = near {
                 problem = problem.help(format!("did you mean the folder templates/{near}?"));
             }

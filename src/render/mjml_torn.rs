@@ -126,9 +126,21 @@ mod tests {
         for (source, place, message) in [
             ("<mj-text>A & B < C</mj-text>", "<", "begins no element"),
             ("<mj-text><b>A</mj-text>", "<b>", "<b> is never closed"),
-            ("<mj-text><a href={{x}}>A</a></mj-text>", "href", "no value in quotes"),
-            ("<mj-text><a href=\"{{x}}>A</a></mj-text>", "href", "are not closed"),
-            ("<mj-raw><meta name=\"a\" </mj-raw>", "meta", "no > at its end"),
+            (
+                "<mj-text><a href={{x}}>A</a></mj-text>",
+                "href",
+                "no value in quotes",
+            ),
+            (
+                "<mj-text><a href=\"{{x}}>A</a></mj-text>",
+                "href",
+                "are not closed",
+            ),
+            (
+                "<mj-raw><meta name=\"a\" </mj-raw>",
+                "meta",
+                "no > at its end",
+            ),
             ("<mjml></mjml>\n<mjml></mjml>", "<mjml>", "a second page"),
         ] {
             let torn = find(&Masked::new(source, false), 0..source.len()).unwrap();

@@ -327,7 +327,12 @@ impl Building<'_> {
                                 continue;
                             };
                             if block.in_else {
-                                self.problem("E202", place, "a second {{else}} in one block", "write {{else if …}} for all but the last");
+                                self.problem(
+                                    "E202",
+                                    place,
+                                    "a second {{else}} in one block",
+                                    "write {{else if …}} for all but the last",
+                                );
                                 continue;
                             }
                             let same = block.state.same(&state, self.whole);

@@ -162,7 +162,12 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
                 row.product_id.escape_debug()
             );
             let why = "mails would have a blank where its name belongs";
-            feed.report(index, key, message, &[why, "write \"titles\": {\"en\": \"…\"}"]);
+            feed.report(
+                index,
+                key,
+                message,
+                &[why, "write \"titles\": {\"en\": \"…\"}"],
+            );
         }
         products[place].variants.push(Variant {
             variant_id: row.variant_id,

@@ -295,7 +295,15 @@ fn enrol_max_age(root: &Section<'_, '_>) -> EnrolMaxAge {
     let length = |key: &str, days: i64| {
         section
             .as_ref()
-            .and_then(|section| long_enough(section, key, NEWEST_HOURS, "facts are always a little older, so nobody would ever get a mail", "\"7d\""))
+            .and_then(|section| {
+                long_enough(
+                    section,
+                    key,
+                    NEWEST_HOURS,
+                    "facts are always a little older, so nobody would ever get a mail",
+                    "\"7d\"",
+                )
+            })
             .unwrap_or(Length::Days(days))
     };
     if let Some(section) = &section {
@@ -322,7 +330,11 @@ fn long_enough(
     section.sheet.report(
         section
             .sheet
-            .problem("E112", length.span, format!("`{key}` is too short to mean anything"))
+            .problem(
+                "E112",
+                length.span,
+                format!("`{key}` is too short to mean anything"),
+            )
             .help(why)
             .help(format!("write {key} = {example}")),
     );
@@ -504,7 +516,11 @@ fn assume(root: &Section<'_, '_>) -> Vec<Assume> {
                 section.sheet.report(
                     section
                         .sheet
-                        .problem("E124", star.clone(), "\"*\" matches every country, so the rows below it are never reached")
+                        .problem(
+                            "E124",
+                            star.clone(),
+                            "\"*\" matches every country, so the rows below it are never reached",
+                        )
                         .related(to.span, "the first of them")
                         .help("put \"*\" last and each country once"),
                 );
@@ -674,7 +690,9 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
                         key.span.clone(),
                         format!("\"{}\" is no person", key.value.escape_debug()),
                     )
-                    .help(format!("people stand in tables of their own: write [{name}]")),
+                    .help(format!(
+                        "people stand in tables of their own: write [{name}]"
+                    )),
             );
             found.ids.extend(inner.into_iter().map(|one| one.value));
             continue;
@@ -724,7 +742,9 @@ fn sender(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<String, Box<Diagn
         return address(sheet, text);
     };
     let shown = match odd {
-        c if c.is_alphanumeric() => format!("the letter {c} (U+{:04X}) from another alphabet", c as u32),
+        c if c.is_alphanumeric() => {
+            format!("the letter {c} (U+{:04X}) from another alphabet", c as u32)
+        }
         c => format!("a sign that cannot be seen (U+{:04X})", c as u32),
     };
     Err(Box::new(

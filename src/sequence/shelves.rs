@@ -214,14 +214,7 @@ fn kit(mut section: Section<'_, '_>, id: &Spanned<String>, shelves: &mut Shelves
     }
     if let Some(matching) = section.table("match") {
         matching.only(&keys::KIT_MATCH, &[]);
-        shelves
-            .parts
-            .extend(matching.texts("skus", false).unwrap_or_default());
-        kit.skus = matching
-            .peek_texts("skus")
-            .into_iter()
-            .map(|text| text.value)
-            .collect();
+        kit.skus = list(&matching, "skus");
         kit.products = list(&matching, "products");
         if kit.skus.is_empty() && kit.products.is_empty() {
             sheet.report(

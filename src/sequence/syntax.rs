@@ -263,9 +263,9 @@ impl<'s, 'd> Section<'s, 'd> {
         let (Some(first), true) = (strange.first(), strange.len() >= HEADERLESS) else {
             return false;
         };
-        let header = keys::HEADERS.iter().find(|(_, table)| {
-            strange.iter().all(|key| table.key(&key.value).is_some())
-        });
+        let header = keys::HEADERS
+            .iter()
+            .find(|(_, table)| strange.iter().all(|key| table.key(&key.value).is_some()));
         let Some((header, _)) = header else {
             return false;
         };
@@ -278,7 +278,10 @@ impl<'s, 'd> Section<'s, 'd> {
                     format!("{} has no {}", self.what, names.join(", ")),
                 )
                 .label(format!("{header} is missing above this line"))
-                .help(format!("write {header} on a line of its own above `{}`", first.value)),
+                .help(format!(
+                    "write {header} on a line of its own above `{}`",
+                    first.value
+                )),
         );
         true
     }

@@ -238,11 +238,17 @@ impl<'c> Checker<'c> {
             }
         };
         match (function, text_at(0)) {
-            (Function::Date, Some(text)) if text.parse::<crate::model::time::Date>().is_err()
-                && text.parse::<crate::model::time::Timestamp>().is_err() =>
+            (Function::Date, Some(text))
+                if text.parse::<crate::model::time::Date>().is_err()
+                    && text.parse::<crate::model::time::Timestamp>().is_err() =>
             {
                 let help = quoted(text);
-                self.report("E204", call.place, format!("\"{text}\" is no date"), Some(help));
+                self.report(
+                    "E204",
+                    call.place,
+                    format!("\"{text}\" is no date"),
+                    Some(help),
+                );
             }
             (Function::Link | Function::Image | Function::Stars, Some(text))
                 if !["https://", "http://", "mailto:", "tel:"]
@@ -250,7 +256,12 @@ impl<'c> Checker<'c> {
                     .any(|scheme| text.starts_with(scheme)) =>
             {
                 let help = quoted(text);
-                self.report("E204", call.place, format!("\"{text}\" is no address"), Some(help));
+                self.report(
+                    "E204",
+                    call.place,
+                    format!("\"{text}\" is no address"),
+                    Some(help),
+                );
             }
             _ => {}
         }
@@ -303,7 +314,10 @@ impl<'c> Checker<'c> {
         });
         let help = match number {
             Some(number) if [first, second].contains(&"int") => {
-                format!("numbers stand without quotes: ({} {} {number})", call.name, names[0])
+                format!(
+                    "numbers stand without quotes: ({} {} {number})",
+                    call.name, names[0]
+                )
             }
             _ if [first, second].contains(&"bool") => {
                 "what is true or false is asked for by itself: {{#if x}}, (not x)".into()
@@ -413,12 +427,7 @@ const LIST_TYPES: [&str; 3] = ["and", "or", "unit"];
 fn is_comparison(function: Function) -> bool {
     matches!(
         function,
-        Function::Eq
-            | Function::Ne
-            | Function::Gt
-            | Function::Gte
-            | Function::Lt
-            | Function::Lte
+        Function::Eq | Function::Ne | Function::Gt | Function::Gte | Function::Lt | Function::Lte
     )
 }
 

@@ -308,6 +308,10 @@ fn meant_for_content(text: &str) -> Option<std::ops::Range<usize>> {
     };
     (holes.iter())
         .find(|hole| nearest(&name(hole), std::iter::once("content")).is_some())
-        .or_else(|| holes.iter().find(|hole| text[(*hole).clone()].starts_with("{{{")))
+        .or_else(|| {
+            holes
+                .iter()
+                .find(|hole| text[(*hole).clone()].starts_with("{{{"))
+        })
         .cloned()
 }

@@ -48,7 +48,11 @@ pub fn check(path: &str, source: &str, problems: &mut Vec<Diagnostic>) {
             .is_some_and(|action| matches!(at(action).trim(), "{{action}}" | "{{ action }}"));
         if !posts {
             let place = method.unwrap_or_else(|| form.element.span.clone());
-            report(place, "this form changes nothing".into(), "write method=\"post\"");
+            report(
+                place,
+                "this form changes nothing".into(),
+                "write method=\"post\"",
+            );
         } else if !home {
             let place = action.unwrap_or_else(|| form.element.span.clone());
             let message = "this form leads elsewhere than to the service".to_owned();
@@ -66,13 +70,24 @@ pub fn check(path: &str, source: &str, problems: &mut Vec<Diagnostic>) {
                 works |= posts && home;
                 continue;
             }
-            let scopes = ["all", "all_marketing", "education", "survey", "review", "offer"];
+            let scopes = [
+                "all",
+                "all_marketing",
+                "education",
+                "survey",
+                "review",
+                "offer",
+            ];
             let near = super::super::check::nearest(words, scopes.into_iter());
             let help = match near {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("write one of {}, or sequence:ID", scopes.join(", ")),
             };
-            report(span.clone(), format!("\"{words}\" is nothing that can be stopped"), &help);
+            report(
+                span.clone(),
+                format!("\"{words}\" is nothing that can be stopped"),
+                &help,
+            );
         }
     }
     if forms.is_empty() && !works {
@@ -135,8 +150,16 @@ mod tests {
         let page = "<form method=\"post\" action=\"{{action}}\">\n<button name=\"scope\" value=\"education\">x</button></form>";
         assert_eq!(said(page), Vec::<String>::new());
         for (was, now, message) in [
-            ("value=\"education\"", "value=\"eduction\"", "is nothing that can be stopped"),
-            ("name=\"scope\"", "name=\"scop\"", "does not say what to stop"),
+            (
+                "value=\"education\"",
+                "value=\"eduction\"",
+                "is nothing that can be stopped",
+            ),
+            (
+                "name=\"scope\"",
+                "name=\"scop\"",
+                "does not say what to stop",
+            ),
             ("method=\"post\"", "method=\"get\"", "changes nothing"),
             (" method=\"post\"", "", "changes nothing"),
             ("{{action}}", "/unsubscribe", "leads elsewhere"),

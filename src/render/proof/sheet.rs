@@ -242,7 +242,9 @@ impl<'s> Sheet<'s> {
                     });
                     let is_mark = name == "a"
                         && !misspelt
-                        && ["name", "id"].iter().any(|mark| tag.attribute(mark).is_some());
+                        && ["name", "id"]
+                            .iter()
+                            .any(|mark| tag.attribute(mark).is_some());
                     if is_link && (href.is_some() || name == "mj-button" || name == "a" && !is_mark)
                     {
                         let mut link = Link {

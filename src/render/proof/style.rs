@@ -161,7 +161,10 @@ pub fn torn(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {
         if let Some((place, opens)) = braces(text, span) {
             let (message, help) = match opens {
                 true => ("this rule is not closed", "end it with }".to_owned()),
-                false => ("this } closes nothing", "open the rule before it with {".to_owned()),
+                false => (
+                    "this } closes nothing",
+                    "open the rule before it with {".to_owned(),
+                ),
             };
             report(place, message, help);
             return;
@@ -171,7 +174,10 @@ pub fn torn(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {
     for span in &seen.sheets {
         rules(text, span.clone(), &mut pieces);
     }
-    let own = seen.elements.iter().filter_map(|element| element.value("style"));
+    let own = seen
+        .elements
+        .iter()
+        .filter_map(|element| element.value("style"));
     for rule in pieces.into_iter().chain(own) {
         for span in cut(text, rule) {
             let piece = text.get(span.clone()).unwrap_or_default();
@@ -188,9 +194,17 @@ pub fn torn(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {
             let hex = matches!(bare.len(), 3 | 6) && bare.bytes().all(|b| b.is_ascii_hexdigit());
             let of_colour = property.ends_with("color") || property == "background";
             if of_colour && hex && bare.bytes().any(|b| b.is_ascii_digit()) {
-                report(span, "this is no colour", format!("write {property}: #{bare}"));
+                report(
+                    span,
+                    "this is no colour",
+                    format!("write {property}: #{bare}"),
+                );
             } else if let Some((_, ours)) = MISSPELT.iter().find(|(word, _)| *word == property) {
-                report(span, "no program knows this property", format!("did you mean `{ours}`?"));
+                report(
+                    span,
+                    "no program knows this property",
+                    format!("did you mean `{ours}`?"),
+                );
             }
         }
     }
@@ -232,7 +246,9 @@ fn braces(text: &str, span: &Range<usize>) -> Option<(Range<usize>, bool)> {
     let last = *open.last()?;
     // The line of the rule that was left open: the first one that holds another rule.
     let left = open.iter().copied().find(|start| {
-        let head = text[..*start].rfind(['}', ';', '{']).map_or(span.start, |at| at + 1);
+        let head = text[..*start]
+            .rfind(['}', ';', '{'])
+            .map_or(span.start, |at| at + 1);
         !text[head..*start].trim_start().starts_with('@')
     });
     let place = left.unwrap_or(last);

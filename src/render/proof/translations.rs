@@ -199,12 +199,10 @@ fn names(sheet: &Sheet<'_>) -> Places {
             {
                 continue;
             }
-            found
-                .entry(word.to_owned())
-                .or_insert_with(|| {
-                    let start = hole.start + at;
-                    (format!("`{word}`"), start..start + word.len())
-                });
+            found.entry(word.to_owned()).or_insert_with(|| {
+                let start = hole.start + at;
+                (format!("`{word}`"), start..start + word.len())
+            });
         }
     }
     found

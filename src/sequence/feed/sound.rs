@@ -94,20 +94,34 @@ impl Feed<'_, '_> {
                         } else if ADDRESSES.contains(&name) && !text.is_empty() {
                             if let Some(help) = no_address(text) {
                                 let why = "in a mail it would lead nowhere";
-                                wrong(name, format!("{} is no whole address", shown(value)), &[why, &help]);
+                                wrong(
+                                    name,
+                                    format!("{} is no whole address", shown(value)),
+                                    &[why, &help],
+                                );
                             }
                         } else if name == "kind"
                             && let Some(help) = no_kind(text)
                         {
-                            wrong(name, format!("\"kind\" is never {}", shown(value)), &[&help]);
+                            wrong(
+                                name,
+                                format!("\"kind\" is never {}", shown(value)),
+                                &[&help],
+                            );
                         }
                     }
                     other => wrong(name, wants(name, "a text", other), &[&as_text(name, other)]),
                 }
             } else if LISTS.contains(&name) {
-                let texts = value.as_array().is_some_and(|all| all.iter().all(Value::is_string));
+                let texts = value
+                    .as_array()
+                    .is_some_and(|all| all.iter().all(Value::is_string));
                 if !texts {
-                    wrong(name, wants(name, "a list of texts", value), &[&as_list(name, value)]);
+                    wrong(
+                        name,
+                        wants(name, "a list of texts", value),
+                        &[&as_list(name, value)],
+                    );
                 }
             } else if name == "titles" {
                 self.titles(value, &mut wrong);
@@ -117,7 +131,11 @@ impl Feed<'_, '_> {
                 let help = format!("write \"{name}\": 30, without quotes");
                 wrong(name, wants(name, "a whole number", value), &[&help]);
             } else if name == "available" && !value.is_boolean() {
-                wrong(name, wants(name, "true or false", value), &["write \"available\": true"]);
+                wrong(
+                    name,
+                    wants(name, "true or false", value),
+                    &["write \"available\": true"],
+                );
             } else if name == "components" && !value.is_array() {
                 let help = "write \"components\": [{ \"sku\": \"…\", \"quantity\": 1 }]";
                 wrong(name, wants(name, "a list of parts", value), &[help]);
@@ -129,20 +147,32 @@ impl Feed<'_, '_> {
     fn titles(&self, value: &Value, wrong: &mut impl FnMut(&str, String, &[&str])) {
         let Value::Object(all) = value else {
             let help = "write \"titles\": {\"en\": \"…\"}, or \"title\": \"…\" for all languages";
-            return wrong("titles", wants("titles", "a title for each language", value), &[help]);
+            return wrong(
+                "titles",
+                wants("titles", "a title for each language", value),
+                &[help],
+            );
         };
         for (language, title) in all {
             let path = format!("titles.{language}");
             if !is_language(language) {
                 let help = "languages are written as in file names: en, de, pt-BR";
-                wrong(&path, format!("\"{}\" is no language", language.escape_debug()), &[help]);
+                wrong(
+                    &path,
+                    format!("\"{}\" is no language", language.escape_debug()),
+                    &[help],
+                );
             } else if title.as_str().is_none_or(|title| title.trim().is_empty()) {
                 let what = match title {
                     Value::String(_) => format!("the title in \"{language}\" is empty"),
                     other => wants(language, "a text", other),
                 };
                 let why = "mails would have a blank where its name belongs";
-                wrong(&path, what, &[why, "write the title, or take the language out"]);
+                wrong(
+                    &path,
+                    what,
+                    &[why, "write the title, or take the language out"],
+                );
             }
         }
     }
@@ -150,7 +180,11 @@ impl Feed<'_, '_> {
     fn prices(&self, value: &Value, wrong: &mut impl FnMut(&str, String, &[&str])) {
         let Value::Object(all) = value else {
             let help = "write \"prices\": {\"EUR\": 15900}, in cents";
-            return wrong("prices", wants("prices", "an amount for each currency", value), &[help]);
+            return wrong(
+                "prices",
+                wants("prices", "an amount for each currency", value),
+                &[help],
+            );
         };
         for (currency, amount) in all {
             let path = format!("prices.{currency}");
@@ -242,7 +276,12 @@ fn no_kind(text: &str) -> Option<String> {
     let Some(Closed::OneOf(kinds)) = closed::of("item.kind") else {
         return None;
     };
-    let near = || nearest(&text.to_lowercase().replace([' ', '-'], "_"), kinds.iter().copied());
+    let near = || {
+        nearest(
+            &text.to_lowercase().replace([' ', '-'], "_"),
+            kinds.iter().copied(),
+        )
+    };
     (!kinds.contains(&text)).then(|| match near() {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("there are {}", kinds.join(", ")),

@@ -209,7 +209,9 @@ impl Checker<'_> {
                     format!("this goes over a list, and here is {}", over.words()),
                 )
                 .help
-                .push("lists are order.items, order.shipments, shipment.items, item.tags".to_owned());
+                .push(
+                    "lists are order.items, order.shipments, shipment.items, item.tags".to_owned(),
+                );
                 Kind::Lost
             }
         };

@@ -98,7 +98,9 @@ impl Checker<'_> {
     pub(super) fn comparable(&mut self, node: &IdedExpr, a: &Seen, b: &Seen) {
         use Kind::{Double, Literals, Lost, Null, Of};
         let amount = |seen: &Seen| {
-            seen.path.as_deref().is_some_and(|path| path.ends_with(".amount"))
+            seen.path
+                .as_deref()
+                .is_some_and(|path| path.ends_with(".amount"))
         };
         let fits = match (a.kind, b.kind) {
             // It would always come out the same, whatever was meant.
@@ -106,9 +108,13 @@ impl Checker<'_> {
                 let at = self.span(node);
                 let path = a.path.as_ref().or(b.path.as_ref());
                 let path = path.cloned().unwrap_or_else(|| "this".to_owned());
-                self.problem("E132", at, format!("`{path}` is true or false, and never null"))
-                    .help
-                    .push("write the name alone, or ! before it".to_owned());
+                self.problem(
+                    "E132",
+                    at,
+                    format!("`{path}` is true or false, and never null"),
+                )
+                .help
+                .push("write the name alone, or ! before it".to_owned());
                 return;
             }
             (Double, Of(Type::Int)) if amount(b) => false,
@@ -202,7 +208,10 @@ impl Checker<'_> {
         } else {
             let kinds = [a.kind, b.kind];
             let is = |kind: fn(&Kind) -> bool| kinds.iter().any(kind);
-            let path = first.path.clone().unwrap_or_else(|| "order.tags".to_owned());
+            let path = first
+                .path
+                .clone()
+                .unwrap_or_else(|| "order.tags".to_owned());
             let help = if is(|kind| matches!(kind, Kind::Of(Type::List(_)))) {
                 match is(|kind| *kind == Kind::Of(Type::Text)) {
                     true => format!("to look for a text in a list, write \"…\" in {path}"),
