@@ -311,8 +311,10 @@ impl Lint<'_> {
                     "E220",
                     tag.name_span.clone(),
                     format!("MJML has no element \"{name}\"; it would vanish without a word"),
-                    near.map(|near| format!("did you mean `{near}`?"))
-                        .unwrap_or_default(),
+                    near.map_or_else(
+                        || "write an element of MJML here, such as mj-text or mj-section".into(),
+                        |near| format!("did you mean `{near}`?"),
+                    ),
                 );
             } else if parent.is_none_or(|parent| parent.known) {
                 let place =

@@ -146,6 +146,18 @@ static ALLOWED_HERE: Table = Table {
     others: Some(&Shape::Text),
 };
 
+/// Tables of files that people write, by the header that begins them.
+pub static HEADERS: [(&str, &Table); 8] = [
+    ("[start]", &START),
+    ("[[step]]", &STEP),
+    ("[experiment]", &EXPERIMENT),
+    ("[hours]", &HOURS),
+    ("[limits]", &LIMITS),
+    ("[campaign]", &CAMPAIGN),
+    ("[[event]]", &EVENT),
+    ("[[expect]]", &EXPECT),
+];
+
 /// Every kind of file, by the name that `schema` takes.
 pub static KINDS_OF_FILE: [(&str, &Table); 8] = [
     ("sequence", &SEQUENCE),

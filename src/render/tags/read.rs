@@ -33,7 +33,10 @@ pub(super) fn read(text: &str, place: Place) -> Result<Tag, Refusal> {
     let mut tag = plain(if raw { Sort::Raw } else { Sort::Value }, place);
     tag.trims = trims;
     if inside.is_empty() {
-        return refuse("this tag is empty", "");
+        return refuse(
+            "this tag is empty",
+            "write a name between its braces, such as {{item.title}}, or take it out",
+        );
     }
     if inside
         .chars()
