@@ -5,6 +5,7 @@
 //! of any sort: [`exit`] turns them into a chain with hints and an exit code.
 
 mod arm;
+mod batches;
 mod check;
 pub mod context;
 mod demo;
@@ -12,6 +13,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod fmt;
+mod import;
 mod ingest;
 mod init;
 pub mod key;
@@ -104,8 +106,8 @@ pub enum Command {
     Why(why::Args),
     /// Take in live events, one JSON object a line
     Ingest(ingest::Args),
-    /// Take in past events: builds history, sends nothing
-    Import(ingest::Args),
+    /// Take in past orders and events: builds history, sends nothing
+    Import(import::Args),
     /// Events that could not be used
     #[command(subcommand)]
     Quarantine(quarantine::Command),
@@ -206,8 +208,8 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Simulate(args) => simulate::run(&global, &args, out).await,
         Command::Sends(args) => sends::run(&global, &args, out).await,
         Command::Why(args) => why::run(&global, &args, out).await,
-        Command::Ingest(args) => ingest::run(&global, &args, ingest::As::Live, out).await,
-        Command::Import(args) => ingest::run(&global, &args, ingest::As::History, out).await,
+        Command::Ingest(args) => ingest::run(&global, &args, out).await,
+        Command::Import(args) => import::run(&global, &args, out).await,
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,
         Command::Unsuppress(args) => suppress::run(&global, &args, suppress::To::Allow, out).await,

@@ -192,7 +192,7 @@ async fn chosen(store: &Store, which: &Which) -> anyhow::Result<Vec<Quarantined>
     }
 }
 
-async fn every(store: &Store) -> anyhow::Result<Vec<Quarantined>> {
+pub async fn every(store: &Store) -> anyhow::Result<Vec<Quarantined>> {
     let mut all: Vec<Quarantined> = Vec::new();
     loop {
         let page = store

@@ -32,20 +32,20 @@ const SEND: [&str; 19] = [
 ];
 
 /// The repository's own shop, with a data folder of its own.
-struct Install {
-    data: TempDir,
-    shop: PathBuf,
+pub struct Install {
+    pub data: TempDir,
+    pub shop: PathBuf,
 }
 
 impl Install {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Install {
             data: tempfile::tempdir().unwrap(),
             shop: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         }
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aftercare"));
         command
             .args(line.split(' '))
@@ -62,11 +62,11 @@ impl Install {
         command
     }
 
-    fn run(&self, line: &str) -> (i32, String) {
+    pub fn run(&self, line: &str) -> (i32, String) {
         told(&self.command(line).output().unwrap())
     }
 
-    fn feed(&self, line: &str, events: &str) -> (i32, String) {
+    pub fn feed(&self, line: &str, events: &str) -> (i32, String) {
         let mut child = self
             .command(line)
             .stdin(Stdio::piped())
@@ -83,14 +83,14 @@ impl Install {
         told(&child.wait_with_output().unwrap())
     }
 
-    fn rows(&self, line: &str) -> Vec<Value> {
+    pub fn rows(&self, line: &str) -> Vec<Value> {
         let (code, text) = self.run(line);
         assert_eq!(code, 0, "{line}: {text}");
         objects(&text)
     }
 }
 
-fn told(output: &Output) -> (i32, String) {
+pub fn told(output: &Output) -> (i32, String) {
     let text = if output.stdout.is_empty() {
         &output.stderr
     } else {
@@ -102,7 +102,7 @@ fn told(output: &Output) -> (i32, String) {
     )
 }
 
-fn objects(text: &str) -> Vec<Value> {
+pub fn objects(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()

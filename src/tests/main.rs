@@ -8,6 +8,7 @@ mod codes;
 mod guards;
 mod harness;
 mod house;
+mod importing;
 mod last_moment;
 mod live_experiments;
 mod mutations;

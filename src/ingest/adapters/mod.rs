@@ -21,6 +21,7 @@ mod proof;
 mod recorded;
 mod shopify;
 mod stripe;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 mod woocommerce;
