@@ -2,6 +2,7 @@
 //! texts and never paths that they could open.
 
 use crate::config::{self, Config};
+use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, position};
 use notify_debouncer_full::notify::{EventKind, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
@@ -57,15 +58,25 @@ pub fn read(shop: &Path) -> (Vec<(String, String)>, Vec<Diagnostic>) {
             reading.folder(&root, &path, folder, 0);
         }
     }
-    reading.files.sort();
-    (reading.files, reading.problems)
+    reading.read()
 }
 
 #[derive(Debug, Default)]
 struct Reading {
-    files: Vec<(String, String)>,
+    /// What is to be read, once all is found.
+    found: Vec<Found>,
     problems: Vec<Diagnostic>,
     total: u64,
+}
+
+/// A file of the shop.
+#[derive(Debug)]
+struct Found {
+    path: PathBuf,
+    /// Under the shop's folder, with `/`.
+    name: String,
+    /// Largest that is read.
+    most: u64,
 }
 
 impl Reading {
@@ -143,8 +154,8 @@ impl Reading {
     }
 
     fn file(&mut self, path: &Path, name: String) {
-        if self.files.len() >= MAX_FILES {
-            if self.files.len() == MAX_FILES {
+        if self.found.len() >= MAX_FILES {
+            if self.found.len() == MAX_FILES {
                 self.problem(&name, format!("a shop has {MAX_FILES} files at most"));
             }
             return;
@@ -154,30 +165,65 @@ impl Reading {
         } else {
             MAX_WRITTEN
         };
-        let bytes = match bytes(path, most) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => {
-                return self.problem(&name, format!("this file is over {} MiB", most >> 20));
-            }
-            Err(error) => return self.problem(&name, format!("this file cannot be read: {error}")),
+        let length = match fs::metadata(path) {
+            Ok(about) if about.is_file() => about.len(),
+            Ok(_) => return self.unreadable(&name, &no_file()),
+            Err(error) => return self.unreadable(&name, &error),
         };
-        self.total = self
-            .total
-            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if length > most {
+            return self.too_large(&name, most);
+        }
+        self.total = self.total.saturating_add(length);
         if self.total > MAX_TOTAL {
             return self.problem(
                 &name,
                 format!("the files of this shop are over {} MiB", MAX_TOTAL >> 20),
             );
         }
-        match text(bytes) {
-            Ok(text) => self.files.push((name, text)),
-            Err(bad) => self.problems.push(
-                Diagnostic::new("E109", name, bad.span, bad.why)
-                    .help(bad.matters)
-                    .help(bad.remedy),
-            ),
+        self.found.push(Found {
+            path: path.to_owned(),
+            name,
+            most,
+        });
+    }
+
+    fn unreadable(&mut self, name: &str, error: &std::io::Error) {
+        self.problem(name, format!("this file cannot be read: {error}"));
+    }
+
+    fn too_large(&mut self, name: &str, most: u64) {
+        self.problem(name, format!("this file is over {} MiB", most >> 20));
+    }
+
+    /// Reads what was found.
+    fn read(mut self) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+        let found = std::mem::take(&mut self.found);
+        let read = cores::each(&found, |file| bytes(&file.path, file.most));
+        let mut files = Vec::with_capacity(found.len());
+        for (file, read) in found.into_iter().zip(read) {
+            let bytes = match read {
+                Ok(Some(bytes)) => bytes,
+                // It has grown since it was found.
+                Ok(None) => {
+                    self.too_large(&file.name, file.most);
+                    continue;
+                }
+                Err(error) => {
+                    self.unreadable(&file.name, &error);
+                    continue;
+                }
+            };
+            match text(bytes) {
+                Ok(text) => files.push((file.name, text)),
+                Err(bad) => self.problems.push(
+                    Diagnostic::new("E109", file.name, bad.span, bad.why)
+                        .help(bad.matters)
+                        .help(bad.remedy),
+                ),
+            }
         }
+        files.sort();
+        (files, self.problems)
     }
 }
 
@@ -247,12 +293,19 @@ pub fn shown(shop: &Path, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+fn no_file() -> std::io::Error {
+    std::io::Error::other("it is no regular file")
+}
+
 /// The bytes of a regular file of at most `most`; never more is read.
 fn bytes(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(no_file());
     }
-    let mut bytes = Vec::new();
+    // With room to notice the end.
+    let length = about.len().min(most).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     fs::File::open(path)?
         .take(most + 1)
         .read_to_end(&mut bytes)?;

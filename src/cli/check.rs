@@ -132,9 +132,6 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
             prove::tell(proof, out)?;
         }
     }
-    // The process ends here, and with it all that was read: taking a large shop apart piece
-    // by piece would only make its author wait.
-    std::mem::forget(read);
     Ok(if errors == 0 {
         Exit::Fine
     } else {

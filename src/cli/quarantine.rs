@@ -4,7 +4,8 @@
 use super::context::{PAGE, Shop};
 use super::exit::not_found;
 use super::lines::{self, Line};
-use super::{Exit, Global, Out};
+use super::{Exit, Global, Out, sources};
+use crate::ingest::adapters::{Beside, Recorded, hear};
 use crate::ingest::canonical::Learnt;
 use crate::store::{Accepted, Access, Incoming, Quarantined, Store};
 use serde::Serialize;
@@ -135,6 +136,25 @@ async fn replay(shop: &Shop, store: &Store, which: &Which, out: &mut Out) -> any
     let (mut used, mut left) = (0, 0);
     for one in chosen(store, which).await? {
         let now = clock.now();
+        if let Some(delivery) = Recorded::read(&one.body) {
+            match again(shop, store, &delivery, now).await? {
+                Ok(known) => {
+                    store.drop_quarantined(one.id).await?;
+                    used += 1;
+                    if known && !out.is_json() {
+                        out.line(format_args!("{}: known already", one.id))?;
+                    }
+                }
+                Err(because) => {
+                    store.tried_quarantined(one.id).await?;
+                    left += 1;
+                    if !out.is_json() {
+                        out.line(format_args!("{}: {because}", one.id))?;
+                    }
+                }
+            }
+            continue;
+        }
         let line = Line {
             number: 0,
             text: one.body.clone().into_bytes(),
@@ -163,6 +183,40 @@ async fn replay(shop: &Shop, store: &Store, which: &Which, out: &mut Out) -> any
         }
     }
     say(out, "replayed", used, left)
+}
+
+/// Maps a platform's delivery anew; who sent it was proved when it came. Whether all of
+/// it was known already, or why it still cannot be read.
+async fn again(
+    shop: &Shop,
+    store: &Store,
+    delivery: &Recorded,
+    now: crate::model::time::Timestamp,
+) -> anyhow::Result<Result<bool, String>> {
+    let named = |told: &&crate::config::Source| told.name == delivery.source;
+    let Some(told) = shop.config.sources.iter().find(named) else {
+        return Ok(Err(format!(
+            "no source is called {}: it was taken out of the configuration",
+            delivery.source
+        )));
+    };
+    let source = sources::source(told)?;
+    let body = delivery.body.as_bytes();
+    let taken = hear(&source, &delivery.headers, body, &Beside::default(), now);
+    if let Some(bad) = taken.poison {
+        return Ok(Err(format!("{}: {}", bad.reason, bad.because)));
+    }
+    let batch: Vec<Incoming> = taken
+        .events
+        .into_iter()
+        .map(|event| Incoming {
+            event,
+            transport: None,
+        })
+        .collect();
+    let answers = store.accept(batch, Vec::new(), now).await?;
+    let known = answers.iter().all(|one| matches!(one, Accepted::Duplicate));
+    Ok(Ok(known && !answers.is_empty()))
 }
 
 fn say(out: &mut Out, what: &str, done: usize, left: usize) -> anyhow::Result<Exit> {

@@ -117,8 +117,6 @@ pub fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> 
             },
         ))?;
     }
-    // The process ends here, and with it all that was read.
-    std::mem::forget((live, read.files));
     Ok(if failed == 0 && broken == 0 {
         Exit::Fine
     } else {

@@ -6,14 +6,22 @@ use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::BTreeSet;
 
 const MAILS: &str = "templates/mail/";
-const SHARED: [&str; 3] = ["/layouts/", "/partials/", "/strings/"];
+const STRINGS: &str = "/strings/";
+const SHARED: [&str; 3] = ["/layouts/", "/partials/", STRINGS];
 const SEQUENCES: &str = "config/sequences/";
 
-/// Takes out what follows from errors elsewhere.
+/// What is wrong with an allowance: no cause of anything.
+const ALLOWANCES: [&str; 3] = ["E163", "E164", "E165"];
+/// What keeps a file of words, or a part of it, from being read.
+const WORDS_UNREAD: [&str; 5] = ["E109", "E260", "E261", "E266", "E268"];
+
+/// Takes out what follows from errors elsewhere. What files allow must be out already: an
+/// error that is allowed explains nothing.
 pub fn settle(problems: &mut Vec<Diagnostic>) {
     let causes: Vec<&Diagnostic> = problems
         .iter()
         .filter(|one| one.severity() == Severity::Error && !is_lack(one))
+        .filter(|one| !ALLOWANCES.contains(&one.code))
         .collect();
     let shared = causes.iter().any(|one| {
         one.file.starts_with("templates/") && SHARED.iter().any(|part| one.file.contains(part))
@@ -27,7 +35,11 @@ pub fn settle(problems: &mut Vec<Diagnostic>) {
         .filter(|one| one.code == "E109")
         .map(|one| one.file.clone())
         .collect();
-    let feed = causes.iter().any(|one| matches!(one.code, "E160" | "E161"));
+    let unworded = causes.iter().any(|one| {
+        one.file.starts_with("templates/")
+            && one.file.contains(STRINGS)
+            && WORDS_UNREAD.contains(&one.code)
+    });
     let sequences = causes.iter().any(|one| one.file.starts_with(SEQUENCES));
     problems.retain(|one| {
         let own = mail(&one.file).is_some_and(|mail| mails.contains(mail));
@@ -36,8 +48,8 @@ pub fn settle(problems: &mut Vec<Diagnostic>) {
             "W255" | "W256" => !(own || shared),
             // A file that cannot be read is not missing.
             "E210" => !unread.contains(&one.file),
-            // Nor are products that stand in a feed that cannot be read.
-            "W135" | "W136" => !feed,
+            // Nor is wording that cannot be read.
+            "E211" => !unworded,
             "W503" | "W504" => !sequences,
             _ if is_lack(one) => !(own || shared),
             _ => true,
@@ -85,6 +97,30 @@ mod tests {
         assert_eq!(
             left(&[("E104", "config/sequences/a.toml", 9), ("W503", mail, 0)]),
             ["E104"]
+        );
+    }
+
+    #[test]
+    fn words_that_cannot_be_read_are_not_missing() {
+        let words = "templates/strings/en.ftl";
+        let layout = "templates/layouts/default.mjml";
+        assert_eq!(
+            left(&[("E260", words, 3), ("E211", layout, 9)]),
+            ["E260"],
+            "the line that cannot be read may hold them"
+        );
+        assert_eq!(
+            left(&[("E262", words, 0), ("E211", layout, 9)]),
+            ["E262", "E211"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_allowance_explains_nothing() {
+        let mail = "templates/mail/a/b.en.md";
+        assert_eq!(
+            left(&[("E163", mail, 4), ("E208", mail, 0), ("W256", mail, 5)]),
+            ["E163", "E208", "W256"]
         );
     }
 

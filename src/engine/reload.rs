@@ -13,7 +13,7 @@ use crate::model::kind::Kind;
 use crate::model::names::Known;
 use crate::model::time::{self, Timestamp};
 use crate::plan::scenario;
-use crate::render::proof::{ProofPolicy, proofread};
+use crate::render::proof::{ProofPolicy, Proofreader};
 use crate::render::{self, LoadPolicy, Templates};
 use crate::sequence::{
     self, Draft,
@@ -27,9 +27,6 @@ use std::sync::atomic::Ordering;
 
 /// Under which key the database remembers when each step was first in the files.
 const STEPS_SEEN: &str = "steps_seen";
-
-/// Where the wording of layouts and pages stands.
-const WORDING: &str = "templates/strings/";
 
 /// One complete, valid set of files.
 #[derive(Debug, Clone)]
@@ -90,6 +87,9 @@ pub fn check(files: Vec<(String, String)>, problems: Vec<Diagnostic>) -> Read {
 pub struct Reader {
     templates: Option<Arc<Templates>>,
     sequences: Option<Sequences>,
+    proofs: Proofreader,
+    /// What `checked` was checked against.
+    load: Option<LoadPolicy>,
     /// By sequence and step.
     checked: HashMap<(String, String), Checked>,
 }
@@ -103,6 +103,8 @@ struct Sequences {
     allowances: Vec<Allowance>,
     /// What was said of the allowances themselves.
     refused: Vec<Diagnostic>,
+    /// What was said of it as a whole, once somebody asked.
+    rules: Option<Vec<Diagnostic>>,
 }
 
 /// What was said of one step's mail.
@@ -131,8 +133,6 @@ impl Reader {
             .take()
             .filter(|had| own().eq(had.files.iter()));
         let mut read = kept.unwrap_or_else(|| {
-            // Other languages, other checks.
-            self.checked.clear();
             let (draft, problems) = sequence::draft(files);
             let (allowances, refused) = sequence::allowances(files);
             Sequences {
@@ -141,6 +141,7 @@ impl Reader {
                 problems,
                 allowances,
                 refused,
+                rules: None,
             }
         });
         if let Some(catalog) = &mut read.draft.catalog {
@@ -214,6 +215,11 @@ impl Reader {
                 brand: draft.brand,
                 campaign: draft.campaign,
             };
+            // Other languages or brands, other checks.
+            if self.load.as_ref() != Some(&load) {
+                self.checked.clear();
+                self.load = Some(load.clone());
+            }
             let (templates, found) =
                 Templates::load_after(&files, &load, self.templates.as_deref());
             let templates = Arc::new(templates);
@@ -240,12 +246,6 @@ impl Reader {
                 }));
             }
             render::settle_values(&mut problems);
-            // Wording that cannot be read is not missing.
-            let unworded = (problems.iter())
-                .any(|one| one.file.starts_with(WORDING) && one.severity() == Severity::Error);
-            if unworded {
-                problems.retain(|one| one.code != "E211");
-            }
             problems.extend(templates.weigh());
             let policy = ProofPolicy {
                 locales: load.locales,
@@ -253,16 +253,22 @@ impl Reader {
                 url: (draft.catalog.as_ref()).map(|catalog| catalog.policy.url.clone()),
                 courses: draft.sequences.iter().map(course).collect(),
             };
-            problems.extend(proofread(&files, &policy));
+            problems.extend(self.proofs.read(&files, &policy));
             templates
         });
         if let (Some(catalog), Some(templates)) = (&draft.catalog, &templates) {
-            problems.extend(lint::look(&files, catalog, templates));
+            let kept = self.sequences.as_mut();
+            let rules = kept.map(|had| {
+                let look = || lint::look_at_rules(&files, catalog);
+                had.rules.get_or_insert_with(look).clone()
+            });
+            problems.extend(rules.into_iter().flatten());
+            problems.extend(lint::look_at_mails(&files, catalog, templates));
         }
-        super::consequences::settle(&mut problems);
         problems.extend(refused);
         allowances.extend(render::allowances(&files));
         allow::settle(&mut problems, &allowances, codes::is_of_check);
+        super::consequences::settle(&mut problems);
         let good = problems
             .iter()
             .all(|problem| problem.severity() != Severity::Error);

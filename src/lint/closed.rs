@@ -5,13 +5,13 @@ use super::source::{At, in_sequence};
 use crate::model::closed::{self, Closed};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::product::KitTrack;
-use crate::render::survey::Compared;
+use crate::render::survey::{Compared, Survey};
 use crate::sequence::catalog::Sequence;
 use crate::sequence::condition::Condition;
 use crate::sequence::condition::claim::Is;
 use crate::sequence::nearest;
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     for sequence in shop.catalog.sequences.iter() {
         let mut at = |at: At<'_>, key: &str, condition: &Option<Condition>| {
             if let Some(condition) = condition {
@@ -31,7 +31,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     let mut seen = std::collections::BTreeSet::new();
-    for mail in &shop.surveys {
+    for mail in surveys {
         for Compared { of, value, place } in &mail.compared {
             let Some(help) = wrong(shop, of, value) else {
                 continue;

@@ -45,7 +45,7 @@ const CANADA: &[Item] = &[
     },
 ];
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     let policy = &shop.catalog.policy;
     let japan = policy.consent.by_country.contains_key("JP")
         || policy
@@ -57,13 +57,13 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let mut kinds: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
-    for (_, step) in shop.steps() {
+    for (_, step) in shop.forms() {
         kinds.entry(&step.mail).or_default().push(step.kind);
     }
     // A layout that lacks something is one mistake, shown at the first mail.
     let mut lacking: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for survey in &shop.surveys {
-        let Some(kinds) = kinds.get(survey.mail) else {
+    for survey in surveys {
+        let Some(kinds) = kinds.get(survey.mail.as_str()) else {
             continue;
         };
         let marketing = kinds.iter().any(|kind| kind.class() == Class::Marketing);
@@ -79,7 +79,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
                 lacking
                     .entry((code, item.what))
                     .or_default()
-                    .push(survey.file.to_owned());
+                    .push(survey.file.clone());
             }
         }
     }
@@ -116,7 +116,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn shows(survey: &Survey<'_>, item: &Item) -> bool {
+fn shows(survey: &Survey, item: &Item) -> bool {
     let shown = survey.shows();
     item.any.iter().any(|name| shown.contains(name))
         || item.any.contains(&"sender.email")

@@ -1,10 +1,10 @@
 //! Two sequences that reach the same person on the same day, by their own timetables.
 
-use super::Shop;
 use super::hours;
 use super::moments::{self, Must};
 use super::possible;
 use super::source::{At, in_sequence};
+use super::{MAX_OF_ONE_CODE, Shop};
 use crate::model::cores;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::FactKind;
@@ -53,8 +53,22 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         .collect();
     let catalog = shop.catalog;
     let met = cores::each(&pairs, |(one, other)| meeting(catalog, one, other));
+    // Whoever has to move a step has to know it once, whatever number of others it meets.
+    let mut by_step: BTreeMap<(&str, &str), (Meeting<'_, '_>, usize)> = BTreeMap::new();
     for ((one, other), met) in pairs.into_iter().zip(met) {
-        found.extend(met.map(|met| told(shop, one, other, met)));
+        let Some(met) = met else { continue };
+        let meeting = Meeting::of(one, other, met);
+        let (sequence, step) = meeting.later;
+        let counted = by_step
+            .entry((&sequence.id, &step.id))
+            .or_insert((meeting, 0));
+        counted.1 += 1;
+    }
+    let more = by_step.len().saturating_sub(MAX_OF_ONE_CODE);
+    let told = by_step.into_values().take(MAX_OF_ONE_CODE);
+    found.extend(told.map(|(meeting, count)| meeting.told(shop, count)));
+    if let Some(last) = found.last_mut().filter(|_| more > 0) {
+        last.help.push(format!("and {more} more like this"));
     }
 }
 
@@ -88,44 +102,73 @@ fn meeting<'s>(catalog: &Catalog, one: &Timetable<'s>, other: &Timetable<'s>) ->
     Some((first, second, day))
 }
 
-fn told(
-    shop: &Shop<'_>,
-    one: &Timetable<'_>,
-    other: &Timetable<'_>,
-    (first, second, day): Met<'_>,
-) -> Diagnostic {
-    // What opens the other waits for it; the kind that goes first keeps its day.
-    let later = if (first.kind, &one.sequence.id) <= (second.kind, &other.sequence.id) {
-        (other.sequence, second)
-    } else {
-        (one.sequence, first)
-    };
-    let limits = &shop.catalog.policy.limits;
-    let outcome = match (limits.per_day, limits.when_over) {
-        (Some(1), Some(over)) => format!(
-            "[limits] will delay {}/{} by up to {over}, and then skip it",
-            later.0.id, later.1.id
-        ),
-        (Some(1), None) => format!("[limits] will delay {}/{}", later.0.id, later.1.id),
-        _ => "both go out that day".to_owned(),
-    };
-    let span = shop.source.key(later.0, At::Step(&later.1.id), "after");
-    in_sequence(
-        "W510",
-        later.0,
-        span,
-        "two sequences can reach the same person on the same day",
-    )
-    .help(format!(
-        "{}/{} and {}/{}, on day {day} after \"{}\"",
-        one.sequence.id,
-        first.id,
-        other.sequence.id,
-        second.id,
-        root_fact(shop, one)
-    ))
-    .help(outcome)
-    .help("move one of them by a few days")
+/// Two steps that can go on one day.
+struct Meeting<'t, 's> {
+    one: &'t Timetable<'s>,
+    first: &'s Step,
+    other: &'t Timetable<'s>,
+    second: &'s Step,
+    day: i64,
+    /// The one that waits: the kind that goes first keeps its day.
+    later: (&'s Sequence, &'s Step),
+}
+
+impl<'t, 's> Meeting<'t, 's> {
+    fn of(one: &'t Timetable<'s>, other: &'t Timetable<'s>, met: Met<'s>) -> Self {
+        let (first, second, day) = met;
+        let is_first = (first.kind, &one.sequence.id) <= (second.kind, &other.sequence.id);
+        let later = if is_first {
+            (other.sequence, second)
+        } else {
+            (one.sequence, first)
+        };
+        Meeting {
+            one,
+            first,
+            other,
+            second,
+            day,
+            later,
+        }
+    }
+
+    /// As the first of `count` meetings of the step that waits.
+    fn told(&self, shop: &Shop<'_>, count: usize) -> Diagnostic {
+        let (sequence, step) = self.later;
+        let limits = &shop.catalog.policy.limits;
+        let outcome = match (limits.per_day, limits.when_over) {
+            (Some(1), Some(over)) => format!(
+                "[limits] will delay {}/{} by up to {over}, and then skip it",
+                sequence.id, step.id
+            ),
+            (Some(1), None) => format!("[limits] will delay {}/{}", sequence.id, step.id),
+            _ => "both go out that day".to_owned(),
+        };
+        let span = shop.source.key(sequence, At::Step(&step.id), "after");
+        let problem = in_sequence(
+            "W510",
+            sequence,
+            span,
+            "two sequences can reach the same person on the same day",
+        )
+        .help(format!(
+            "{}/{} and {}/{}, on day {} after \"{}\"",
+            self.one.sequence.id,
+            self.first.id,
+            self.other.sequence.id,
+            self.second.id,
+            self.day,
+            root_fact(shop, self.one)
+        ));
+        let problem = match count - 1 {
+            0 => problem,
+            1 => problem.help("one more sequence can do so on the day of this step"),
+            more => problem.help(format!(
+                "{more} more sequences can do so on the day of this step"
+            )),
+        };
+        problem.help(outcome).help("move one of them by a few days")
+    }
 }
 
 fn root_fact(shop: &Shop<'_>, of: &Timetable<'_>) -> String {

@@ -6,7 +6,7 @@
 //! switched off. Where a question cannot be settled from files alone, it is left to
 //! `check --prove`, which explores stories with the planner.
 //!
-//! Start at [`look`]. Nothing here reads a file, a clock or a database.
+//! Start at [`look_at_rules`] and [`look_at_mails`]. Nothing here reads a file, a clock or a database.
 
 mod closed;
 mod consent;
@@ -28,7 +28,6 @@ mod wording;
 
 use crate::model::diagnostic::Diagnostic;
 use crate::render::Templates;
-use crate::render::survey::Survey;
 use crate::sequence::catalog::{Catalog, Sequence, Step};
 use source::Source;
 
@@ -39,10 +38,7 @@ pub const MAX_OF_ONE_CODE: usize = 50;
 /// Everything that a lint may look at.
 struct Shop<'s> {
     catalog: &'s Catalog,
-    templates: &'s Templates,
     source: Source<'s>,
-    /// Every mail in every language, looked through once.
-    surveys: Vec<Survey<'s>>,
 }
 
 impl<'s> Shop<'s> {
@@ -53,33 +49,64 @@ impl<'s> Shop<'s> {
             .iter()
             .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
     }
+
+    /// As [`Shop::steps`], and once more in every form that an arm of an experiment gives
+    /// them: with another mail, or at another time.
+    fn forms(&self) -> impl Iterator<Item = (&'s Sequence, &'s Step)> {
+        self.catalog.sequences.iter().flat_map(|sequence| {
+            let mut forms: Vec<&Step> = Vec::new();
+            for form in sequence.all_forms() {
+                let like = |had: &&Step| {
+                    had.id == form.id
+                        && had.mail == form.mail
+                        && (had.at, had.slot.as_ref().map(|slot| &slot.text))
+                            == (form.at, form.slot.as_ref().map(|slot| &slot.text))
+                        && (&had.anchor, had.length) == (&form.anchor, form.length)
+                };
+                if !forms.iter().any(like) {
+                    forms.push(form);
+                }
+            }
+            forms.into_iter().map(move |step| (sequence, step))
+        })
+    }
 }
 
-/// Looks over a shop whose files are valid one by one. `files` are the texts they were
-/// read from, for pointing into them.
-pub fn look(
+/// Looks over the rules of a shop whose files are valid one by one: all that its
+/// `config/` says by itself. `files` are the texts they were read from, for pointing into
+/// them.
+pub fn look_at_rules(files: &[(String, String)], catalog: &Catalog) -> Vec<Diagnostic> {
+    let shop = Shop {
+        catalog,
+        source: Source::new(files),
+    };
+    let mut found = Vec::new();
+    reach::look(&shop, &mut found);
+    hours::look(&shop, &mut found);
+    limits::look(&shop, &mut found);
+    twice::look(&shop, &mut found);
+    meeting::look(&shop, &mut found);
+    consent::look(&shop, &mut found);
+    bounded(found)
+}
+
+/// Looks over the mails of such a shop, each with the rules under which it goes.
+pub fn look_at_mails(
     files: &[(String, String)],
     catalog: &Catalog,
     templates: &Templates,
 ) -> Vec<Diagnostic> {
     let shop = Shop {
         catalog,
-        templates,
         source: Source::new(files),
-        surveys: templates.surveys(),
     };
+    let surveys = templates.surveys();
     let mut found = Vec::new();
-    reach::look(&shop, &mut found);
-    closed::look(&shop, &mut found);
-    hours::look(&shop, &mut found);
-    limits::look(&shop, &mut found);
-    twice::look(&shop, &mut found);
-    meeting::look(&shop, &mut found);
-    unused::look(&shop, &mut found);
-    consent::look(&shop, &mut found);
-    countries::look(&shop, &mut found);
-    selling::look(&shop, &mut found);
-    reviews::look(&shop, &mut found);
+    closed::look(&shop, &surveys, &mut found);
+    unused::look(&shop, templates, &mut found);
+    countries::look(&shop, &surveys, &mut found);
+    selling::look(&shop, &surveys, &mut found);
+    reviews::look(&shop, &surveys, &mut found);
     bounded(found)
 }
 

@@ -54,12 +54,11 @@ const MOOD_TAGS: [&str; 12] = [
     "nps",
 ];
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
-    let public: BTreeSet<&str> = shop
-        .surveys
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
+    let public: BTreeSet<&str> = surveys
         .iter()
         .filter(|survey| survey.links.iter().any(is_public))
-        .map(|survey| survey.mail)
+        .map(|survey| survey.mail.as_str())
         .collect();
     let asks = |step: &Step| step.kind == Kind::Review || public.contains(step.mail.as_str());
     for sequence in shop.catalog.sequences.iter() {
@@ -67,13 +66,13 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     }
     // By mail: the steps that send it.
     let mut steps: BTreeMap<&str, Vec<(&Sequence, &Step)>> = BTreeMap::new();
-    for (sequence, step) in shop.steps() {
+    for (sequence, step) in shop.forms() {
         steps.entry(&step.mail).or_default().push((sequence, step));
     }
     let mut seen = BTreeSet::new();
     let mut paid = BTreeSet::new();
-    for survey in &shop.surveys {
-        let Some(steps) = steps.get(survey.mail) else {
+    for survey in surveys {
+        let Some(steps) = steps.get(survey.mail.as_str()) else {
             continue;
         };
         if steps.iter().any(|(_, step)| asks(step)) {
@@ -176,7 +175,7 @@ fn is_mood(test: &Test) -> bool {
 
 /// Links to reviews that stand under a condition of mood.
 fn in_mail(
-    survey: &Survey<'_>,
+    survey: &Survey,
     review: bool,
     seen: &mut BTreeSet<(String, usize)>,
     found: &mut Vec<Diagnostic>,
@@ -219,7 +218,7 @@ fn is_google(link: &Link) -> bool {
 }
 
 /// A reward in the mail of a step that asks.
-fn rewarded(shop: &Shop<'_>, survey: &Survey<'_>, step: &Step) -> Option<Diagnostic> {
+fn rewarded(shop: &Shop<'_>, survey: &Survey, step: &Step) -> Option<Diagnostic> {
     let words = wording::reward(&survey.words)?;
     let google = survey.links.iter().any(is_google);
     let fair = step

@@ -29,9 +29,9 @@ struct Sale {
     told: bool,
 }
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
+pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     let mut kinds: BTreeMap<&str, BTreeSet<Kind>> = BTreeMap::new();
-    for (_, step) in shop.steps() {
+    for (_, step) in shop.forms() {
         kinds.entry(&step.mail).or_default().insert(step.kind);
     }
     let addresses: BTreeSet<&str> = shop
@@ -41,8 +41,8 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
         .filter_map(|product| product.product_url.as_deref())
         .collect();
     let mut seen = BTreeSet::new();
-    for survey in &shop.surveys {
-        let Some(kinds) = kinds.get(survey.mail) else {
+    for survey in surveys {
+        let Some(kinds) = kinds.get(survey.mail.as_str()) else {
             continue;
         };
         let (order, asks) = (
@@ -79,7 +79,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 fn in_fulfilment(
-    survey: &Survey<'_>,
+    survey: &Survey,
     sales: &[Sale],
     report: &mut impl FnMut(&Sale, &'static str, String) -> Option<Diagnostic>,
     found: &mut Vec<Diagnostic>,
@@ -120,12 +120,7 @@ fn in_fulfilment(
 }
 
 /// Everything in a mail that sells, in the order of the page.
-fn sales(
-    shop: &Shop<'_>,
-    survey: &Survey<'_>,
-    addresses: &BTreeSet<&str>,
-    asks: bool,
-) -> Vec<Sale> {
+fn sales(shop: &Shop<'_>, survey: &Survey, addresses: &BTreeSet<&str>, asks: bool) -> Vec<Sale> {
     let mut found: Vec<Sale> = Vec::new();
     for printed in survey.prints.iter().filter(|printed| sells(&printed.of)) {
         let is_link = printed.of.ends_with("product_url");
@@ -175,8 +170,8 @@ fn sells(of: &str) -> bool {
 }
 
 /// Where a mail says something: in its own file, else in a partial, else as a whole.
-pub(super) fn written(shop: &Shop<'_>, survey: &Survey<'_>, words: &str) -> Spot {
-    let own = [survey.file];
+pub(super) fn written(shop: &Shop<'_>, survey: &Survey, words: &str) -> Spot {
+    let own = [survey.file.as_str()];
     let partials = shop
         .source
         .paths()
@@ -191,7 +186,7 @@ pub(super) fn written(shop: &Shop<'_>, survey: &Survey<'_>, words: &str) -> Spot
             })
         })
         .unwrap_or_else(|| Spot {
-            file: survey.file.to_owned(),
+            file: survey.file.clone(),
             span: 0..0,
         })
 }

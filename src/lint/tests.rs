@@ -1,6 +1,6 @@
 //! Shops with one fault each, and shops without any that look as if.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::engine::reload;
 use crate::model::diagnostic::Diagnostic;

@@ -3,14 +3,15 @@
 
 use super::Shop;
 use crate::model::diagnostic::Diagnostic;
+use crate::render::Templates;
 use std::collections::BTreeSet;
 
 const PEOPLE: &str = "config/people.toml";
 const CATALOG: &str = "config/catalog.toml";
 
-pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
-    let sent: BTreeSet<&str> = shop.steps().map(|(_, step)| step.mail.as_str()).collect();
-    for mail in shop.templates.mails().filter(|mail| !sent.contains(mail)) {
+pub fn look(shop: &Shop<'_>, templates: &Templates, found: &mut Vec<Diagnostic>) {
+    let sent: BTreeSet<&str> = shop.forms().map(|(_, step)| step.mail.as_str()).collect();
+    for mail in templates.mails().filter(|mail| !sent.contains(mail)) {
         let folder = format!("templates/mail/{mail}.");
         let file = shop
             .source

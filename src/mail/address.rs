@@ -181,7 +181,6 @@ fn ascii_domain(domain: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

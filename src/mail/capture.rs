@@ -264,7 +264,7 @@ fn date(message: &Message<'_>) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::compose::tests::letter;
     use super::*;

@@ -413,7 +413,7 @@ fn checked_link(link: &str) -> Result<&str, ComposeError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 pub(crate) mod tests {
     use super::*;
     use mail_parser::{HeaderValue as Parsed, MessageParser};

@@ -215,7 +215,7 @@ impl From<smtp::NotOffered> for NotOffered {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::super::compose::tests::letter;
     use super::super::memory::Scripted;

@@ -170,7 +170,7 @@ pub fn examples(text: &str) -> Vec<Example> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

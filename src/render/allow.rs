@@ -57,7 +57,6 @@ fn comments(path: &str, text: &str, (open, close): (&str, &str), found: &mut Vec
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -91,17 +91,9 @@ pub fn settle_values(problems: &mut Vec<Diagnostic>) {
             meant.extend(near.map(|near| format!("{} does not exist", near.trim_end_matches('?'))));
         }
     }
-    // What a layout or mail must print and misspells is not missing besides.
-    let misspelt: Vec<String> = problems
-        .iter()
-        .filter(|one| one.code == "E203")
-        .filter_map(|one| one.help.first()?.strip_prefix("did you mean "))
-        .map(|near| format!("prints {}", near.trim_end_matches('?')))
-        .collect();
     problems.retain(|one| {
         let in_partial = one.file.starts_with(PARTIALS);
-        let told = one.code == "E208" && misspelt.iter().any(|name| one.message.ends_with(name));
-        !(told || many(&one.message) || in_partial && meant.contains(&one.message))
+        !(many(&one.message) || in_partial && meant.contains(&one.message))
     });
 }
 

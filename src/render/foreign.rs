@@ -513,7 +513,7 @@ fn statement(words: &str, open: &str) -> Refusal {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -9,6 +9,8 @@ use super::program::{Building, Form, Node, Program};
 use super::tags::{Tags, token};
 use std::sync::{Arc, OnceLock};
 
+/// From this weight on, in bytes, a long order may bring a page to where Gmail cuts it off.
+pub const NEARLY_CLIPPED: usize = 90 * 1024;
 /// What a value takes in a page, about, in bytes.
 const VALUE: usize = 32;
 /// What a list of items or a row of stars takes in a page, about.
@@ -47,6 +49,7 @@ pub struct Page {
     /// What is checked: the body alone.
     pub checked: Program,
     ready: OnceLock<Program>,
+    weight: OnceLock<usize>,
 }
 
 impl Page {
@@ -69,6 +72,7 @@ impl Page {
             styled,
             checked,
             ready: OnceLock::new(),
+            weight: OnceLock::new(),
         }
     }
 
@@ -104,16 +108,19 @@ impl Page {
     }
 
     /// About how many bytes the page has once it is rendered, for a usual order. It is
-    /// made for that only where it may be more than `enough`.
-    pub fn weight(&self, enough: usize) -> usize {
-        let around = self.layout.as_ref().map_or(0, |laid| laid.text.len());
-        let elements = self.body.bytes().filter(|b| *b == b'<').count();
-        let most = 2 * around + elements * STYLED + weight(&self.checked.nodes);
-        if most <= enough {
-            most
-        } else {
-            weight(&self.ready().nodes)
-        }
+    /// made for that only where it may be more than
+    /// [`NEARLY_CLIPPED`].
+    pub fn weight(&self) -> usize {
+        *self.weight.get_or_init(|| {
+            let around = self.layout.as_ref().map_or(0, |laid| laid.text.len());
+            let elements = self.body.bytes().filter(|b| *b == b'<').count();
+            let most = 2 * around + elements * STYLED + weight(&self.checked.nodes);
+            if most <= NEARLY_CLIPPED {
+                most
+            } else {
+                weight(&self.ready().nodes)
+            }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A source without its tags.
 #[derive(Debug)]
@@ -99,16 +99,20 @@ pub struct Loader<'l> {
 
 impl<'l> Loader<'l> {
     pub fn new(given: &'l [(String, String)], shop: &'l LoadPolicy) -> Self {
-        let files = given
-            .iter()
-            .map(|(path, text)| File {
+        let (files, prints) = cores::each(given, |(path, text)| {
+            let file = File {
                 path: path.clone(),
                 ends: text
                     .match_indices('\n')
                     .map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX))
                     .collect(),
-            })
-            .collect();
+            };
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            (file, hasher.finish())
+        })
+        .into_iter()
+        .unzip();
         let mut loader = Loader {
             given,
             shop,
@@ -121,16 +125,7 @@ impl<'l> Loader<'l> {
             laid: HashMap::new(),
             printed: HashMap::new(),
             touched: BTreeSet::new(),
-            prints: Arc::new(
-                given
-                    .iter()
-                    .map(|(_, text)| {
-                        let mut hasher = DefaultHasher::new();
-                        text.hash(&mut hasher);
-                        hasher.finish()
-                    })
-                    .collect(),
-            ),
+            prints: Arc::new(prints),
             known: tags::Known::default(),
             open: Vec::new(),
             written: BTreeMap::new(),
@@ -504,6 +499,7 @@ impl<'l> Loader<'l> {
                 brand: brand.clone(),
                 made_of: Vec::new(),
                 said: Vec::new(),
+                survey: OnceLock::new(),
             })
         });
         let made = made.map(|mail| Mail {

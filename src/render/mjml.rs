@@ -124,7 +124,7 @@ fn guard(html: &str, tags: &Tags) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::markup::Masked;
     use super::super::mjml_lint::{Components, NOT_RENDERED, UNUSED, check};

@@ -716,7 +716,6 @@ fn is_colour(value: &str, colours: &[&str]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -23,12 +23,12 @@ const VALUE: char = '\u{f8fe}';
 
 /// One mail in one language.
 #[derive(Debug, Clone)]
-pub struct Survey<'t> {
+pub struct Survey {
     /// Its name, such as `dslr/basics`.
-    pub mail: &'t str,
-    pub locale: &'t str,
+    pub mail: String,
+    pub locale: String,
     /// Its file, relative to the shop's folder.
-    pub file: &'t str,
+    pub file: String,
     /// Names that subject, preheader and page print, in the order of the page.
     pub prints: Vec<Printed>,
     /// Where the page links to, in its order.
@@ -88,31 +88,36 @@ pub struct Compared {
 }
 
 impl Templates {
-    /// A survey of every mail in every language.
-    pub fn surveys(&self) -> Vec<Survey<'_>> {
+    /// A survey of every mail in every language. A mail that was taken over from an
+    /// earlier reading of the shop brings its survey with it.
+    pub fn surveys(&self) -> Vec<&Survey> {
         let written: Vec<_> = self.written().collect();
         cores::each(&written, |&(name, locale, mail)| {
-            let mut walk = Walk {
-                templates: self,
-                page: String::new(),
-                values: Vec::new(),
-                asks: Vec::new(),
-                under: Asked::default(),
-                head: true,
-                walked: 0,
-                found: Survey {
-                    mail: name,
-                    locale,
-                    file: self.file_path(mail.file),
-                    prints: Vec::new(),
-                    links: Vec::new(),
-                    compared: Vec::new(),
-                    words: String::new(),
-                },
-            };
-            walk.mail(mail);
-            walk.found
+            mail.survey.get_or_init(|| self.survey(name, locale, mail))
         })
+    }
+
+    fn survey(&self, name: &str, locale: &str, mail: &Mail) -> Survey {
+        let mut walk = Walk {
+            templates: self,
+            page: String::new(),
+            values: Vec::new(),
+            asks: Vec::new(),
+            under: Asked::default(),
+            head: true,
+            walked: 0,
+            found: Survey {
+                mail: name.to_owned(),
+                locale: locale.to_owned(),
+                file: self.file_path(mail.file).to_owned(),
+                prints: Vec::new(),
+                links: Vec::new(),
+                compared: Vec::new(),
+                words: String::new(),
+            },
+        };
+        walk.mail(mail);
+        walk.found
     }
 }
 
@@ -147,7 +152,7 @@ struct Walk<'t> {
     /// Whether subject or preheader is walked, which stand nowhere on the page.
     head: bool,
     walked: usize,
-    found: Survey<'t>,
+    found: Survey,
 }
 
 impl Walk<'_> {
@@ -571,7 +576,7 @@ fn without_tags(page: &str) -> String {
     out.replace(VALUE, "…")
 }
 
-impl Survey<'_> {
+impl Survey {
     /// Every name that is printed or linked to.
     pub fn shows(&self) -> BTreeSet<&str> {
         let links = self.links.iter().filter_map(|link| match &link.to {

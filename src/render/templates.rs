@@ -4,12 +4,13 @@
 use super::check::{Checker, Given, nearest};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places};
-use super::laid::Page;
+use super::laid::{NEARLY_CLIPPED, Page};
 use super::languages::{Languages, language_name};
 use super::load::Loader;
 use super::program::{Form, Place, Program};
 use super::strings::compare::{Catalogues, chain};
 use super::strings::{Catalogue, Shelf};
+use super::survey::Survey;
 use super::{RenderError, text};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
@@ -19,15 +20,13 @@ use crate::model::policy::CampaignParameters;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Longest subject, in bytes.
 pub const MAX_SUBJECT: usize = 998;
 
 /// Bytes of a page behind which Gmail cuts it off (102 kB).
 const CLIPPED: usize = 102 * 1024;
-/// From here on a long order may bring it there.
-const NEARLY_CLIPPED: usize = 90 * 1024;
 
 /// What loading needs to know of the shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -104,6 +103,8 @@ pub struct Mail {
     pub made_of: Vec<(u16, u64)>,
     /// What was said of it; it could be made all the same.
     pub said: Vec<Diagnostic>,
+    /// What it shows, once somebody asked.
+    pub survey: OnceLock<Survey>,
 }
 
 impl Places for Templates {
@@ -317,7 +318,7 @@ impl Templates {
     pub fn weigh(&self) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         for mail in self.mails.values().flat_map(BTreeMap::values) {
-            let weight = mail.page.weight(NEARLY_CLIPPED);
+            let weight = mail.page.weight();
             let (code, message) = if weight > CLIPPED {
                 ("E234", "Gmail would cut this mail off")
             } else if weight > NEARLY_CLIPPED {

@@ -1,5 +1,5 @@
 //! Mails of a small shop, from files to bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use super::page::page;
 use super::{Campaign, Context, LoadPolicy, Rendered, Templates};

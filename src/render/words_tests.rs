@@ -1,5 +1,5 @@
 //! Words in Fluent files, right-to-left mails, links and lists, from files to bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::{Campaign, Context, LoadPolicy, Rendered, Templates};
 use crate::model::diagnostic::{Diagnostic, position};

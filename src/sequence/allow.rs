@@ -56,7 +56,6 @@ pub fn allowances(files: &[(String, String)]) -> (Vec<Allowance>, Vec<Diagnostic
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

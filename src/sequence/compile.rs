@@ -11,6 +11,7 @@ use super::catalog::{Per, Sequence};
 use super::keys;
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
+use crate::model::cores;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{EventKind, FactKind};
 use crate::model::kind::Kind;
@@ -62,7 +63,7 @@ pub(crate) fn sequences(
         .iter()
         .map(|(path, text)| Sheet::new(path, text))
         .collect();
-    let documents: Vec<Option<Document<&str>>> = sheets.iter().map(Sheet::parse).collect();
+    let documents: Vec<Option<Document<&str>>> = cores::each(&sheets, Sheet::parse);
     let mut heads: BTreeMap<String, Head> = BTreeMap::new();
     let mut twice = Vec::new();
     let mut nameless = false;
@@ -96,9 +97,8 @@ pub(crate) fn sequences(
                 .help("a sequence's id is how we know who is in it; give this one its own"),
         );
     }
-    let mut found = Vec::new();
-    for (sheet, document) in sheets.iter().zip(&documents) {
-        let Some(document) = document else { continue };
+    let written: Vec<_> = sheets.iter().zip(&documents).collect();
+    let read = cores::each(&written, |(sheet, document)| {
         let mut reader = Reader {
             sheet,
             around,
@@ -106,8 +106,9 @@ pub(crate) fn sequences(
             heads: &heads,
             arms: Arms::default(),
         };
-        found.extend(reader.sequence(&Section::root(sheet, document)));
-    }
+        reader.sequence(&Section::root(sheet, document.as_ref()?))
+    });
+    let mut found: Vec<Sequence> = read.into_iter().flatten().collect();
     found.sort_by(|a, b| a.id.cmp(&b.id));
     experiment::agree(&found, &sheets);
     (found, sheets.into_iter().flat_map(Sheet::found).collect())

@@ -245,14 +245,16 @@ fn products(
     }
     let with_feed = path.is_some();
     // Rows that cannot be read would look like products that are missing.
-    let fed = !rows.is_empty()
-        && found
-            .iter()
-            .all(|one| Some(&one.file) != path.as_ref() || one.severity() != Severity::Error);
+    let torn = path.as_ref().is_some_and(|path| {
+        let read = files.iter().any(|(had, _)| had == path);
+        let broken = |one: &Diagnostic| one.file == *path && one.severity() == Severity::Error;
+        !read || found.iter().any(broken)
+    });
+    let fed = !rows.is_empty() && !torn;
     let products = Products::new(rows, shelves.families)
         .with_kits(shelves.kits)
         .with_default(shelves.default, shelves.wait);
-    for part in shelves.parts.iter().filter(|_| with_feed) {
+    for part in shelves.parts.iter().filter(|_| with_feed && !torn) {
         if products.variant(&part.value).is_none() {
             found.push(
                 Diagnostic::new(
@@ -280,7 +282,7 @@ fn products(
             );
         }
     }
-    for complement in shelves.complements {
+    for complement in shelves.complements.iter().filter(|_| !torn) {
         let name = &complement.value;
         if !products.has(name) {
             let ids = products.families().iter().map(|family| family.id.as_str());

@@ -9,8 +9,8 @@ use crate::model::email::Address;
 use crate::model::time::{BadLength, Date, Length, Time};
 use crate::model::torn::torn;
 use crate::sequence::catalog::Place;
-use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use toml_edit::{Document, Item, TableLike, Value};
 
 /// Longest list that a file may hold.
@@ -52,7 +52,8 @@ impl<T> Spanned<T> {
 pub(crate) struct Sheet<'a> {
     pub(crate) path: &'a str,
     pub(crate) text: &'a str,
-    found: RefCell<Vec<Diagnostic>>,
+    /// Behind a lock, because files are read on every core.
+    found: Mutex<Vec<Diagnostic>>,
 }
 
 impl<'a> Sheet<'a> {
@@ -60,7 +61,7 @@ impl<'a> Sheet<'a> {
         Sheet {
             path,
             text,
-            found: RefCell::default(),
+            found: Mutex::default(),
         }
     }
 
@@ -77,7 +78,10 @@ impl<'a> Sheet<'a> {
     }
 
     pub(crate) fn report(&self, problem: impl Into<Box<Diagnostic>>) {
-        self.found.borrow_mut().push(*problem.into());
+        self.found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(*problem.into());
     }
 
     /// A problem of this file, to be completed and reported.
@@ -93,7 +97,11 @@ impl<'a> Sheet<'a> {
     /// Everything found so far.
     pub(crate) fn found(self) -> Vec<Diagnostic> {
         let mut found: Vec<Diagnostic> = Vec::new();
-        for problem in self.found.into_inner() {
+        for problem in self
+            .found
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
             // A step is read once for each arm, and most of it is the same in all.
             if !found.contains(&problem) {
                 found.push(problem);

@@ -835,6 +835,15 @@ fn e120_anchors() {
     );
     refused(
         DSLR,
+        "basics + 1w",
+        "basics - 1w",
+        "E120",
+        "21:9",
+        "nothing can go 1w before \"basics\"",
+        "basics + 1w",
+    );
+    refused(
+        DSLR,
         "start + 2d",
         "step.sent",
         "E120",
@@ -1196,6 +1205,26 @@ fn e160_e161_w162_feeds() {
         "nothing reads \"compnents\" in the feed's rows",
         "components",
     );
+}
+
+#[test]
+fn a_feed_that_cannot_be_read_lacks_nothing() {
+    let shelves = SHELVES.replace("[\"tripod\"]\n[family", "[\"P2\"]\n[family")
+        + "[kit.start]\nmatch = { skus = [\"KIT\"] }\ncomponents = { BODY = 1, TRI = 1 }\n";
+    let codes = |feed: &str, shelves: &str| -> Vec<&'static str> {
+        let (_, found) = read(&shop(&[
+            ("config/catalog.toml", shelves),
+            ("config/catalog.json", feed),
+        ]));
+        found.iter().map(|one| one.code).collect()
+    };
+    assert_eq!(codes(FEED, &shelves), Vec::<&str>::new());
+    let torn = FEED.replace("\"P2\", \"sku\"", "\"P2\" \"sku\"");
+    assert_eq!(codes(&torn, &shelves), ["E160"]);
+    let row = FEED.replace("\"sku\": \"TRI\"", "\"sku\": 7");
+    assert_eq!(codes(&row, &shelves), ["E161"]);
+    let gone = shelves.replace("catalog.json", "feed.json");
+    assert_eq!(codes(FEED, &gone), ["E107"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! scenarios pass. Every chapter is in the table of contents, and every link leads
 //! somewhere.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use aftercare::model::codes::{self, Example};
 use std::collections::BTreeSet;

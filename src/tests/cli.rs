@@ -1,7 +1,7 @@
 //! The commands as somebody types them: exit codes, field names, and that what they say
 //! agrees with what they do. Each runs the real program against a database of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
 use std::io::Write;

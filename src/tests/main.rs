@@ -1,7 +1,13 @@
 //! Tests of the library from outside, and of the whole program.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod acceptance;
+mod authors;
 mod book;
 mod cli;
 mod codes;
@@ -16,7 +22,9 @@ mod people;
 mod plan;
 mod previews;
 mod prove;
+mod prove_particular;
 mod reference;
+mod rereading;
 mod shop;
 mod slips;
 mod store;

@@ -1,6 +1,6 @@
 //! Recorded deliveries of every platform: their signatures, and the facts they come to.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod forged;
 mod golden;

@@ -15,7 +15,9 @@ use super::markup::Masked;
 use crate::model::cores;
 use crate::model::diagnostic::Diagnostic;
 use sheet::{Sheet, Sort};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use subjects::Subject;
 
 /// What proofreading needs to know of the shop.
 #[derive(Debug, Clone, Default)]
@@ -31,60 +33,111 @@ pub struct ProofPolicy {
 
 /// Reads all templates of a shop's files and says what readers would stumble over.
 pub fn proofread(files: &[(String, String)], policy: &ProofPolicy) -> Vec<Diagnostic> {
-    let sheets: Vec<Sheet<'_>> = cores::each(files, |(path, text)| Sheet::of(path, text))
-        .into_iter()
-        .flatten()
-        .collect();
-    let demo = policy
-        .url
-        .as_deref()
-        .is_none_or(|url| addresses::host(url).is_some_and(addresses::is_nowhere));
-    let of_sheets = cores::each(&sheets, |sheet| {
-        let mut problems = Vec::new();
-        let seen = &sheet.seen;
-        if sheet.sort != Sort::Text {
-            addresses::links(sheet, seen, demo, &mut problems);
-            addresses::pictures(sheet, seen, &mut problems);
-            clients::check(sheet, seen, &mut problems);
-            if sheet.page {
-                style::dark(sheet, seen, &mut problems);
+    Proofreader::default().read(files, policy)
+}
+
+/// Proofreads a shop again and again, and does not read again what is as it was. What it
+/// says never depends on what it read before.
+#[derive(Debug, Default)]
+pub struct Proofreader {
+    /// By mail, or by path where it is no mail.
+    read: HashMap<String, Proof>,
+}
+
+/// What was said of one mail in all its languages, or of one other template.
+#[derive(Debug)]
+struct Proof {
+    /// Of everything that it depends on.
+    fingerprint: u64,
+    problems: Vec<Diagnostic>,
+    subjects: Vec<Subject>,
+}
+
+impl Proofreader {
+    /// As [`proofread`].
+    pub fn read(&mut self, files: &[(String, String)], policy: &ProofPolicy) -> Vec<Diagnostic> {
+        let demo = policy
+            .url
+            .as_deref()
+            .is_none_or(|url| addresses::host(url).is_some_and(addresses::is_nowhere));
+        let groups: Vec<(&str, Vec<&(String, String)>)> = grouped(files).into_iter().collect();
+        let before = &self.read;
+        let proofs = cores::each(&groups, |(name, files)| {
+            let mut hasher = DefaultHasher::new();
+            (demo, &policy.locales, files).hash(&mut hasher);
+            let fingerprint = hasher.finish();
+            let kept = (before.get(*name)).is_some_and(|had| had.fingerprint == fingerprint);
+            (!kept).then(|| proof(files, fingerprint, demo, &policy.locales))
+        });
+        let mut now = HashMap::with_capacity(groups.len());
+        for ((name, _), fresh) in groups.into_iter().zip(proofs) {
+            if let Some(proof) = fresh.or_else(|| self.read.remove(name)) {
+                now.insert(name.to_owned(), proof);
             }
         }
+        self.read = now;
+        let mut problems: Vec<Diagnostic> = (self.read.values())
+            .flat_map(|proof| proof.problems.iter().cloned())
+            .collect();
+        let subjects_of = |mail: &str| {
+            let proof = self.read.get(mail);
+            proof.map_or(&[][..], |proof| &proof.subjects)
+        };
+        subjects::courses(&subjects_of, &policy.courses, &mut problems);
         problems
-    });
-    let mails = by_name(&sheets);
-    let texts: BTreeMap<_, _> = sheets
-        .iter()
-        .filter(|sheet| sheet.sort == Sort::Text)
-        .map(|sheet| (sheet.mail, sheet))
-        .collect();
-    let groups: Vec<_> = mails.values().collect();
-    let of_mails = cores::each(&groups, |by_locale| {
-        let mut problems = Vec::new();
-        for sheet in by_locale.values() {
-            subjects::check(sheet, &mut problems);
-        }
-        words::check(by_locale, &texts, &mut problems);
-        translations::check(by_locale, &policy.locales, &mut problems);
-        problems
-    });
-    let mut problems: Vec<Diagnostic> = of_sheets.into_iter().chain(of_mails).flatten().collect();
-    subjects::courses(&mails, &policy.courses, &mut problems);
-    problems
-}
-
-/// Mails by name, then by language.
-fn by_name<'s, 't>(sheets: &'s [Sheet<'t>]) -> Mails<'s, 't> {
-    let mut mails: Mails<'s, 't> = BTreeMap::new();
-    for sheet in sheets.iter().filter(|sheet| sheet.sort != Sort::Text) {
-        if let Some((name, locale)) = sheet.mail {
-            mails.entry(name).or_default().insert(locale, sheet);
-        }
     }
-    mails
 }
 
-type Mails<'s, 't> = BTreeMap<&'t str, BTreeMap<&'t str, &'s Sheet<'t>>>;
+/// Templates that are read together: mails by name, all else by path.
+fn grouped(files: &[(String, String)]) -> BTreeMap<&str, Vec<&(String, String)>> {
+    let mut groups: BTreeMap<&str, Vec<&(String, String)>> = BTreeMap::new();
+    for file in files {
+        let (path, _) = file;
+        let Some(rest) = path.strip_prefix("templates/") else {
+            continue;
+        };
+        let mail = (rest.strip_prefix("mail/"))
+            .and_then(|name| name.rsplit_once('.'))
+            .and_then(|(stem, _)| stem.rsplit_once('.'))
+            .map(|(name, _)| name);
+        groups.entry(mail.unwrap_or(path)).or_default().push(file);
+    }
+    groups
+}
+
+fn proof(files: &[&(String, String)], fingerprint: u64, demo: bool, locales: &[String]) -> Proof {
+    let sheets: Vec<Sheet<'_>> = (files.iter())
+        .filter_map(|(path, text)| Sheet::of(path, text))
+        .collect();
+    let mut problems = Vec::new();
+    let mut by_locale = BTreeMap::new();
+    let mut texts = BTreeMap::new();
+    for sheet in &sheets {
+        let locale = sheet.mail.map(|(_, locale)| locale);
+        if sheet.sort == Sort::Text {
+            texts.extend(locale.map(|locale| (locale, sheet)));
+            continue;
+        }
+        let seen = &sheet.seen;
+        addresses::links(sheet, seen, demo, &mut problems);
+        addresses::pictures(sheet, seen, &mut problems);
+        clients::check(sheet, seen, &mut problems);
+        if sheet.page {
+            style::dark(sheet, seen, &mut problems);
+        }
+        by_locale.extend(locale.map(|locale| (locale, sheet)));
+    }
+    for sheet in by_locale.values() {
+        subjects::check(sheet, &mut problems);
+    }
+    words::check(&by_locale, &texts, &mut problems);
+    translations::check(&by_locale, locales, &mut problems);
+    Proof {
+        fingerprint,
+        problems,
+        subjects: subjects::of(&by_locale),
+    }
+}
 
 /// A text without its tags, for a look at its words alone.
 fn without_tags(masked: &Masked, span: std::ops::Range<usize>) -> String {

@@ -5,7 +5,7 @@ use super::super::front::Words;
 use super::super::markup::Masked;
 use super::super::text::columns;
 use super::sheet::Sheet;
-use super::{Mails, without_tags};
+use super::without_tags;
 use crate::model::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -299,32 +299,48 @@ fn usual(inside: &str) -> usize {
     }
 }
 
+/// How a mail stands in an inbox, in one language.
+#[derive(Debug)]
+pub struct Subject {
+    locale: String,
+    text: String,
+    path: String,
+    span: Range<usize>,
+}
+
+/// The subjects of one mail in all its languages.
+pub fn of(by_locale: &BTreeMap<&str, &Sheet<'_>>) -> Vec<Subject> {
+    let one = |(locale, sheet): (&&str, &&Sheet<'_>)| {
+        let subject = sheet.front.as_ref()?.subject.as_ref()?;
+        Some(Subject {
+            locale: (*locale).to_owned(),
+            text: subject.text.clone(),
+            path: sheet.path.to_owned(),
+            span: subject.span.clone(),
+        })
+    };
+    by_locale.iter().filter_map(one).collect()
+}
+
 /// Mails of one sequence that would stand in an inbox under the same subject.
-pub fn courses(
-    mails: &Mails<'_, '_>,
+pub fn courses<'s>(
+    subjects_of: &dyn Fn(&str) -> &'s [Subject],
     courses: &[(String, Vec<String>)],
     problems: &mut Vec<Diagnostic>,
 ) {
-    for (sequence, steps) in courses {
+    for (sequence, mails) in courses {
         let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-        for mail in steps {
-            let Some((name, by_locale)) = mails.get_key_value(mail.as_str()) else {
-                continue;
-            };
-            for (locale, sheet) in by_locale {
-                let Some(subject) = sheet
-                    .front
-                    .as_ref()
-                    .and_then(|front| front.subject.as_ref())
-                else {
-                    continue;
-                };
-                let had = seen.entry((locale, subject.text.as_str())).or_insert(name);
-                if had == name {
+        for mail in mails {
+            for subject in subjects_of(mail) {
+                let key = (subject.locale.as_str(), subject.text.as_str());
+                let had = seen.entry(key).or_insert(mail);
+                if had == mail {
                     continue;
                 }
+                let message = format!("\"{had}\" of the same sequence has the same subject");
+                let place = subject.span.clone();
                 problems.push(
-                    Diagnostic::new("W252", sheet.path, subject.span.clone(), format!("\"{had}\" of the same sequence has the same subject"))
+                    Diagnostic::new("W252", subject.path.as_str(), place, message)
                         .help(format!("readers of {sequence} would take the second mail for the first one, and programs fold them into one"))
                         .help("say what is new in this one"),
                 );

@@ -1,5 +1,5 @@
 //! Every lint on a file that gives exactly it, and on a near miss that does not.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 

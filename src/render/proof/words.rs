@@ -10,12 +10,10 @@ use std::ops::Range;
 /// Longest line of a mail, in bytes, without its end (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 998;
 
-type Texts<'s, 't> = BTreeMap<Option<(&'t str, &'t str)>, &'s Sheet<'t>>;
-
-/// Looks at one mail in all its languages; `texts` holds the text parts.
+/// Looks at one mail in all its languages; `texts` holds the text parts, by language.
 pub fn check(
     by_locale: &BTreeMap<&str, &Sheet<'_>>,
-    texts: &Texts<'_, '_>,
+    texts: &BTreeMap<&str, &Sheet<'_>>,
     problems: &mut Vec<Diagnostic>,
 ) {
     for (locale, sheet) in by_locale {
@@ -29,7 +27,7 @@ pub fn check(
             );
             continue;
         }
-        let Some(own) = texts.get(&sheet.mail) else {
+        let Some(own) = texts.get(locale) else {
             continue;
         };
         if own.source.trim().is_empty() {

@@ -1,6 +1,6 @@
 //! The store, on both databases: one suite, a fresh file or schema a test. PostgreSQL
 //! where `TEST_POSTGRES_URL` says.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod erasing;
 mod intake;

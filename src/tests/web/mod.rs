@@ -1,5 +1,6 @@
 //! The doors, called without a port: every method at every door, in every state.
 
+mod hooks;
 mod intake;
 mod opt_out;
 mod rooms;

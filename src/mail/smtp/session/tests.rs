@@ -1,6 +1,6 @@
 //! The fault table of a mail's last mile, each fault against the scripted server's journal. Time is paused: a limit of
 //! ten minutes is reached as soon as nothing else can happen.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::time::Duration;
 

@@ -1,0 +1,236 @@
+//! `POST /hooks/{source}`: recorded deliveries through the door into the store.
+
+use super::*;
+use aftercare::ingest::adapters::{Recorded, SharedSecret, Source};
+use aftercare::model::ids::CustomerId;
+use aftercare::model::platform::Platform;
+use aftercare::web::Hook;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/fixtures/platforms")
+}
+
+/// Every platform as a source under its own name.
+fn settings() -> Settings {
+    let secrets = fs::read_to_string(folder().join("secrets.json")).unwrap();
+    let secrets: serde_json::Value = serde_json::from_str(&secrets).unwrap();
+    let mut hooks = BTreeMap::new();
+    for platform in Platform::ALL {
+        let name = platform.as_str();
+        let mut source = Source::new(name, *platform);
+        source.window = ANY_TIME;
+        source.secrets = secrets
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(of, _)| of.split('_').next() == Some(name))
+            .map(|(_, secret)| SharedSecret::new(secret.as_str().unwrap()).unwrap())
+            .collect();
+        hooks.insert(name.to_owned(), Hook::of(source));
+    }
+    Settings {
+        hooks,
+        ..Settings::default()
+    }
+}
+
+fn headers_of(platform: &str, headers: &str) -> Vec<(String, String)> {
+    let path = folder().join(platform).join(format!("{headers}.headers"));
+    fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn body_of(platform: &str, file: &str) -> Vec<u8> {
+    fs::read(folder().join(platform).join(file)).unwrap()
+}
+
+async fn send(doors: &Doors, platform: &str, headers: &str, body: Vec<u8>) -> Answer {
+    let all = headers_of(platform, headers);
+    let all: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let path = format!("/hooks/{platform}");
+    doors.ask(request(Method::POST, &path, &all, body)).await
+}
+
+fn told(accepted: u64, duplicate: u64, quarantined: u64) -> String {
+    format!(
+        r#"{{"accepted":{accepted},"duplicate":{duplicate},"quarantined":{quarantined},"unused":false}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_delivery_is_taken_once_however_often_and_by_whichever_way_it_comes() {
+    let doors = Doors::open(settings()).await;
+    let body = || body_of("shopify", "orders_create.json");
+    for (headers, expected) in [
+        ("orders_create", told(2, 0, 0)),
+        // The same delivery, then the same facts by another subscription.
+        ("orders_create.redelivery", told(0, 2, 0)),
+        ("orders_create.second_subscription", told(0, 2, 0)),
+    ] {
+        let answer = send(&doors, "shopify", headers, body()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        assert_eq!(answer.body, expected, "{headers}");
+    }
+    let forged = send(&doors, "shopify", "orders_create.bad_signature", body()).await;
+    assert_eq!(forged.status, StatusCode::UNAUTHORIZED);
+    assert!(!forged.body.contains("detail"), "{}", forged.body);
+    // What was lost on the way is in the next snapshot.
+    let fulfilled = body_of("shopify", "orders_fulfilled.json");
+    let answer = send(&doors, "shopify", "orders_fulfilled", fulfilled).await;
+    // The two known facts tell a newer order, and start nothing.
+    assert_eq!(answer.body, told(4, 2, 0));
+}
+
+#[tokio::test]
+async fn every_recorded_delivery_is_taken_and_all_of_it_is_known_the_second_time() {
+    let doors = Doors::open(settings()).await;
+    let mut deliveries = 0;
+    for round in 0..2 {
+        for platform in Platform::ALL {
+            let name = platform.as_str();
+            let Ok(entries) = fs::read_dir(folder().join(name)) else {
+                continue;
+            };
+            let mut names: Vec<String> = entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter_map(|file| file.strip_suffix(".headers").map(str::to_owned))
+                .filter(|file| folder().join(name).join(format!("{file}.json")).exists())
+                .collect();
+            names.sort();
+            for file in names {
+                let body = body_of(name, &format!("{file}.json"));
+                let answer = send(&doors, name, &file, body).await;
+                assert!(answer.status.is_success(), "{name}/{file}: {}", answer.body);
+                assert!(answer.body.contains("\"quarantined\":0"), "{name}/{file}");
+                if round > 0 {
+                    assert!(answer.body.contains("\"accepted\":0"), "{name}/{file}");
+                }
+                deliveries += 1;
+            }
+        }
+        while doors.engine.plan_due().await.unwrap() > 0 {}
+    }
+    assert!(deliveries >= 120, "{deliveries}");
+}
+
+#[tokio::test]
+async fn what_is_signed_is_answered_2xx_whatever_it_holds() {
+    let doors = Doors::open(settings()).await;
+    let secret = b"test-secret-shopify";
+    let post = async |topic: &str, body: &str| {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret).unwrap();
+        mac.update(body.as_bytes());
+        let tag = STANDARD.encode(mac.finalize().into_bytes());
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-shopify-topic", topic),
+            ("x-shopify-hmac-sha256", tag.as_str()),
+        ];
+        doors.post("/hooks/shopify", &headers, body).await
+    };
+    let unused = post("carts/update", "{}").await;
+    assert_eq!(unused.status, StatusCode::OK, "{}", unused.body);
+    assert!(unused.body.contains("\"unused\":true"));
+    for body in ["{}", "{", "null", "[[[[", "{\"id\":1,\"id\":2}"] {
+        let poison = post("orders/create", body).await;
+        assert_eq!(poison.status, StatusCode::ACCEPTED, "{body}");
+        assert_eq!(poison.body, told(0, 0, 1), "{body}");
+    }
+    let kept = doors.engine.store.quarantined(0, 10).await.unwrap();
+    assert_eq!(kept.len(), 5);
+    assert_eq!(kept[0].source.as_deref(), Some("/shopify/shopify"));
+    assert_eq!(kept[0].kind.as_deref(), Some("orders/create"));
+    assert!(
+        kept[0].because.contains("the order's id"),
+        "{}",
+        kept[0].because
+    );
+    let recorded = Recorded::read(&kept[1].body).unwrap();
+    assert_eq!(
+        (recorded.source.as_str(), recorded.body.as_str()),
+        ("shopify", "{")
+    );
+}
+
+#[tokio::test]
+async fn the_ping_of_woocommerce_is_answered_200_and_makes_nothing() {
+    let doors = Doors::open(settings()).await;
+    let before = state(&doors.engine).await;
+    let body = body_of("woocommerce", "ping.txt");
+    let answer = send(&doors, "woocommerce", "ping", body).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(state(&doors.engine).await, before);
+    // To others the same form is a delivery without proof.
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let other = doors.post("/hooks/shopify", &form, "webhook_id=3").await;
+    assert_eq!(other.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn bombs_giants_and_strangers_are_refused() {
+    let mut all = settings();
+    if let Some(hook) = all.hooks.get_mut("shopify") {
+        hook.max_body = 20_000;
+    }
+    let doors = Doors::open(all).await;
+    let before = state(&doors.engine).await;
+    for encoding in ["gzip", "deflate", "br", "gzip, gzip"] {
+        let headers = [("content-encoding", encoding)];
+        let answer = doors.post("/hooks/shopify", &headers, "x").await;
+        assert_eq!(
+            answer.status,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "{encoding}"
+        );
+    }
+    let giant = "x".repeat(20_001);
+    let answer = doors.post("/hooks/shopify", &[], &giant).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let answer = doors.post("/hooks/nobody", &[], "{}").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let answer = doors.get("/hooks/shopify").await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    let answer = doors
+        .post("/hooks/shopify?token=test-secret-shopify", &[], "{}")
+        .await;
+    assert_eq!(
+        answer.status,
+        StatusCode::UNAUTHORIZED,
+        "a token signs nothing"
+    );
+    assert_eq!(state(&doors.engine).await, before);
+}
+
+/// An order comes in, then its buyer is redacted: nothing of theirs is left, and a
+/// straggler does not bring it back.
+#[tokio::test]
+async fn a_redaction_is_carried_out() {
+    let doors = Doors::open(settings()).await;
+    let post = async |file: &str| {
+        let body = body_of("shopify", &format!("{file}.json"));
+        let answer = send(&doors, "shopify", file, body).await;
+        assert!(answer.status.is_success(), "{file}: {}", answer.body);
+        while doors.engine.plan_due().await.unwrap() > 0 {}
+    };
+    let kept = async || {
+        let people: Vec<CustomerId> = (1..50).map(CustomerId).collect();
+        let all = doors.engine.store.histories(&people).await.unwrap();
+        format!("{all:?}").contains("amelia.hart@example.com")
+    };
+    post("orders_create").await;
+    assert!(kept().await);
+    post("customers_redact").await;
+    assert!(!kept().await, "the address is still there");
+    post("customers_update").await;
+    assert!(!kept().await, "a straggler brought it back");
+}
