@@ -3,6 +3,7 @@
 //! standard input may block for ever; memory is bounded however large the file is.
 
 use super::exit::out_of_reach;
+use super::quarantine::Pages;
 use crate::engine::intake::Totals;
 use crate::model::event::Event;
 use crate::model::time::Timestamp;
@@ -134,8 +135,11 @@ impl Kept {
         let known = match &mut self.known {
             Some(known) => known,
             none => {
-                let all = super::quarantine::every(store).await?;
-                let hashes = all.iter().map(|one| hash(&one.body)).collect();
+                let mut hashes = HashSet::new();
+                let mut pages = Pages::default();
+                while let Some(page) = pages.next(store).await? {
+                    hashes.extend(page.iter().map(|one| hash(&one.body)));
+                }
                 none.insert(hashes)
             }
         };
