@@ -10,6 +10,7 @@ mod check;
 pub mod context;
 mod demo;
 mod doctor;
+mod events;
 mod exit;
 mod explain;
 mod fmt;
@@ -108,6 +109,9 @@ pub enum Command {
     Ingest(ingest::Args),
     /// Take in past orders and events: builds history, sends nothing
     Import(import::Args),
+    /// What comes in
+    #[command(subcommand)]
+    Events(events::Command),
     /// Events that could not be used
     #[command(subcommand)]
     Quarantine(quarantine::Command),
@@ -145,6 +149,7 @@ impl Command {
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
+            | Command::Events(_)
             | Command::Quarantine(_)
             | Command::Doctor(_)
             | Command::Arm => false,
@@ -210,6 +215,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Why(args) => why::run(&global, &args, out).await,
         Command::Ingest(args) => ingest::run(&global, &args, out).await,
         Command::Import(args) => import::run(&global, &args, out).await,
+        Command::Events(what) => events::run(&global, &what, out).await,
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,
         Command::Unsuppress(args) => suppress::run(&global, &args, suppress::To::Allow, out).await,

@@ -13,3 +13,5 @@ mod keys;
 pub mod mask;
 mod shape;
 pub mod signature;
+pub mod silence;
+pub mod switches;

@@ -9,6 +9,7 @@ pub mod condition;
 mod feed;
 pub mod format;
 pub mod keys;
+pub mod needed;
 mod policy;
 pub mod schema;
 mod shelves;

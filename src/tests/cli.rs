@@ -117,7 +117,7 @@ fn fields(row: &Value) -> Vec<&str> {
 }
 
 /// An order for one camera, placed and paid.
-fn order_placed() -> Value {
+pub fn order_placed() -> Value {
     let price = json!({"amount": 94900, "currency": "EUR"});
     json!({
         "specversion": "1.0", "id": "order/17/placed", "source": "/test", "type": "order.placed",

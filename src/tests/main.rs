@@ -33,4 +33,5 @@ mod timeline;
 mod tools;
 mod twin;
 mod waking;
+mod watching;
 mod web;
