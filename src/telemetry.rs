@@ -103,6 +103,8 @@ pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 /// Deliveries of platforms, by `source` (its name in the configuration) and `outcome`:
 /// `understood`, `unused` (a topic that we have no use for), `quarantined`, `ping`, `refused`.
 pub const HOOKS: &str = "aftercare_hooks_total";
+/// Whether a source is silent for longer than its rhythm explains, by `source` and `kind`.
+pub const SOURCE_SILENT: &str = "aftercare_source_silent";
 /// How long `POST /events` took, the durable commit included.
 pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
 /// Opt-outs from the public page, by `how`: `one_click` or `page`.
@@ -172,6 +174,10 @@ fn describe() {
     );
     describe_histogram!(INTAKE_SECONDS, "Time that POST /events took");
     describe_counter!(HOOKS, "Deliveries of platforms");
+    describe_gauge!(
+        SOURCE_SILENT,
+        "1 while a source is silent for longer than it uses to be"
+    );
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");
     describe_counter!(MAILS_HELD, "Mails held because they could not be made");
@@ -221,6 +227,12 @@ pub fn refused(status: u16) {
 /// Counts one delivery of a platform; `source` is a name of the configuration.
 pub fn hook(source: &str, outcome: &'static str) {
     metrics::counter!(HOOKS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Shows whether a source is silent; both names come from events, which are signed.
+pub fn source_silent(source: &str, kind: &str, silent: bool) {
+    metrics::gauge!(SOURCE_SILENT, "source" => source.to_owned(), "kind" => kind.to_owned())
+        .set(if silent { 1.0 } else { 0.0 });
 }
 
 /// Records how long one delivery of events took.

@@ -1,26 +1,14 @@
 //! `ingest`: live events from a file or a pipe, stored durably, then acted on by the
-//! service. `import`: the same as history, of which nothing is ever sent.
+//! service. History is taken in by [`super::import`].
 
+use super::batches::{Batches, Complaints, Kept, Piece, What, store};
 use super::context::Shop;
-use super::exit::out_of_reach;
-use super::lines::{self, Line, Lines};
+use super::lines::{self, Lines};
 use super::{Exit, Global, Out, key};
 use crate::clock::Clock;
 use crate::engine::intake::Totals;
 use crate::ingest::canonical::Learnt;
-use crate::store::{Accepted, Access, Incoming, Poison, Store};
-use std::io::Write as _;
-use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// Events stored in one commit, at most.
-const BATCH: usize = 500;
-/// Lines read ahead of the database.
-const AHEAD: usize = 2 * BATCH;
-/// How long an event may wait for others to be stored with, where a pipe is slow.
-const LINGER: Duration = Duration::from_millis(50);
-/// Lines that are told about one by one; the rest is in the quarantine anyway.
-const TOLD: u64 = 20;
+use crate::store::{Access, Store};
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -30,22 +18,15 @@ pub struct Args {
     pub file: String,
 }
 
-/// What events count as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum As {
-    Live,
-    History,
-}
-
 /// Reads all events; 1 where some could not be used.
-pub async fn run(global: &Global, args: &Args, how: As, out: &mut Out) -> anyhow::Result<Exit> {
+pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let shop = Shop::open(global)?;
     let lines = Lines::open(&args.file)?;
     let store = shop.store(Access::Writer).await?;
     // An empty database becomes an install of its own by the first thing that writes to it.
     key::arming(&store, &shop.config.arming_key_file).await?;
     let clock = shop.clock(&store).await?;
-    let outcome = take(&store, &clock, lines, how).await;
+    let outcome = take(&store, &clock, lines).await;
     store.close().await;
     let totals = outcome?;
     if out.is_json() {
@@ -66,101 +47,48 @@ pub async fn run(global: &Global, args: &Args, how: As, out: &mut Out) -> anyhow
     })
 }
 
-async fn take(store: &Store, clock: &Clock, lines: Lines, how: As) -> anyhow::Result<Totals> {
-    let (to, mut from) = mpsc::channel::<anyhow::Result<Line>>(AHEAD);
-    // A thread of its own: standard input may block for ever, and nobody waits for it then.
-    std::thread::spawn(move || {
-        for line in lines {
-            let failed = line.is_err();
-            if to.blocking_send(line).is_err() || failed {
-                return;
-            }
-        }
+async fn take(to: &Store, clock: &Clock, lines: Lines) -> anyhow::Result<Totals> {
+    let reading = clock.clone();
+    let pieces = lines.map(move |line| {
+        let line = line?;
+        let what = match lines::event(&line, Learnt::Now(reading.now()), false) {
+            Ok(event) => What::Events(vec![event]),
+            Err(poison) => What::Poison(poison),
+        };
+        Ok(Piece {
+            place: format!("line {}", line.number),
+            what,
+        })
     });
+    let mut batches = Batches::of(pieces);
     let mut totals = Totals::default();
-    let mut told = 0;
-    let mut open = true;
-    while open {
-        let mut batch: Vec<Incoming> = Vec::new();
-        let mut poison: Vec<Poison> = Vec::new();
-        while batch.len() + poison.len() < BATCH {
-            let waiting = !(batch.is_empty() && poison.is_empty());
-            let next = if waiting {
-                match tokio::time::timeout(LINGER, from.recv()).await {
-                    Ok(next) => next,
-                    Err(_) => break,
+    let mut complaints = Complaints::default();
+    let mut kept = Kept::default();
+    while let Some(batch) = batches.next().await? {
+        let (mut events, mut poison) = (Vec::new(), Vec::new());
+        // What was read ahead is learnt when it is stored.
+        let now = clock.now();
+        for piece in batch {
+            match piece.what {
+                What::Events(mut all) => {
+                    for event in &mut all {
+                        event.recorded = event.recorded.min(now);
+                    }
+                    events.extend(all);
                 }
-            } else {
-                from.recv().await
-            };
-            let Some(line) = next else {
-                open = false;
-                break;
-            };
-            let line = line?;
-            let learnt = match how {
-                As::Live => Learnt::Now(clock.now()),
-                As::History => Learnt::AsTold(clock.now()),
-            };
-            match lines::event(&line, learnt, how == As::History) {
-                Ok(mut event) => {
-                    // A file may say when it learnt something, but not that it will.
-                    event.recorded = event.recorded.min(clock.now());
-                    batch.push(Incoming {
-                        event,
-                        transport: None,
-                    });
+                What::Poison(bad) => {
+                    complaints.tell("", &piece.place, &bad.reason, &bad.because);
+                    if kept.is_new(to, &bad).await? {
+                        poison.push(*bad);
+                    } else {
+                        totals.quarantined += 1;
+                    }
                 }
-                Err(bad) => {
-                    told += 1;
-                    tell(told, &line, &bad);
-                    poison.push(*bad);
-                }
+                // Lines of events are never rejected.
+                What::Rejected { .. } => {}
             }
         }
-        if !(batch.is_empty() && poison.is_empty()) {
-            store_batch(store, clock, batch, poison, &mut totals).await?;
-        }
+        store(to, events, poison, now, &mut totals).await?;
     }
     Ok(totals)
-}
-
-async fn store_batch(
-    store: &Store,
-    clock: &Clock,
-    batch: Vec<Incoming>,
-    poison: Vec<Poison>,
-    totals: &mut Totals,
-) -> anyhow::Result<()> {
-    let quarantined = poison.len();
-    let answers = store.accept(batch, poison, clock.now()).await.map_err(|error| {
-        anyhow::Error::from(error).context(out_of_reach(format!(
-            "the events could not be stored; {} before them were\nhint: take the whole file in again, what is stored counts as duplicate",
-            totals.accepted + totals.duplicate
-        )))
-    })?;
-    let duplicate = answers
-        .iter()
-        .filter(|one| matches!(one, Accepted::Duplicate))
-        .count();
-    totals.accepted += answers.len() - duplicate;
-    totals.duplicate += duplicate;
-    totals.quarantined += quarantined;
-    Ok(())
-}
-
-fn tell(nth: u64, line: &Line, bad: &Poison) {
-    let mut to = anstream::stderr();
-    // Whoever closed standard error does not want to know.
-    let _ = match nth.cmp(&TOLD) {
-        std::cmp::Ordering::Greater => Ok(()),
-        std::cmp::Ordering::Equal => writeln!(
-            to,
-            "line {}: {}: {}\nfurther lines are not told one by one",
-            line.number, bad.reason, bad.because
-        ),
-        std::cmp::Ordering::Less => {
-            writeln!(to, "line {}: {}: {}", line.number, bad.reason, bad.because)
-        }
-    };
 }

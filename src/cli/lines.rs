@@ -7,6 +7,7 @@ use crate::model::event::{Event, IngestMode};
 use crate::store::Poison;
 use crate::web::MAX_DEPTH;
 use anyhow::Context as _;
+use indicatif::ProgressBar;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -45,6 +46,17 @@ impl Lines {
             Box::new(BufReader::with_capacity(256 * 1024, file))
         };
         Ok(Lines { from, number: 0 })
+    }
+
+    /// As [`Lines::open`], with a bar that follows.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn following(name: &str, bar: &ProgressBar) -> anyhow::Result<Lines> {
+        let mut lines = Lines::open(name)?;
+        let from = std::mem::replace(&mut lines.from, Box::new(io::empty()));
+        lines.from = Box::new(BufReader::new(bar.wrap_read(from)));
+        Ok(lines)
     }
 
     #[cfg(test)]

@@ -5,13 +5,16 @@
 //! of any sort: [`exit`] turns them into a chain with hints and an exit code.
 
 mod arm;
+mod batches;
 mod check;
 pub mod context;
 mod demo;
 mod doctor;
+mod events;
 mod exit;
 mod explain;
 mod fmt;
+mod import;
 mod ingest;
 mod init;
 pub mod key;
@@ -105,8 +108,11 @@ pub enum Command {
     Why(why::Args),
     /// Take in live events, one JSON object a line
     Ingest(ingest::Args),
-    /// Take in past events: builds history, sends nothing
-    Import(ingest::Args),
+    /// Take in past orders and events: builds history, sends nothing
+    Import(import::Args),
+    /// What comes in
+    #[command(subcommand)]
+    Events(events::Command),
     /// What a platform's delivery says, without taking it in
     Map(map::Args),
     /// Events that could not be used
@@ -147,6 +153,7 @@ impl Command {
             | Command::Demo(_)
             | Command::Simulate(_)
             | Command::Sends(_)
+            | Command::Events(_)
             | Command::Quarantine(_)
             | Command::Doctor(_)
             | Command::Arm => false,
@@ -210,8 +217,9 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Simulate(args) => simulate::run(&global, &args, out).await,
         Command::Sends(args) => sends::run(&global, &args, out).await,
         Command::Why(args) => why::run(&global, &args, out).await,
-        Command::Ingest(args) => ingest::run(&global, &args, ingest::As::Live, out).await,
-        Command::Import(args) => ingest::run(&global, &args, ingest::As::History, out).await,
+        Command::Ingest(args) => ingest::run(&global, &args, out).await,
+        Command::Import(args) => import::run(&global, &args, out).await,
+        Command::Events(what) => events::run(&global, &what, out).await,
         Command::Map(args) => map::run(&global, &args, out),
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,

@@ -310,6 +310,7 @@ fn asked_by(reason: &Reason) -> String {
         Reason::Erased => "nothing: who asked to be forgotten is never mailed again".into(),
         Reason::Merged => "nothing: the same series goes on under the customer that was kept".into(),
         Reason::StepRemoved => "the step has to be in the files".into(),
+        Reason::Past { .. } => "the event would have had to come in live".into(),
         Reason::AddedLater => "the step has to be in the files before its moment".into(),
         Reason::ParcelGone { .. } => "the parcel has to come".into(),
         Reason::Render { .. } => {

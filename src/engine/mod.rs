@@ -20,6 +20,7 @@ pub mod sample;
 pub mod scheduler;
 pub mod serve;
 pub mod sheet;
+pub mod silence;
 mod waking;
 
 pub use crate::store::Counts;

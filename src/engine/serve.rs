@@ -2,7 +2,7 @@
 //! was none waits for a notification, the head of the due queue or a short while.
 
 use super::mailer::Mailer;
-use super::{Engine, EngineError, reload};
+use super::{Engine, EngineError, reload, silence};
 use crate::files;
 use crate::model::diagnostic::Severity;
 use crate::model::time::Timestamp;
@@ -67,6 +67,9 @@ pub async fn run(
         tasks.spawn(reload_loop(Arc::clone(&engine), shop, stop.clone()));
     }
     tasks.spawn(upkeep_loop(Arc::clone(&engine), stop.clone()));
+    if roles.scheduler {
+        tasks.spawn(silence_loop(Arc::clone(&engine), stop.clone()));
+    }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a loop ended badly; the service stops");
@@ -223,5 +226,19 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
             crate::telemetry::due_lag(Duration::from_millis(u64::try_from(overdue).unwrap_or(0)));
         }
         crate::telemetry::upkeep();
+    }
+}
+
+/// The first look comes after a while: what came while nobody was here comes first.
+async fn silence_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    let mut listener = silence::Listener::default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(silence::EVERY) => {}
+        }
+        if let Err(error) = engine.look_for_silence(&mut listener).await {
+            tracing::warn!(%error, "silent sources could not be looked for; it is tried again");
+        }
     }
 }

@@ -3,11 +3,15 @@
 
 pub mod adapters;
 pub mod canonical;
+pub mod cause;
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "tests")]
 pub(crate) mod fixtures;
 pub mod identity;
 mod json;
 mod keys;
+pub mod mask;
 mod shape;
 pub mod signature;
+pub mod silence;
+pub mod switches;

@@ -275,7 +275,8 @@ pub enum IngestMode {
     Live,
     /// History: builds state and enrols nobody.
     Backfill,
-    /// Sent again on purpose.
+    /// Told again on purpose, to act although it is past: enrols people where they would
+    /// be now, for everything but mails about the order itself; what is past is not sent.
     Replay,
 }
 

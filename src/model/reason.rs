@@ -76,6 +76,8 @@ pub enum Reason {
     StepRemoved,
     /// The step was added to the files after its moment for this person.
     AddedLater,
+    /// It was due before the person was enrolled, by an import on purpose.
+    Past { due: Timestamp },
     /// The parcel went back, was lost or was withdrawn.
     ParcelGone { status: String },
     /// A template would have printed a blank, looped or grew too large; its owner is told.
@@ -104,7 +106,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every code, for files and command lines that name one.
-    pub const CODES: [&'static str; 34] = [
+    pub const CODES: [&'static str; 35] = [
         "condition",
         "unless",
         "late",
@@ -127,6 +129,7 @@ impl Reason {
         "merged",
         "step_removed",
         "added_later",
+        "past",
         "parcel_gone",
         "render",
         "paused",
@@ -168,6 +171,7 @@ impl Reason {
             Reason::Merged => "merged",
             Reason::StepRemoved => "step_removed",
             Reason::AddedLater => "added_later",
+            Reason::Past { .. } => "past",
             Reason::ParcelGone { .. } => "parcel_gone",
             Reason::Render { .. } => "render",
             Reason::Paused { .. } => "paused",
@@ -255,6 +259,9 @@ impl Reason {
             Reason::Erased => "the customer asked to be forgotten".into(),
             Reason::Merged => "the customer was merged with another who has the same series".into(),
             Reason::StepRemoved => "the step is no longer in the files".into(),
+            Reason::Past { due } => format!(
+                "it was due at {due}, before an import enrolled the person: what is past is not sent"
+            ),
             Reason::AddedLater => {
                 "the step was added to the files after its moment had passed".into()
             }

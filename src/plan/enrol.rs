@@ -3,8 +3,9 @@
 
 use super::{Decision, Mind, assign, awaiting, elapsed, lets, subject, timing};
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState, Start};
-use crate::model::event::{DerivedKind, EventKind, FactKind, LineKind};
-use crate::model::ids::EnrolmentId;
+use crate::model::event::{DerivedKind, EventKind, FactKind, IngestMode, LineKind};
+use crate::model::history::History;
+use crate::model::ids::{EnrolmentId, EventSeq};
 use crate::model::kind::Kind;
 use crate::model::names::Names;
 use crate::model::policy::Policy;
@@ -110,6 +111,14 @@ fn fresh_facts(mind: &Mind) -> Vec<(Fact, Option<Sent>)> {
     facts
 }
 
+/// Whether what is told by these events was told again on purpose ([`IngestMode::Replay`]).
+pub(super) fn is_replayed(history: &History, evidence: &[EventSeq]) -> bool {
+    history
+        .events
+        .iter()
+        .any(|event| event.mode == IngestMode::Replay && evidence.contains(&event.seq))
+}
+
 fn matches_of(sequence: &Sequence, sent: Option<&Sent>) -> bool {
     match (&sequence.start.of, sent) {
         (Some(of), Some(sent)) => *of == sent.name,
@@ -135,6 +144,10 @@ fn consider(
 ) {
     let oldest = oldest(&mind.catalog.policy, sequence.kind);
     if timing::is_over(oldest, fact.time, fact.learnt) {
+        return;
+    }
+    // Catching up is never for mails about the order itself (rule 27).
+    if sequence.kind == Kind::Fulfilment && is_replayed(&mind.history, &fact.evidence) {
         return;
     }
     for about in candidates(mind, sequence, fact, sent) {

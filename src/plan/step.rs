@@ -1,6 +1,6 @@
 //! What is next: each step of each run, decided once, at its moment.
 
-use super::{Decision, Mind, Outlook, assign, exit, permit, subject, timing};
+use super::{Decision, Mind, Outlook, assign, enrol, exit, permit, subject, timing};
 use crate::model::enrolment::{Enrolment, EnrolmentState};
 use crate::model::event::{EventKind, FactKind};
 use crate::model::ids::{EventSeq, SendId};
@@ -497,7 +497,10 @@ fn judge(mind: &mut Mind, candidate: &Candidate, all: &[Candidate]) -> Verdict {
             because: None,
         };
     }
-    if let Some(reason) = overtaken(mind, candidate).or_else(|| added_later(candidate)) {
+    let passed = overtaken(mind, candidate)
+        .or_else(|| added_later(candidate))
+        .or_else(|| passed_before(mind, candidate));
+    if let Some(reason) = passed {
         return Verdict::Skip(reason);
     }
     let earned = permit::earned(&mind.catalog.policy, &mind.history.sends, step.kind, now);
@@ -688,6 +691,16 @@ fn overtaken(mind: &Mind, candidate: &Candidate) -> Option<Reason> {
 fn added_later(candidate: &Candidate) -> Option<Reason> {
     let since = candidate.step.since?;
     (candidate.due < since && candidate.enrolment.opened_at < since).then_some(Reason::AddedLater)
+}
+
+/// People of the past who are enrolled on purpose are placed where they would be now:
+/// what was due before is not sent (A6).
+fn passed_before(mind: &Mind, candidate: &Candidate) -> Option<Reason> {
+    let enrolment = &candidate.enrolment;
+    let start = enrolment.starts.first()?;
+    let passed =
+        candidate.due < enrolment.opened_at && enrol::is_replayed(&mind.history, &start.evidence);
+    passed.then_some(Reason::Past { due: candidate.due })
 }
 
 fn send_id(candidate: &Candidate) -> SendId {

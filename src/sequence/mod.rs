@@ -10,6 +10,7 @@ mod elsewhere;
 mod feed;
 pub mod format;
 pub mod keys;
+pub mod needed;
 mod policy;
 pub mod schema;
 mod shelves;

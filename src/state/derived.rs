@@ -80,7 +80,9 @@ impl Sources<'_, '_> {
         let early = self
             .policy
             .live_since
-            .is_some_and(|since| draft.time < since);
+            .is_some_and(|since| draft.time < since)
+            // What is told again on purpose is to act.
+            && !completing.is_replayed();
         let backfill = completing
             .rows()
             .iter()

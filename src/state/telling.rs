@@ -1,7 +1,7 @@
 //! Rows to tellings: the same fact told several times (revisions of one `(source,
 //! id)`) is one telling. Nothing here depends on the order in which rows arrived.
 
-use crate::model::event::{Body, Event, EventKind};
+use crate::model::event::{Body, Event, EventKind, IngestMode};
 use crate::model::ids::EventSeq;
 use crate::model::time::Timestamp;
 use std::cmp::Ordering;
@@ -42,6 +42,11 @@ impl<'a> Telling<'a> {
 
     pub(super) fn evidence(&self) -> Vec<EventSeq> {
         self.rows.iter().map(|row| row.seq).collect()
+    }
+
+    /// Whether it was told again so that it acts.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.rows.iter().any(|row| row.mode == IngestMode::Replay)
     }
 
     pub(super) fn is_test(&self) -> bool {

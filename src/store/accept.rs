@@ -136,6 +136,26 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Which of these facts (source and id) are known.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn known_facts(
+        &self,
+        facts: &BTreeSet<(&str, &str)>,
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        let list: Vec<&(&str, &str)> = facts.iter().collect();
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx.fetch(&FACTS, vec![rows(&list)?]).await?;
+        tx.rollback().await;
+        found
+            .iter()
+            .map(|row| Ok((row.text(0)?, row.text(1)?)))
+            .collect()
+    }
+}
+
 /// An event that is to be stored.
 struct Fresh<'b> {
     /// Its place in the batch.

@@ -96,7 +96,7 @@ statements! {
     COUNT_SENDS = "SELECT COUNT(*) FROM sends";
     COUNT_EVENTS = "SELECT COUNT(*) FROM events";
     COUNT_PARKED = "SELECT COUNT(DISTINCT seq) FROM parked";
-    COUNT_QUARANTINED = "SELECT COUNT(*) FROM quarantine";
+    COUNT_QUARANTINED = "SELECT COUNT(*) FROM quarantine WHERE state = 'held'";
     COUNT_PEOPLE = "SELECT COUNT(*) FROM customers";
     COUNT_FAILING = "SELECT COUNT(*) FROM customers WHERE failures > 0";
 }

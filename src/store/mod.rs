@@ -21,6 +21,7 @@ mod quarantine;
 mod reads;
 mod rows;
 mod sends;
+mod tail;
 mod upkeep;
 mod wake;
 mod writer;
@@ -35,6 +36,7 @@ pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
+pub use tail::{Heard, TailFilter, Told};
 
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -137,6 +139,7 @@ fn statements() -> impl Iterator<Item = &'static db::Statement> {
         quarantine::ALL,
         reads::ALL,
         sends::ALL,
+        tail::ALL,
         upkeep::ALL,
         wake::ALL,
         writer::ALL,

@@ -1,4 +1,6 @@
-//! What could not be read as events: listed, read for a replay, and dropped.
+//! What could not be read as events: listed, read for a replay, and dropped. What an
+//! operator drops leaves its line with the reason; the body goes, because it may be
+//! anybody's data.
 
 use super::Store;
 use super::db::{Row, Tx, statements};
@@ -25,9 +27,10 @@ pub struct Quarantined {
 
 statements! {
     LIST = "SELECT id, source, event_id, kind, body, reason, because, recorded, tries FROM quarantine
-        WHERE id > $1 ORDER BY id LIMIT $2";
-    GET = "SELECT id, source, event_id, kind, body, reason, because, recorded, tries FROM quarantine WHERE id = $1";
+        WHERE id > $1 AND state = $3 ORDER BY id LIMIT $2";
+    GET = "SELECT id, source, event_id, kind, body, reason, because, recorded, tries FROM quarantine WHERE id = $1 AND state = 'held'";
     REMOVE = "DELETE FROM quarantine WHERE id = $1";
+    DISMISS = "UPDATE quarantine SET state = 'dropped', body = '', because = $2 WHERE id = $1 AND state = 'held'";
     TRIED = "UPDATE quarantine SET tries = tries + 1 WHERE id = $1";
 }
 
@@ -41,9 +44,27 @@ impl Store {
         after: i64,
         limit: usize,
     ) -> Result<Vec<Quarantined>, StoreError> {
+        self.in_quarantine(after, limit, "held").await
+    }
+
+    /// What an operator has dropped: without its body, and with the operator's reason.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn dropped(&self, after: i64, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        self.in_quarantine(after, limit, "dropped").await
+    }
+
+    async fn in_quarantine(
+        &self,
+        after: i64,
+        limit: usize,
+        state: &str,
+    ) -> Result<Vec<Quarantined>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![after.into(), limit.into(), state.into()];
         let mut tx = self.shared.pools.read().await?;
-        let found = tx.fetch(&LIST, vec![after.into(), limit.into()]).await?;
+        let found = tx.fetch(&LIST, values).await?;
         tx.rollback().await;
         found.iter().map(read).collect()
     }
@@ -59,7 +80,20 @@ impl Store {
         found.as_ref().map(read).transpose()
     }
 
-    /// Drops one: it was replayed, or nobody wants it. Says whether it was there.
+    /// Lets one go that nobody wants, and keeps why. Says whether it was there.
+    ///
+    /// # Errors
+    /// Where the database refuses or is out of reach.
+    pub async fn dismiss_quarantined(&self, id: i64, why: &str) -> Result<bool, StoreError> {
+        let because = why.to_owned();
+        Ok(matches!(
+            self.write(Write::DismissQuarantined { id, because })
+                .await?,
+            Written::Count(1..)
+        ))
+    }
+
+    /// Takes one away that was replayed. Says whether it was there.
     ///
     /// # Errors
     /// Where the database refuses or is out of reach.
@@ -96,6 +130,10 @@ fn read(row: &Row) -> Result<Quarantined, StoreError> {
 
 pub(super) async fn remove(tx: &mut Tx, id: i64) -> Result<u64, StoreError> {
     tx.run(&REMOVE, vec![id.into()]).await
+}
+
+pub(super) async fn dismiss(tx: &mut Tx, id: i64, because: &str) -> Result<u64, StoreError> {
+    tx.run(&DISMISS, vec![id.into(), because.into()]).await
 }
 
 pub(super) async fn tried(tx: &mut Tx, id: i64) -> Result<u64, StoreError> {

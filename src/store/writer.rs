@@ -84,6 +84,10 @@ pub(super) enum Write {
     DropQuarantined {
         id: i64,
     },
+    DismissQuarantined {
+        id: i64,
+        because: String,
+    },
     TriedQuarantined {
         id: i64,
     },
@@ -547,6 +551,9 @@ async fn run_other(
             Written::Count(1)
         }
         Write::DropQuarantined { id } => Written::Count(quarantine::remove(tx, *id).await?),
+        Write::DismissQuarantined { id, because } => {
+            Written::Count(quarantine::dismiss(tx, *id, because).await?)
+        }
         Write::TriedQuarantined { id } => Written::Count(quarantine::tried(tx, *id).await?),
         Write::Leave => {
             // On SQLite the rows are those of roles, not of processes.
@@ -583,6 +590,7 @@ impl Write {
             | Write::Renew(_)
             | Write::Meta { .. }
             | Write::DropQuarantined { .. }
+            | Write::DismissQuarantined { .. }
             | Write::TriedQuarantined { .. }
             | Write::Leave
             | Write::Nothing => None,
@@ -608,6 +616,7 @@ impl Write {
             | Write::WakeWaiting { .. }
             | Write::WakeSome { .. }
             | Write::DropQuarantined { .. }
+            | Write::DismissQuarantined { .. }
             | Write::TriedQuarantined { .. }
             | Write::Leave
             | Write::Nothing => Vec::new(),

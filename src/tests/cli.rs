@@ -32,20 +32,20 @@ const SEND: [&str; 19] = [
 ];
 
 /// The repository's own shop, with a data folder of its own.
-struct Install {
-    data: TempDir,
-    shop: PathBuf,
+pub struct Install {
+    pub data: TempDir,
+    pub shop: PathBuf,
 }
 
 impl Install {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Install {
             data: tempfile::tempdir().unwrap(),
             shop: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
         }
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aftercare"));
         command
             .args(line.split(' '))
@@ -62,11 +62,11 @@ impl Install {
         command
     }
 
-    fn run(&self, line: &str) -> (i32, String) {
+    pub fn run(&self, line: &str) -> (i32, String) {
         told(&self.command(line).output().unwrap())
     }
 
-    fn feed(&self, line: &str, events: &str) -> (i32, String) {
+    pub fn feed(&self, line: &str, events: &str) -> (i32, String) {
         let mut child = self
             .command(line)
             .stdin(Stdio::piped())
@@ -83,14 +83,14 @@ impl Install {
         told(&child.wait_with_output().unwrap())
     }
 
-    fn rows(&self, line: &str) -> Vec<Value> {
+    pub fn rows(&self, line: &str) -> Vec<Value> {
         let (code, text) = self.run(line);
         assert_eq!(code, 0, "{line}: {text}");
         objects(&text)
     }
 }
 
-fn told(output: &Output) -> (i32, String) {
+pub fn told(output: &Output) -> (i32, String) {
     let text = if output.stdout.is_empty() {
         &output.stderr
     } else {
@@ -102,7 +102,7 @@ fn told(output: &Output) -> (i32, String) {
     )
 }
 
-fn objects(text: &str) -> Vec<Value> {
+pub fn objects(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -117,7 +117,7 @@ fn fields(row: &Value) -> Vec<&str> {
 }
 
 /// An order for one camera, placed and paid.
-fn order_placed() -> Value {
+pub fn order_placed() -> Value {
     let price = json!({"amount": 94900, "currency": "EUR"});
     json!({
         "specversion": "1.0", "id": "order/17/placed", "source": "/test", "type": "order.placed",
@@ -249,7 +249,8 @@ fn events_are_taken_in_once_and_poison_is_kept() {
             "recordedtime",
             "reason",
             "because",
-            "tries"
+            "tries",
+            "cause"
         ]
     );
     assert_eq!(
@@ -258,8 +259,38 @@ fn events_are_taken_in_once_and_poison_is_kept() {
         "it is still nonsense"
     );
     assert_eq!(install.rows("quarantine list --json")[0]["tries"], 1);
-    assert_eq!(install.run("quarantine drop --all").0, 0);
+    let by = &install.rows("quarantine list --by cause --json")[0];
+    assert_eq!(
+        (&by["count"], &by["reason"]),
+        (&json!(1), &json!("not_json"))
+    );
+    let cause = by["cause"].as_str().unwrap();
+    let replay = |cause: &str| install.run(&format!("quarantine replay --cause {cause} --json"));
+    assert_eq!(objects(&replay(cause).1)[0]["left"], 1);
+    assert_eq!(objects(&replay("00000000").1)[0]["left"], 0);
+    assert_eq!(install.run("quarantine drop --all").0, 2, "why?");
+    let line = format!("quarantine drop --cause {cause} --reason typo");
+    assert_eq!(install.run(&line).0, 0);
     assert!(install.rows("quarantine list --json").is_empty());
+    let dropped = &install.rows("quarantine list --dropped --json")[0];
+    assert_eq!(dropped["because"], "typo");
+    assert_eq!(install.run("quarantine show 1").0, 1, "its body is gone");
+}
+
+#[test]
+fn what_is_in_quarantine_is_shown_with_whoever_it_is_about_covered() {
+    let install = Install::new();
+    let mut event = order_placed();
+    event["type"] = json!("order.plced");
+    assert_eq!(install.feed("ingest -", &format!("{event}\n")).0, 1);
+    let shown = install.rows("quarantine show 1 --json")[0]["body"].to_string();
+    assert!(
+        !shown.contains("ann@example.com") && !shown.contains("Ann"),
+        "{shown}"
+    );
+    assert!(shown.contains("order.plced"), "{shown}");
+    let whole = install.rows("quarantine show 1 --unmasked --json")[0]["body"].to_string();
+    assert!(whole.contains("ann@example.com"), "{whole}");
 }
 
 #[test]

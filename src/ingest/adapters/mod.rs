@@ -34,6 +34,7 @@ mod shippo;
 mod shopify;
 mod spree;
 mod stripe;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 mod woocommerce;

@@ -1,0 +1,99 @@
+//! `doctor events`: which sources are heard, which have fallen silent, and which kinds of
+//! event the files live on and nobody tells.
+
+use super::{Findings, How};
+use crate::cli::context::Shop;
+use crate::engine::reload;
+use crate::engine::silence::Listener;
+use crate::ingest::silence::{Standing, WEEKS};
+use crate::ingest::switches;
+use crate::model::event::EventKind;
+use crate::model::time::{self, TimeZone};
+use crate::sequence::needed::{For, needed};
+use crate::store::Store;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+
+/// Looks at every source that was heard, and at every kind that is needed.
+pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let live = reload::read(&shop.folder).live;
+    let zone = match &live {
+        Some(live) => live.catalog.policy.zone.clone(),
+        None => TimeZone::UTC,
+    };
+    let now = shop.clock(store).await?.now();
+    let mut listener = Listener::default();
+    listener.listen(store).await?;
+    let mut lately: BTreeSet<EventKind> = BTreeSet::new();
+    let weeks = SignedDuration::from_hours(24 * 7 * WEEKS);
+    for (source, kind, last, standing) in listener.sources.judged(now, &zone) {
+        if let (Ok(kind), Some(last)) = (kind.parse(), last)
+            && time::saturating_add(last, weeks) >= now
+        {
+            lately.insert(kind);
+        }
+        let (how, words) = match standing {
+            Standing::Heard { weekly } => (How::Fine, format!("about {weekly:.0} a week")),
+            Standing::Unknown => (How::Fine, "too few yet to know its rhythm".to_owned()),
+            Standing::Gone { since } => (How::Note, format!("silent since {since}, given up")),
+            Standing::Silent {
+                since,
+                weekly,
+                missed,
+            } => (
+                How::Bad,
+                format!(
+                    "silent since {since}: at about {weekly:.0} a week, {missed:.0} should have come; look whether the platform has switched the webhook off"
+                ),
+            ),
+        };
+        to.tell(how, "source", &format!("{source} {kind}: {words}"))?;
+    }
+    let Some(live) = live else {
+        return Ok(());
+    };
+    let platforms: Vec<&str> = shop
+        .config
+        .sources
+        .iter()
+        .map(|source| source.platform.as_str())
+        .collect();
+    for (kind, needs) in needed(&live.catalog) {
+        if lately.contains(&kind) {
+            continue;
+        }
+        let starts = needs.iter().any(|(what, _)| *what == For::Starting);
+        let names: BTreeSet<&str> = needs.iter().map(|(_, sequence)| *sequence).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        // A shop that hears nothing at all is only beginning.
+        let how = if starts && !lately.is_empty() {
+            How::Bad
+        } else {
+            How::Note
+        };
+        let what = if starts {
+            "lives on it"
+        } else {
+            "stops or pauses on it"
+        };
+        let where_to: Vec<String> = switches::where_to(kind, &platforms)
+            .into_iter()
+            .map(|(platform, words)| format!("{platform}: {words}"))
+            .collect();
+        let where_to = if where_to.is_empty() {
+            "no platform says it by itself: send it to POST /events".to_owned()
+        } else {
+            where_to.join("; ")
+        };
+        to.tell(
+            how,
+            "needed",
+            &format!(
+                "no {} in the last {WEEKS} weeks; {} {what}. Switch it on: {where_to}",
+                kind.as_str(),
+                names.join(", ")
+            ),
+        )?;
+    }
+    Ok(())
+}
