@@ -329,6 +329,8 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         match (user, password) {
             (Some(user), Some(password)) => Some(Credentials { user, password }),
             (None, None) => None,
+            // The file that holds it was named and cannot be read: that is told already.
+            (Some(_), None) if self.raw.get("smtp.password_file").is_some() => None,
             (had, _) => {
                 let (given, missing) = if had.is_some() {
                     ("smtp.user", "smtp.password")

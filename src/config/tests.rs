@@ -183,6 +183,14 @@ fn secrets_come_by_environment_or_file() {
         "`intake.events.secrets_file`: /shop/gone cannot be read: no such file",
         "",
     );
+    // One mistake, told once: the user lacks nothing that the file would not bring.
+    refused(
+        "[smtp]\nuser = \"ann\"\npassword_file = \"gone\"\n",
+        &[],
+        "E183",
+        "`smtp.password_file`: /shop/gone cannot be read: no such file",
+        "",
+    );
     refused(
         "[smtp]\nuser = \"ann\"\n",
         &[],

@@ -77,8 +77,17 @@ pub fn cards(live: &Live, config: &Config, wanted: &Wanted) -> Vec<Card> {
         let steps: Vec<(String, String)> = catalog
             .sequences
             .iter()
-            .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
-            .filter(|(_, step)| step.mail == mail)
+            .flat_map(|sequence| {
+                sequence
+                    .steps
+                    .iter()
+                    .map(move |step| (sequence, step))
+                    .filter(|(sequence, step)| {
+                        sequence
+                            .all_forms()
+                            .any(|form| form.id == step.id && form.mail == mail)
+                    })
+            })
             .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
             .collect();
         for locale in locales {

@@ -155,7 +155,7 @@ fn quiet_hours(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     if shop.catalog.policy.hours.is_some() {
         return;
     }
-    let loose = shop.steps().find(|(_, step)| {
+    let loose = shop.forms().find(|(_, step)| {
         step.kind.class() == Class::Marketing && step.at.is_none() && step.slot.is_none()
     });
     if let Some((sequence, step)) = loose {

@@ -57,7 +57,7 @@ pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
         return;
     }
     let mut kinds: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
-    for (_, step) in shop.steps() {
+    for (_, step) in shop.forms() {
         kinds.entry(&step.mail).or_default().push(step.kind);
     }
     // A layout that lacks something is one mistake, shown at the first mail.

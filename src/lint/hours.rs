@@ -24,7 +24,7 @@ pub fn look(shop: &Shop<'_>, found: &mut Vec<Diagnostic>) {
     let Some(hours) = &shop.catalog.policy.hours else {
         return;
     };
-    for (sequence, step) in shop.steps() {
+    for (sequence, step) in shop.forms() {
         if !step.kind.is_bound() || hours.except.contains(&step.kind) {
             continue;
         }

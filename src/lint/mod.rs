@@ -49,6 +49,27 @@ impl<'s> Shop<'s> {
             .iter()
             .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
     }
+
+    /// As [`Shop::steps`], and once more in every form that an arm of an experiment gives
+    /// them: with another mail, or at another time.
+    fn forms(&self) -> impl Iterator<Item = (&'s Sequence, &'s Step)> {
+        self.catalog.sequences.iter().flat_map(|sequence| {
+            let mut forms: Vec<&Step> = Vec::new();
+            for form in sequence.all_forms() {
+                let like = |had: &&Step| {
+                    had.id == form.id
+                        && had.mail == form.mail
+                        && (had.at, had.slot.as_ref().map(|slot| &slot.text))
+                            == (form.at, form.slot.as_ref().map(|slot| &slot.text))
+                        && (&had.anchor, had.length) == (&form.anchor, form.length)
+                };
+                if !forms.iter().any(like) {
+                    forms.push(form);
+                }
+            }
+            forms.into_iter().map(move |step| (sequence, step))
+        })
+    }
 }
 
 /// Looks over the rules of a shop whose files are valid one by one: all that its

@@ -66,7 +66,7 @@ pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     }
     // By mail: the steps that send it.
     let mut steps: BTreeMap<&str, Vec<(&Sequence, &Step)>> = BTreeMap::new();
-    for (sequence, step) in shop.steps() {
+    for (sequence, step) in shop.forms() {
         steps.entry(&step.mail).or_default().push((sequence, step));
     }
     let mut seen = BTreeSet::new();

@@ -31,7 +31,7 @@ struct Sale {
 
 pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     let mut kinds: BTreeMap<&str, BTreeSet<Kind>> = BTreeMap::new();
-    for (_, step) in shop.steps() {
+    for (_, step) in shop.forms() {
         kinds.entry(&step.mail).or_default().insert(step.kind);
     }
     let addresses: BTreeSet<&str> = shop

@@ -10,7 +10,7 @@ const PEOPLE: &str = "config/people.toml";
 const CATALOG: &str = "config/catalog.toml";
 
 pub fn look(shop: &Shop<'_>, templates: &Templates, found: &mut Vec<Diagnostic>) {
-    let sent: BTreeSet<&str> = shop.steps().map(|(_, step)| step.mail.as_str()).collect();
+    let sent: BTreeSet<&str> = shop.forms().map(|(_, step)| step.mail.as_str()).collect();
     for mail in templates.mails().filter(|mail| !sent.contains(mail)) {
         let folder = format!("templates/mail/{mail}.");
         let file = shop

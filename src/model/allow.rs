@@ -56,7 +56,11 @@ impl Allowance {
             let problem = self
                 .problem("E165", format!("{code} cannot be turned off"))
                 .label(page.title)
-                .help("customers would get what nobody could answer for; repair it instead");
+                .help(if self.code.starts_with('W') {
+                    "what it warns of is wrong in every shop, or quickly mended"
+                } else {
+                    "customers would get what nobody could answer for; repair it instead"
+                });
             return Some(problem.help(format!("aftercare explain {code} shows how")));
         }
         if self.reason.trim().is_empty() {

@@ -59,7 +59,7 @@ const MONEY_CHANGE: &[Field] = &[
     must(
         "reason",
         Type::Text,
-        "Why the order was cancelled, as the shop sent it, such as `customer` or `fraud`.",
+        "Why the order was cancelled, as the shop sent it, such as `customer` or `fraud`; `other` where it said nothing.",
     ),
     must("cancelled_at", Type::Instant, "When it was cancelled."),
 ];

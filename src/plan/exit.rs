@@ -97,27 +97,34 @@ fn reason_to_end(mind: &Mind, sequence: &Sequence, enrolment: &Enrolment) -> Opt
     if let Some(on) = elapsed::undone(mind, sequence, enrolment) {
         return Some(Reason::Stopped { on: on.to_string() });
     }
+    let since = enrolment.starts.iter().map(|start| start.time).min();
     for rule in &sequence.stops {
-        let since = enrolment.starts.iter().map(|start| start.time).min()?;
         let hit = rule.on.iter().copied().find(|kind| {
             let takes_away = subject::takes_away(*kind);
             if takes_away && !items.is_empty() && !lost {
                 return false;
             }
-            let about = Subject {
+            let whole = Subject {
                 line: about.line.clone().filter(|_| !takes_away),
                 ..about.clone()
             };
-            mind.state.facts.iter().any(|fact| {
-                fact.kind == *kind && fact.time >= since && subject::concerns(fact, &about)
+            let mut facts = mind.state.facts.iter().filter(|fact| {
+                fact.kind == *kind
+                    && since.is_some_and(|since| fact.time >= since)
+                    && subject::concerns(fact, &whole)
+            });
+            // `when` speaks of the fact that stops: each is asked with its own parts.
+            facts.any(|fact| {
+                rule.when.as_ref().is_none_or(|condition| {
+                    let told = Subject {
+                        event: fact.evidence.first().copied().or(about.event),
+                        ..about.clone()
+                    };
+                    lets(condition, &mind.names(&told), true).is_ok()
+                })
             })
         });
-        if let Some(kind) = hit
-            && rule
-                .when
-                .as_ref()
-                .is_none_or(|condition| lets(condition, &mind.names(&about), true).is_ok())
-        {
+        if let Some(kind) = hit {
             return Some(Reason::Stopped {
                 on: kind.to_string(),
             });

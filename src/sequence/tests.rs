@@ -835,6 +835,15 @@ fn e120_anchors() {
     );
     refused(
         DSLR,
+        "basics + 1w",
+        "basics - 1w",
+        "E120",
+        "21:9",
+        "nothing can go 1w before \"basics\"",
+        "basics + 1w",
+    );
+    refused(
+        DSLR,
         "start + 2d",
         "step.sent",
         "E120",

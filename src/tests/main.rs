@@ -7,6 +7,7 @@
 )]
 
 mod acceptance;
+mod authors;
 mod book;
 mod cli;
 mod codes;
@@ -20,6 +21,7 @@ mod people;
 mod plan;
 mod previews;
 mod prove;
+mod prove_particular;
 mod reference;
 mod rereading;
 mod shop;

@@ -88,7 +88,11 @@ mail = "a/ask"
 /// Limits and costs as a careful shop has them.
 const CAREFUL: &str = "[limits]\nper_day = 1\nwhen_over = \"5d\"\n[earn]\nsurvey = 1\nreview = 2\n";
 
-fn shop(policy: &str, sequences: &[&str], mails: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn shop(
+    policy: &str,
+    sequences: &[&str],
+    mails: &[(&str, &str)],
+) -> Vec<(String, String)> {
     let store = format!(
         "id = \"test\"\nname = \"Test shop\"\nurl = \"https://shop.example.com\"\naddress = \"1 Quay Street\"\n\
          zone = \"Europe/Berlin\"\nlocales = [\"en\"]\nfallback = \"en\"\n{policy}"
@@ -133,7 +137,7 @@ fn shop(policy: &str, sequences: &[&str], mails: &[(&str, &str)]) -> Vec<(String
     files
 }
 
-fn proof(files: &[(String, String)]) -> Proof {
+pub(crate) fn proof(files: &[(String, String)]) -> Proof {
     let (catalog, problems) = sequence::read(files);
     let catalog = catalog.unwrap_or_else(|| panic!("{problems:#?}"));
     let policy = LoadPolicy {
@@ -153,7 +157,7 @@ fn proof(files: &[(String, String)]) -> Proof {
     prove(&shop, BOUNDS)
 }
 
-fn codes(proof: &Proof) -> Vec<&str> {
+pub(crate) fn codes(proof: &Proof) -> Vec<&str> {
     proof
         .failures
         .iter()
@@ -167,7 +171,7 @@ fn only(files: &[(String, String)], code: &str) -> Failure {
     proof.failures.into_iter().next().expect("one")
 }
 
-fn clean(files: &[(String, String)]) {
+pub(crate) fn clean(files: &[(String, String)]) {
     let proof = proof(files);
     assert!(proof.failures.is_empty(), "{:#?}", proof.failures);
     for one in &proof.explored {

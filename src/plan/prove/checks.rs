@@ -8,7 +8,7 @@ use crate::model::kind::{Kind, Scope};
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::plan::{permit, timing};
-use crate::sequence::catalog::{Anchor, Step};
+use crate::sequence::catalog::{Anchor, Step, Timed};
 use jiff::SignedDuration;
 
 /// How long after its fact a mail of fulfilment is still news of it, in hours.
@@ -77,7 +77,7 @@ pub(super) fn going(world: &World<'_>, life: &Life, one: &Going) -> Vec<Violatio
         per_week(world, life, one),
         asks(world, life, one),
         hours(world, one),
-        twice(life, one),
+        twice(world, life, one),
         opted_out(life, one),
     ]
     .into_iter()
@@ -370,7 +370,13 @@ fn hours(world: &World<'_>, one: &Going) -> Option<Violation> {
 }
 
 /// The same step for the same thing, or the same mail about the same goods.
-fn twice(life: &Life, one: &Going) -> Option<Violation> {
+fn twice(world: &World<'_>, life: &Life, one: &Going) -> Option<Violation> {
+    // A new day of a schedule, or a new silence, is another thing than the one before.
+    let timed = |send: &Send| {
+        let sequence = world.catalog.sequence(&send.sequence);
+        let start = sequence.and_then(|sequence| sequence.start.timed.as_ref());
+        matches!(start, Some(Timed::Schedule(_) | Timed::Absence { .. }))
+    };
     let goods = |send: &Send| -> Vec<(Option<String>, Option<String>)> {
         life.history
             .enrolment(send.enrolment)
@@ -389,6 +395,9 @@ fn twice(life: &Life, one: &Going) -> Option<Violation> {
             && send.occurrence == one.send.occurrence;
         let mail = send.mail == one.send.mail
             && send.occurrence == one.send.occurrence
+            && !(timed(send)
+                && send.sequence == one.send.sequence
+                && send.enrolment != one.send.enrolment)
             && goods(send).iter().any(|item| mine.contains(item));
         step || mail
     })?;

@@ -11,10 +11,67 @@ pub(super) struct Comparison {
     pub(super) value: Value,
 }
 
+/// What no story has unless a condition speaks of it, by name: as somebody who has it
+/// would have it.
+const RARE: [(&str, &str); 11] = [
+    ("order.gift", "true"),
+    ("order.subscription", r#"{"id": "S-1", "sequence": 2}"#),
+    ("order.subscription", r#"{"id": "S-1", "sequence": 1}"#),
+    ("order.replaces", r#""1000""#),
+    ("order.ship_to.region", r#""BE""#),
+    ("customer.region", r#""BE""#),
+    ("customer.time_zone", r#""Europe/Berlin""#),
+    (
+        "item.bundle",
+        r#"{"sku": "KIT-1", "product_id": "P-KIT", "title": "Kit"}"#,
+    ),
+    ("refund.return_id", r#""RMA-1001""#),
+    ("review.kind", r#""product""#),
+    ("shipment.estimated_delivery", r#""2026-03-09""#),
+];
+
 /// Names that a condition may begin a path with.
 const ROOTS: [&str; 8] = [
     "customer", "order", "item", "product", "shipment", "refund", "ticket", "return",
 ];
+
+/// What a condition speaks of that no story has by itself, with a value to try.
+pub(super) fn rarities(text: &str) -> Vec<Comparison> {
+    let names = names(text);
+    RARE.iter()
+        .filter(|(rare, _)| names.iter().any(|name| within(name, rare)))
+        .filter_map(|(path, value)| {
+            Some(Comparison {
+                path: (*path).to_owned(),
+                value: serde_json::from_str(value).ok()?,
+            })
+        })
+        .collect()
+}
+
+/// Every name in a condition's text.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let paths = tokens(text).into_iter().filter_map(|token| match token {
+        Token::Path(path) => Some(path),
+        _ => None,
+    });
+    paths
+        .filter_map(|path| {
+            let (root, rest) = path.split_once('.')?;
+            Some(if ROOTS.contains(&root) {
+                path
+            } else {
+                format!("item.{rest}")
+            })
+        })
+        .collect()
+}
+
+/// Whether a name is another or a part of it.
+pub(super) fn within(name: &str, whole: &str) -> bool {
+    name.strip_prefix(whole)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
 
 /// The comparisons in a condition's text, each side of a bound for numbers. What is not
 /// understood is left out: then there is one value less to try.
@@ -121,6 +178,8 @@ fn tokens(text: &str) -> Vec<Token> {
             found.push(match path.as_str() {
                 "true" => Token::Value(Value::Bool(true)),
                 "false" => Token::Value(Value::Bool(false)),
+                // Nothing to put anywhere: `rarities` and `names` see to what is absent.
+                "null" => Token::Sign(path),
                 _ => Token::Path(path),
             });
         } else if !c.is_whitespace() {
@@ -139,6 +198,29 @@ fn tokens(text: &str) -> Vec<Token> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_story_has_is_tried_where_a_condition_speaks_of_it() {
+        let found = |text: &str| -> Vec<String> {
+            rarities(text)
+                .into_iter()
+                .map(|one| format!("{}={}", one.path, one.value))
+                .collect()
+        };
+        assert_eq!(found("order.gift && order.paid"), ["order.gift=true"]);
+        assert_eq!(
+            found("has(order.subscription) && order.subscription.sequence > 1"),
+            [
+                r#"order.subscription={"id":"S-1","sequence":2}"#,
+                r#"order.subscription={"id":"S-1","sequence":1}"#
+            ]
+        );
+        assert_eq!(
+            found("order.items.exists(i, i.bundle != null)"),
+            [r#"item.bundle={"sku":"KIT-1","product_id":"P-KIT","title":"Kit"}"#]
+        );
+        assert!(found("order.giftwrap || item.family == \"gift\"").is_empty());
+    }
 
     #[test]
     fn what_is_compared_is_found_on_either_side() {

@@ -216,7 +216,11 @@ pub(super) fn alphabet(mentions: &Mentions) -> Vec<Move> {
         matches!(
             fact,
             FactKind::Event(EventKind::ShipmentDelivered)
-                | FactKind::Derived(DerivedKind::ItemDelivered | DerivedKind::OrderDelivered)
+                | FactKind::Derived(
+                    DerivedKind::ItemDelivered
+                        | DerivedKind::OrderDelivered
+                        | DerivedKind::Replenish
+                )
         )
     }) || mentions.uses("delivered");
     let leaves = mentions.has(EventKind::ShipmentDispatched) || mentions.uses("shipment.");

@@ -1,15 +1,19 @@
 //! Which sequences a proof is about, with those that they need, and what they mention.
 
-use super::literals::{Comparison, comparisons};
+use super::literals::{Comparison, comparisons, names, rarities};
+use super::setting::countries;
 use crate::model::event::{EventKind, FactKind};
 use crate::model::kind::Kind;
-use crate::sequence::catalog::{Anchor, Catalog, Each, Sequence};
+use crate::sequence::catalog::{Anchor, Catalog, Each, Sequence, Timed};
 use crate::sequence::condition::Condition;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Education sequences that are looked at beside an ask, at most: they earn it.
 const MAX_HELPERS: usize = 12;
+
+/// Where goods go that leave the only country of a policy.
+const ELSEWHERE: &str = "NZ";
 
 /// The catalogue with only the named sequences and those that they need: the ones whose
 /// mails they start from or ask about, and for an ask the help that earns it.
@@ -78,8 +82,7 @@ fn helped(catalog: &Catalog, wanted: &BTreeSet<String>, more: &BTreeSet<String>)
 /// Every condition of a sequence.
 pub(super) fn conditions(sequence: &Sequence) -> impl Iterator<Item = &Condition> {
     let of_steps = sequence
-        .steps
-        .iter()
+        .all_forms()
         .flat_map(|step| step.when.iter().chain(&step.unless));
     sequence
         .start
@@ -97,6 +100,8 @@ pub(super) struct Mentions {
     /// The texts of all conditions.
     texts: Vec<String>,
     pub(super) comparisons: Vec<Comparison>,
+    /// The names that conditions say.
+    pub(super) names: BTreeSet<String>,
     /// Something of it is under limits and may be stopped.
     pub(super) bound: bool,
     /// Something of it asks.
@@ -115,10 +120,13 @@ impl Mentions {
         };
         for sequence in catalog.sequences.iter() {
             all.facts.insert(sequence.start.on);
+            if let Some(Timed::Absence { of, .. }) = &sequence.start.timed {
+                all.facts.insert(*of);
+            }
             for stop in &sequence.stops {
                 all.facts.extend(stop.on.iter().copied());
             }
-            for step in &sequence.steps {
+            for step in sequence.all_forms() {
                 if let Anchor::Fact(kind) = &step.anchor {
                     all.facts.insert(*kind);
                 }
@@ -128,12 +136,23 @@ impl Mentions {
             }
             for condition in conditions(sequence) {
                 all.texts.push(condition.text().to_owned());
-                for one in comparisons(condition.text()) {
+                all.names.extend(names(condition.text()));
+                let text = condition.text();
+                for one in comparisons(text).into_iter().chain(rarities(text)) {
                     if !all.comparisons.contains(&one) {
                         all.comparisons.push(one);
                     }
                 }
             }
+        }
+        // Goods that go to another country than the buyer's are a matter of two names.
+        let speaks_of = |name: &str| all.names.contains(name);
+        if speaks_of("order.ship_to.country") || speaks_of("order.gift") {
+            let other = countries(&catalog.policy).into_iter().nth(1);
+            all.comparisons.push(Comparison {
+                path: "order.ship_to.country".to_owned(),
+                value: other.unwrap_or_else(|| ELSEWHERE.to_owned()).into(),
+            });
         }
         all
     }

@@ -161,8 +161,9 @@ pub(super) fn representatives(products: &Products, named: &[Comparison]) -> Vec<
                 .filter(|text| texts.contains(text))
                 .collect();
             let kit = !variant.components.is_empty();
+            let runs_out = variant.replenish_days.or(product.replenish_days).is_some();
             let like = format!(
-                "{family}|{}|{kit}|{}",
+                "{family}|{}|{kit}|{runs_out}|{}",
                 variant.kind.as_deref().unwrap_or_default(),
                 hits.join("|")
             );
@@ -274,9 +275,11 @@ fn put(target: &mut Value, path: &str, value: &Value) {
     let Value::Object(map) = target else { return };
     match path.split_once('.') {
         Some((first, rest)) => {
-            if let Some(inner) = map.get_mut(first) {
-                put(inner, rest, value);
+            let inner = map.entry(first).or_insert(Value::Null);
+            if inner.is_null() {
+                *inner = Value::Object(serde_json::Map::new());
             }
+            put(inner, rest, value);
         }
         None => match map.get_mut(path) {
             Some(Value::Array(list)) => {

@@ -3,20 +3,27 @@
 
 use super::explore::{Findings, Story, relive};
 use super::life::{Told, World};
+use super::literals::{Comparison, within};
 use super::moves::Move;
 use super::print::Printing;
 use super::sequences::Mentions;
 use super::setting::{Absent, Agreed, OPTIONAL, Piece, Setting, countries, representatives};
+use super::telling;
 use crate::model::event::EventKind;
 use crate::model::ids::CustomerId;
 use crate::model::time::{self, Timestamp};
+use crate::plan::assign;
 use crate::sequence::catalog::{Catalog, Sequence};
 use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
 /// Settings whose stories are all explored, for one sequence.
 const MAX_EXPLORED: usize = 2;
-/// Customers tried, where a split of customers may decide: enough for an arm of a tenth.
-const MAX_CUSTOMERS: i64 = 40;
+/// Customers among whom one of each arm of an experiment is looked for: enough for arms of
+/// two per cent, where two in five are held out.
+const MAX_CUSTOMERS: i64 = 400;
+/// Values of conditions that are also tried without one of them, at most.
+const MAX_TOGETHER: usize = 8;
 /// Orders of one customer, at most, where conditions count them.
 const MAX_REGULAR: u8 = 12;
 /// Hours between the events of a plain story.
@@ -168,6 +175,21 @@ pub(super) fn choose(
             break;
         }
     }
+    // What the plainest people never get: those whom a condition names, and other arms.
+    let mut reached: BTreeSet<String> = scored.iter().flat_map(|(sent, _)| sent.clone()).collect();
+    let base = scored.iter().rev().max_by_key(|(sent, _)| sent.len());
+    if let Some((_, base)) = base.cloned() {
+        for setting in particular(catalog, mentions, &base) {
+            if reached.len() == sequence.steps.len() {
+                break;
+            }
+            let sent = sends(
+                catalog, sequence, &setting, moves, printing, &mut plans, findings,
+            );
+            reached.extend(sent.iter().cloned());
+            scored.push((sent, setting));
+        }
+    }
     let mut chosen: Vec<Setting> = Vec::new();
     let mut covered: Vec<String> = Vec::new();
     while chosen.len() < MAX_EXPLORED {
@@ -188,6 +210,64 @@ pub(super) fn choose(
         }
     }
     (chosen, plans)
+}
+
+/// People who differ from the plainest in what a condition speaks of: somebody in each arm
+/// of an experiment, each value that is compared with, all of them at once, all but one,
+/// and each value that is asked about left out.
+fn particular(catalog: &Catalog, mentions: &Mentions, base: &Setting) -> Vec<Setting> {
+    let mut found: Vec<Setting> = Vec::new();
+    let experiments = (catalog.sequences.iter()).filter_map(|one| one.experiment.as_ref());
+    for experiment in experiments {
+        for arm in &experiment.arms {
+            let drawn = (1..=MAX_CUSTOMERS)
+                .map(CustomerId)
+                .find(|customer| assign::draw(experiment, &telling::email(*customer)) == arm.name);
+            found.extend(
+                drawn
+                    .filter(|one| *one != base.customer)
+                    .map(|customer| Setting {
+                        customer,
+                        ..base.clone()
+                    }),
+            );
+        }
+    }
+    let with = |set: Vec<Comparison>| Setting {
+        set,
+        ..base.clone()
+    };
+    found.extend(
+        mentions
+            .comparisons
+            .iter()
+            .map(|one| with(vec![one.clone()])),
+    );
+    let mut all: Vec<Comparison> = Vec::new();
+    for one in &mentions.comparisons {
+        if !all.iter().any(|had| had.path == one.path) {
+            all.push(one.clone());
+        }
+    }
+    if all.len() > 1 {
+        found.push(with(all.clone()));
+    }
+    if (3..=MAX_TOGETHER).contains(&all.len()) {
+        for without in 0..all.len() {
+            let mut fewer = all.clone();
+            fewer.remove(without);
+            found.push(with(fewer));
+        }
+    }
+    let asked_about = OPTIONAL.iter().filter(|path| {
+        let name = path.replace("order.line_items.", "item.");
+        mentions.names.iter().any(|said| within(said, &name))
+    });
+    found.extend(asked_about.map(|path| Setting {
+        absent: Absent::One(path),
+        ..base.clone()
+    }));
+    found
 }
 
 /// A basket with one product, or two in two parcels where something repeats by parcel.
@@ -263,27 +343,7 @@ pub(super) fn seek(
     let Some(base) = chosen.first() else { return 0 };
     let mut spent = 0;
     let mut candidates: Vec<Setting> = chosen.to_vec();
-    for one in &mentions.comparisons {
-        candidates.push(Setting {
-            set: vec![one.clone()],
-            ..base.clone()
-        });
-    }
-    if mentions.comparisons.len() > 1 {
-        let mut all = Vec::new();
-        for one in &mentions.comparisons {
-            if !all
-                .iter()
-                .any(|had: &super::literals::Comparison| had.path == one.path)
-            {
-                all.push(one.clone());
-            }
-        }
-        candidates.push(Setting {
-            set: all,
-            ..base.clone()
-        });
-    }
+    candidates.extend(particular(catalog, mentions, base));
     for country in countries(&catalog.policy) {
         candidates.push(Setting {
             country,
@@ -301,12 +361,6 @@ pub(super) fn seek(
             ..base.clone()
         });
         candidates.push(other);
-    }
-    for number in 2..=MAX_CUSTOMERS {
-        candidates.push(Setting {
-            customer: CustomerId(number),
-            ..base.clone()
-        });
     }
     for setting in candidates {
         let stories = plain(&setting, moves)

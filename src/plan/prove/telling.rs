@@ -5,21 +5,27 @@ use super::moves::{Back, Move, Refunded};
 use super::setting::{self, Absent, Agreed, OPTIONAL, Piece, Setting};
 use crate::ingest::canonical::{self, Learnt, Limits};
 use crate::model::event::{Event, EventKind};
+use crate::model::ids::CustomerId;
 use crate::model::locale;
 use crate::model::time::Timestamp;
 use crate::sequence::catalog::Catalog;
 use serde_json::{Value, json};
 
-/// The customer's address in stories.
-const EMAIL: &str = "ann@example.com";
-/// The customer's id in stories.
-const CUSTOMER: &str = "customer-1";
 /// Where the events of stories come from.
 pub(super) const SOURCE: &str = "/story";
 /// What an item costs where the catalogue does not say, in minor units of [`CURRENCY`].
 const PRICE: i64 = 4900;
 /// The currency where the catalogue names no price.
 const CURRENCY: &str = "EUR";
+
+/// The address of a customer in stories. Each has their own, because the draw of an
+/// experiment is made by it.
+pub(super) fn email(of: CustomerId) -> String {
+    match of {
+        CustomerId(1) => "ann@example.com".to_owned(),
+        CustomerId(number) => format!("ann{number}@example.com"),
+    }
+}
 
 /// The kind of event that tells a move.
 pub(super) fn kind(of: &Move) -> EventKind {
@@ -96,7 +102,8 @@ fn parcel_id(order: u8, parcel: u8) -> String {
 pub(super) fn data(catalog: &Catalog, setting: &Setting, of: &Move, at: Timestamp) -> Value {
     let teller = Teller { catalog, setting };
     let order_ref = |order: u8| json!({"order_id": order_id(order), "order_number": format!("#{}", order_id(order))});
-    let customer_ref = json!({"customer_id": CUSTOMER, "email": EMAIL});
+    let customer_ref =
+        json!({"customer_id": teller.customer_id(), "email": email(setting.customer)});
     let mut data = match of {
         Move::Placed { order, paid } => {
             teller.snapshot(*order, if *paid { "paid" } else { "pending" }, at, at)
@@ -319,6 +326,10 @@ impl Teller<'_> {
         })
     }
 
+    fn customer_id(&self) -> String {
+        format!("customer-{}", self.setting.customer.0)
+    }
+
     fn customer(&self) -> Value {
         let (state, basis) = match self.setting.agreed {
             Agreed::Subscribed => ("subscribed", "explicit"),
@@ -326,9 +337,9 @@ impl Teller<'_> {
             Agreed::Unknown => ("unknown", "none"),
         };
         json!({
-            "customer_id": CUSTOMER,
+            "customer_id": self.customer_id(),
             "account": "registered",
-            "email": EMAIL,
+            "email": email(self.setting.customer),
             "first_name": "Ann",
             "last_name": "Example",
             "name": "Ann Example",

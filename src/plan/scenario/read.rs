@@ -349,7 +349,8 @@ impl<'s> Reader<'s> {
             let (Some(mut told), Some(at), Some(learnt)) = (told, at, learnt) else {
                 continue;
             };
-            book.note(&told.data, person);
+            let source = section.peek("source").map(|text| text.value);
+            book.note(&told.data, source.as_deref(), person);
             if slip {
                 continue;
             }
@@ -392,7 +393,9 @@ impl<'s> Reader<'s> {
     fn dress(&self, section: &Section<'_, '_>, told: &mut Told, number: usize) {
         let text = |key: &str| section.text(key).map(|text| text.value);
         told.id = text("id").or_else(|| Some(format!("scenario/{}", number + 1)));
-        told.source = text("source").or_else(|| Some(SOURCE.to_owned()));
+        told.source = text("source")
+            .or_else(|| told.source.take())
+            .or_else(|| Some(SOURCE.to_owned()));
         told.mode = text("mode");
         told.subject = text("subject").or_else(|| told.subject.take());
     }

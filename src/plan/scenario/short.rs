@@ -107,6 +107,12 @@ pub(super) fn event(
         word,
     };
     let mut data = shorthand.data(*kind, book)?;
+    // Ids belong to their source: what happens to an order is told by whoever told of it.
+    let order = ["about", word].iter().find_map(|key| {
+        let name = section.peek(key)?;
+        book.orders.get(name.value.trim_start_matches('#'))
+    });
+    let source = order.and_then(|order| order.source.clone());
     if let Some(person) = person {
         lay_under(&mut data, kind.as_str(), person);
     }
@@ -114,7 +120,7 @@ pub(super) fn event(
         kind: kind.as_str().to_owned(),
         subject: None,
         id: None,
-        source: None,
+        source,
         mode: None,
         data,
     })

@@ -333,6 +333,28 @@ impl<'s> Reader<'s> {
             );
             return None;
         }
+        if wait.is_none()
+            && let Some((anchor, before)) = anchor.split_once(" -")
+            && before.trim().parse::<Length>().is_ok()
+        {
+            let (anchor, before) = (anchor.trim(), before.trim());
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E120",
+                        text.span,
+                        format!(
+                            "nothing can go {before} before \"{}\"",
+                            anchor.escape_debug()
+                        ),
+                    )
+                    .help("until then nobody knows that it will come; a length is always added")
+                    .help(format!(
+                        "write after = \"{anchor}\", or \"{anchor} + {before}\""
+                    )),
+            );
+            return None;
+        }
         let length = match wait.map(|wait| length(self.sheet, &text, wait)).transpose() {
             Ok(length) => length,
             Err(problem) => {

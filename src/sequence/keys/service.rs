@@ -535,7 +535,7 @@ pub static MAIL: Table = Table {
             "layout",
             Shape::Text,
             "The layout: templates/layouts/NAME.mjml.",
-            "by kind",
+            "that of its group, else `default`",
             "\"default\"",
         ),
         may(

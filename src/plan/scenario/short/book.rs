@@ -14,6 +14,8 @@ pub(in crate::plan::scenario) struct Book {
 
 #[derive(Debug, Clone)]
 pub(super) struct Bought {
+    /// Who told of it, where the file says so.
+    pub(super) source: Option<String>,
     pub(super) order: Map<String, Value>,
     pub(super) customer: Map<String, Value>,
     pub(super) parcels: Vec<Parcel>,
@@ -45,6 +47,7 @@ impl Book {
     pub(in crate::plan::scenario) fn note(
         &mut self,
         data: &Map<String, Value>,
+        source: Option<&str>,
         person: Option<&Person>,
     ) {
         let Some(Value::Object(order)) = data.get("order") else {
@@ -63,6 +66,7 @@ impl Book {
                 self.orders.insert(
                     id.to_owned(),
                     Bought {
+                        source: source.map(str::to_owned),
                         order: order.clone(),
                         customer,
                         parcels: Vec::new(),
