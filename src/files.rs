@@ -635,7 +635,8 @@ mod tests {
             bad.unwrap_err().to_string(),
             "environment: `http.listen` wants an address and a port: \"127.0.0.1:8025\"
 \
-             hint: it comes from the variable AFTERCARE_HTTP__LISTEN"
+             hint: it comes from the variable AFTERCARE_HTTP__LISTEN\n\
+             hint: the service does not start with it, and no mail goes out; without it, the default holds"
         );
     }
 

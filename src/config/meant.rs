@@ -116,7 +116,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let given = self.raw.get(key)?.clone();
         let value = read(given.text.trim());
         if value.is_none() {
-            let help = "the service does not start with it, and no mail goes out; take the line out for the default";
+            let help = "the service does not start with it, and no mail goes out; without it, the default holds";
             self.report(
                 given
                     .problem("E186", format!("`{key}` wants {wanted}"))
