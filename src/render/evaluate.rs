@@ -7,7 +7,7 @@ use super::functions::Function;
 use super::html::{
     Spot, escape_into, is_linkable, marked_into, percent_into, plain_into, plain_marked_into,
 };
-use super::languages::{DateStyle, Language, Moment, is_foreign, isolate_into};
+use super::languages::{DateStyle, Joined, Language, Moment, is_foreign, isolate_into};
 use super::program::{Call, Expr, Form, From, Node, Path, Place, Program};
 use super::strings::{Given, Shelf};
 use super::{MAX_DEPTH, MAX_OUTPUT, MAX_STEPS, RenderError};
@@ -604,12 +604,12 @@ impl<'e> Evaluation<'e> {
                     }
                     words.push(word);
                 }
-                let either = call.hash.iter().any(|(name, value)| {
-                    name == "type"
-                        && matches!(value, Expr::Literal(Value::String(word)) if word == "or")
+                let joined = call.hash.iter().find_map(|(name, value)| match value {
+                    Expr::Literal(Value::String(word)) if name == "type" => Joined::named(word),
+                    _ => None,
                 });
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                text(self.language.list(&words, either))
+                text(self.language.list(&words, joined.unwrap_or(Joined::And)))
             }
             Function::Eq => flag(equal(given(0)?.value(), given(1)?.value())),
             Function::Ne => flag(!equal(given(0)?.value(), given(1)?.value())),

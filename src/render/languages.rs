@@ -109,10 +109,41 @@ pub struct Language {
     ordinal: Option<PluralRules>,
     and: Option<ListFormatter>,
     or: Option<ListFormatter>,
+    unit: Option<ListFormatter>,
     days: Option<RelativeTimeFormatter>,
     rtl: bool,
     /// By ISO code; at most as many as there are currencies.
     money: RwLock<HashMap<String, Option<Arc<Purse>>>>,
+}
+
+/// How the parts of a list are joined (CLDR list patterns).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// "a, b and c"
+    And,
+    /// "a, b or c"
+    Or,
+    /// "1 kg, 200 g"
+    Unit,
+}
+
+impl Joined {
+    /// All, in the order of the documentation.
+    pub const ALL: [Joined; 3] = [Joined::And, Joined::Or, Joined::Unit];
+
+    /// The word for it in mails.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Joined::And => "and",
+            Joined::Or => "or",
+            Joined::Unit => "unit",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(word: &str) -> Option<Joined> {
+        Joined::ALL.into_iter().find(|one| one.as_str() == word)
+    }
 }
 
 /// One currency in one language.
@@ -139,6 +170,7 @@ impl Language {
             ordinal: PluralRules::try_new_ordinal(of.into()).ok(),
             and: ListFormatter::try_new_and(of.into(), ListFormatterOptions::default()).ok(),
             or: ListFormatter::try_new_or(of.into(), ListFormatterOptions::default()).ok(),
+            unit: ListFormatter::try_new_unit(of.into(), ListFormatterOptions::default()).ok(),
             days: RelativeTimeFormatter::try_new_long_day(
                 of.into(),
                 RelativeTimeFormatterOptions::default().with_numeric(Numeric::Auto),
@@ -243,9 +275,14 @@ impl Language {
         self.rtl
     }
 
-    /// "a, b and c"; with `either`, "a, b or c".
-    pub fn list(&self, parts: &[&str], either: bool) -> String {
-        match if either { &self.or } else { &self.and } {
+    /// Parts in one sentence.
+    pub fn list(&self, parts: &[&str], joined: Joined) -> String {
+        let format = match joined {
+            Joined::And => &self.and,
+            Joined::Or => &self.or,
+            Joined::Unit => &self.unit,
+        };
+        match format {
             Some(format) => format.format(parts.iter()).to_string(),
             None => parts.join(", "),
         }
@@ -519,7 +556,8 @@ mod tests {
         assert_eq!(de.plural(1), "one");
         assert_eq!(de.plural(2), "other");
         assert_eq!(Language::new("fr").plural(0), "one");
-        assert_eq!(de.list(&["a", "b", "c"], false), "a, b und c");
+        assert_eq!(de.list(&["a", "b", "c"], Joined::And), "a, b und c");
+        assert_eq!(de.list(&["1 kg", "200 g"], Joined::Unit), "1 kg, 200 g");
         assert_eq!(Language::new("no tag at all!").number(5), "5");
     }
 
@@ -650,8 +688,8 @@ mod tests {
                 (&language.number(1_234_567), number),
                 (&language.money(&euro).unwrap(), money),
                 (&forms.join(" "), plurals),
-                (&language.list(&["A", "B", "C"], false), and),
-                (&language.list(&["A", "B", "C"], true), or),
+                (&language.list(&["A", "B", "C"], Joined::And), and),
+                (&language.list(&["A", "B", "C"], Joined::Or), or),
                 (&near(1), tomorrow),
                 (&near(-3), ago),
             ] {

@@ -1,6 +1,7 @@
 //! Helpers: what each takes, what it may be given, and what it gives.
 
 use super::*;
+use crate::render::languages::Joined;
 
 /// What helpers are called elsewhere.
 const SYNONYMS: [(&str, &str); 14] = [
@@ -365,13 +366,14 @@ impl<'c> Checker<'c> {
         for (key, value) in &call.hash {
             if key == "type"
                 && let Expr::Literal(Value::String(word)) = value
-                && !LIST_TYPES.contains(&word.as_str())
+                && Joined::named(word).is_none()
             {
+                let words = Joined::ALL.map(Joined::as_str);
                 self.report(
                     "E205",
                     call.place,
                     format!("a list cannot be \"{word}\""),
-                    Some(format!("write one of {}", LIST_TYPES.join(", "))),
+                    Some(format!("write one of {}", words.join(", "))),
                 );
             }
         }
@@ -420,9 +422,6 @@ impl<'c> Checker<'c> {
         }
     }
 }
-
-/// How `{{list}}` joins.
-const LIST_TYPES: [&str; 3] = ["and", "or", "unit"];
 
 fn is_comparison(function: Function) -> bool {
     matches!(
