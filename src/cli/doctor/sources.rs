@@ -25,6 +25,8 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
     let mut listener = Listener::default();
     listener.listen(store).await?;
     let mut lately: BTreeSet<EventKind> = BTreeSet::new();
+    // Whether any rhythm is known: a shop that is only beginning lacks nothing yet.
+    let mut established = false;
     let weeks = SignedDuration::from_hours(24 * 7 * WEEKS);
     for (source, kind, last, standing) in listener.sources.judged(now, &zone) {
         if let (Ok(kind), Some(last)) = (kind.parse(), last)
@@ -32,6 +34,7 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
         {
             lately.insert(kind);
         }
+        established |= matches!(standing, Standing::Heard { .. } | Standing::Silent { .. });
         let (how, words) = match standing {
             Standing::Heard { weekly } => (How::Fine, format!("about {weekly:.0} a week")),
             Standing::Unknown => (How::Fine, "too few yet to know its rhythm".to_owned()),
@@ -65,8 +68,7 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
         let starts = needs.iter().any(|(what, _)| *what == For::Starting);
         let names: BTreeSet<&str> = needs.iter().map(|(_, sequence)| *sequence).collect();
         let names: Vec<&str> = names.into_iter().collect();
-        // A shop that hears nothing at all is only beginning.
-        let how = if starts && !lately.is_empty() {
+        let how = if starts && established {
             How::Bad
         } else {
             How::Note
