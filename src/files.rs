@@ -2,6 +2,7 @@
 //! texts and never paths that they could open.
 
 use crate::config::{self, Config};
+use crate::ingest::adapters::Mapping;
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, position};
 use notify_debouncer_full::notify::{EventKind, RecursiveMode};
@@ -254,8 +255,11 @@ fn text(bytes: Vec<u8>) -> Result<String, NoText> {
         matters: "another encoding would reach customers as \"GrÃ¼ÃŸe\"",
         remedy: "save the file as UTF-8",
     };
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(encoding("this file is UTF-16, not UTF-8", 0..0));
+    if is_utf_16(&bytes) {
+        return Err(NoText {
+            remedy: "save the file as UTF-8 (\"Save with encoding\" in editors); PowerShell's `>` writes UTF-16, `Out-File -Encoding utf8` does not",
+            ..encoding("this file is UTF-16, not UTF-8", 0..0)
+        });
     }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -280,6 +284,27 @@ fn text(bytes: Vec<u8>) -> Result<String, NoText> {
         None => text,
     })
 }
+
+/// Whether bytes are text of two bytes a letter, with or without the mark that says so:
+/// without it, every other byte of what people write in Latin letters, or at least of its
+/// markup, is 0.
+fn is_utf_16(bytes: &[u8]) -> bool {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return true;
+    }
+    let nothing = |first: usize| {
+        let every_other = bytes.iter().skip(first).step_by(2);
+        every_other.filter(|byte| **byte == 0).count()
+    };
+    let (even, odd) = (nothing(0), nothing(1));
+    even.max(odd) >= 2
+        && even.max(odd) > bytes.len() / UTF_16_SHARE
+        && even.min(odd) * 8 < even.max(odd)
+}
+
+/// A file of which more than one byte in so many is 0, all at even or all at odd places,
+/// is UTF-16.
+const UTF_16_SHARE: usize = 16;
 
 /// A file that is no text, as far as it can be shown: for the lines of its problems.
 /// `None` where nothing of it can be read.
@@ -396,7 +421,21 @@ pub fn configuration(
         Err(error) => Err(error.to_string()),
     };
     match config::read(shop, file, environment, open) {
-        (Some(config), problems) => Ok((config, problems)),
+        (Some(config), mut problems) => {
+            let before = problems.len();
+            for source in &config.sources {
+                if let Some((path, text)) = &source.mapping
+                    && let Err(found) = Mapping::read(path, text)
+                {
+                    problems.extend(found);
+                    files.push((path.clone(), text.clone()));
+                }
+            }
+            if problems.len() > before {
+                return Err(BadConfig { problems, files });
+            }
+            Ok((config, problems))
+        }
         (None, problems) => Err(BadConfig { problems, files }),
     }
 }

@@ -85,7 +85,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         ));
     };
     if changed {
-        snapshot::compare(live, &read.files, folder, true)?;
+        snapshot::compare(live, &read.files, folder, &|_| true)?;
     }
     if out.is_json() {
         out.object(&serde_json::json!({"folder": folder.display().to_string(), "files": written}))?;

@@ -19,6 +19,7 @@ mod ingest;
 mod init;
 pub mod key;
 mod lines;
+mod map;
 mod out;
 mod preview;
 mod prove;
@@ -112,6 +113,8 @@ pub enum Command {
     /// What comes in
     #[command(subcommand)]
     Events(events::Command),
+    /// What a platform's delivery says, without taking it in
+    Map(map::Args),
     /// Events that could not be used
     #[command(subcommand)]
     Quarantine(quarantine::Command),
@@ -136,6 +139,7 @@ impl Command {
             | Command::Why(_)
             | Command::Ingest(_)
             | Command::Import(_)
+            | Command::Map(_)
             | Command::Suppress(_)
             | Command::Unsuppress(_)
             | Command::Release(_) => true,
@@ -216,6 +220,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Ingest(args) => ingest::run(&global, &args, out).await,
         Command::Import(args) => import::run(&global, &args, out).await,
         Command::Events(what) => events::run(&global, &what, out).await,
+        Command::Map(args) => map::run(&global, &args, out),
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,
         Command::Unsuppress(args) => suppress::run(&global, &args, suppress::To::Allow, out).await,

@@ -8,7 +8,7 @@ use super::exit::{misuse, not_found};
 use super::{Exit, Global, Out};
 use crate::engine::preview::{Made, Press, make};
 use crate::engine::reload::Live;
-use crate::engine::sample::{Cast, Sampler};
+use crate::engine::sample::{Cast, Form, Sampler, forms};
 use crate::engine::sheet::{CLIP, links_of, sample_links};
 use crate::links::Links;
 use crate::model::history::History;
@@ -18,7 +18,7 @@ use crate::model::reason::Reason;
 use crate::model::send::{Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::plan::{explain, walk};
-use crate::sequence::catalog::{Catalog, Sequence, Step};
+use crate::sequence::catalog::Catalog;
 use crate::store::Access;
 use anyhow::Context as _;
 use jiff::SignedDuration;
@@ -123,10 +123,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         show(made, args, out)
     } else {
         let live = shop.files()?;
-        let steps: Vec<(String, String)> = steps(&live.catalog, args.mail())?
-            .into_iter()
-            .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
-            .collect();
+        let steps: Vec<Form> = steps(&live.catalog, args.mail())?;
         let first = live
             .catalog
             .policy
@@ -164,24 +161,21 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
 }
 
 /// The steps that a text names: one step, or every step that sends a mail of this name.
-fn steps<'c>(catalog: &'c Catalog, text: &str) -> anyhow::Result<Vec<(&'c Sequence, &'c Step)>> {
-    let all = || {
-        catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
-    };
-    let named: Vec<_> = all()
-        .filter(|(sequence, step)| text.split_once('/') == Some((&sequence.id, &step.id)))
-        .collect();
+fn steps(catalog: &Catalog, text: &str) -> anyhow::Result<Vec<Form>> {
+    let named = forms(catalog, |sequence, step| {
+        text.split_once('/') == Some((&sequence.id, &step.id))
+    });
     if !named.is_empty() {
         return Ok(named);
     }
-    let sending: Vec<_> = all().filter(|(_, step)| step.mail == text).collect();
+    let sending = forms(catalog, |_, step| step.mail == text);
     if !sending.is_empty() {
         return Ok(sending);
     }
-    let mut mails: Vec<&str> = all().map(|(_, step)| step.mail.as_str()).collect();
+    let mut mails: Vec<String> = forms(catalog, |_, _| true)
+        .into_iter()
+        .map(|form| form.mail)
+        .collect();
     mails.sort_unstable();
     mails.dedup();
     Err(misuse(format!(
@@ -209,7 +203,7 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
     let is_meant = |send: &Send| {
         steps
             .iter()
-            .any(|(sequence, step)| send.sequence == sequence.id && send.step == step.id)
+            .any(|form| send.sequence == form.sequence && send.step == form.step)
             && order.is_none_or(|order| {
                 is_of_order(send.order.as_deref(), send.order_number.as_deref(), order)
             })
@@ -250,11 +244,16 @@ async fn find(open: &Open, args: &Args, at: Option<Timestamp>) -> anyhow::Result
     }
     let at = at.unwrap_or(now);
     for history in &histories {
-        for (sequence, step) in &steps {
+        for form in &steps {
+            let step = catalog.sequence(&form.sequence).and_then(|sequence| {
+                let mut all = sequence.all_forms();
+                all.find(|step| step.id == form.step && step.mail == form.mail)
+            });
+            let Some(step) = step else { continue };
             let runs = history
                 .enrolments
                 .iter()
-                .filter(|run| run.sequence == sequence.id);
+                .filter(|run| run.sequence == form.sequence);
             for run in runs.rev() {
                 let imagined = explain::imagined(catalog, history, run, step, at);
                 if let Some(send) = imagined.filter(|send| is_meant(send)) {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Which schema.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Of which kind of file: sequence, store, people, catalog, scenario, mail, aftercare
+    /// Of which kind of file: sequence, store, people, catalog, feed, scenario, mail, aftercare
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
     /// Write all of them into this folder

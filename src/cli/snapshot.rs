@@ -54,7 +54,7 @@ pub enum Difference {
 type Taken = BTreeMap<String, Result<String, String>>;
 
 /// Makes the mails of the samples and compares them with the snapshots among `files`.
-/// With `bless`, the folder is brought up to date.
+/// What is to `bless`, by name, is brought up to date in the folder.
 ///
 /// # Errors
 /// A sample event is none; a snapshot cannot be written.
@@ -62,7 +62,7 @@ pub fn compare(
     live: &Live,
     files: &[(String, String)],
     shop: &Path,
-    bless: bool,
+    bless: &dyn Fn(&str) -> bool,
 ) -> anyhow::Result<Vec<Compared>> {
     let taken = take(live)?;
     let kept: BTreeMap<&str, &str> = files
@@ -78,7 +78,7 @@ pub fn compare(
             (Err(because), _) => Difference::Held(because.clone()),
             (Ok(text), Some(had)) if *had == text.as_str() => Difference::Same,
             (Ok(text), had) => {
-                if bless {
+                if bless(name) {
                     write(shop, name, text)?;
                 }
                 match had {
@@ -93,7 +93,7 @@ pub fn compare(
         });
     }
     for name in kept.keys().filter(|name| !taken.contains_key(**name)) {
-        if bless {
+        if bless(name) {
             let path = shop.join(FOLDER).join(format!("{name}.txt"));
             std::fs::remove_file(&path)
                 .with_context(|| format!("cannot remove {}", path.display()))?;

@@ -3,10 +3,11 @@
 
 use super::exit::misuse;
 use crate::config::{self, Config};
-use crate::ingest::adapters::{Notes, SharedSecret, Source};
+use crate::ingest::adapters::{Mapping, Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
 use crate::web::{self, Hook};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every source with its limits, by name.
 ///
@@ -39,7 +40,27 @@ pub fn source(told: &config::Source) -> anyhow::Result<Source> {
         .map(|secret| SharedSecret::new(secret.reveal()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| misuse(format!("intake.sources.{}.secrets: {error}", told.name)))?;
+    let keys = match &told.public_keys {
+        Some(text) => PublicKeys::read(text).map_err(|error| {
+            misuse(format!(
+                "intake.sources.{}.public_keys_file: {error}",
+                told.name
+            ))
+        })?,
+        None => PublicKeys::default(),
+    };
+    let mapping = match &told.mapping {
+        // Its problems were told where the configuration was read.
+        Some((path, text)) => {
+            Some(Arc::new(Mapping::read(path, text).map_err(|problems| {
+                misuse(format!("{path}: {} problems", problems.len()))
+            })?))
+        }
+        None => None,
+    };
     Ok(Source {
+        mapping,
+        keys,
         origin: told.origin.clone(),
         secrets,
         unsigned: told.unsigned,

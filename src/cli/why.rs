@@ -269,6 +269,13 @@ fn asked_by(reason: &Reason) -> String {
     match reason {
         Reason::Condition { text, .. } => format!("at its moment this has to hold: {text}"),
         Reason::Unless { text, .. } => format!("at its moment this must not hold: {text}"),
+        Reason::Late {
+            late,
+            held: Some(_),
+            ..
+        } => {
+            format!("what held it has to be mended within {late} of its moment (`late`)")
+        }
         Reason::Late { late, .. } => {
             format!("it has to be possible within {late} of its moment (`late`)")
         }

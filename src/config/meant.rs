@@ -116,7 +116,12 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let given = self.raw.get(key)?.clone();
         let value = read(given.text.trim());
         if value.is_none() {
-            self.report(given.problem("E186", format!("`{key}` wants {wanted}")));
+            let help = "the service does not start with it, and no mail goes out; take the line out for the default";
+            self.report(
+                given
+                    .problem("E186", format!("`{key}` wants {wanted}"))
+                    .help(help),
+            );
         }
         value
     }

@@ -191,6 +191,9 @@ pub struct Source {
     pub unsigned: bool,
     /// As they were entered at the platform.
     pub secrets: Vec<Secret>,
+    /// The public keys of a platform that signs with a private one: the text of a JSON Web
+    /// Key Set, or PEM.
+    pub public_keys: Option<String>,
     /// Largest body, in bytes.
     pub max_body: Option<usize>,
     /// Deepest nesting of the JSON.
@@ -209,6 +212,8 @@ pub struct Source {
     pub dispatched: Vec<String>,
     /// Statuses of orders that mean "arrived".
     pub delivered: Vec<String>,
+    /// The mapping of a shop of its own make: its path as it is written, and its text.
+    pub mapping: Option<(String, String)>,
 }
 
 /// `[mailer]`.
@@ -310,7 +315,9 @@ impl Config {
         {
             return Err(Unready::NoSecrets);
         }
-        let open = |source: &&Source| !source.unsigned && source.secrets.is_empty();
+        let open = |source: &&Source| {
+            !source.unsigned && source.secrets.is_empty() && source.public_keys.is_none()
+        };
         match self.sources.iter().find(open) {
             Some(source) => Err(Unready::NoSourceSecrets {
                 name: source.name.clone(),

@@ -60,11 +60,12 @@ pub const KEYS: [&str; 40] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 14] = [
+pub const SOURCE_KEYS: [&str; 16] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
+    "public_keys_file",
     "unsigned",
     "max_body",
     "max_depth",
@@ -75,6 +76,7 @@ pub const SOURCE_KEYS: [&str; 14] = [
     "time_zone",
     "dispatched_statuses",
     "delivered_statuses",
+    "mapping",
 ];
 /// Longest name of a source, in characters.
 const MAX_SOURCE_NAME: usize = 40;

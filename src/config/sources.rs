@@ -124,11 +124,24 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             statuses("dispatched_statuses"),
             statuses("delivered_statuses"),
         );
+        let mapping = keys
+            .get("mapping")
+            .map(|given| given.text.trim().to_owned())
+            .zip(self.of_file(keys, &section, "mapping"));
+        if platform == Some(Platform::Generic) && !keys.contains_key("mapping") {
+            self.report(
+                at.problem("E102", format!("`{section}` has no mapping"))
+                    .help("a shop of its own make says in a file what its deliveries mean")
+                    .help(format!("set mapping = \"config/sources/{name}.toml\"")),
+            );
+        }
         Some(Source {
+            mapping,
             name: name.to_owned(),
             platform: platform?,
             origin,
             secrets,
+            public_keys: self.of_file(keys, &section, "public_keys_file"),
             unsigned,
             max_body: self.of_number(keys, &section, "max_body", 1024, super::meant::MAX_BODY),
             max_depth: self.of_number(keys, &section, "max_depth", 8, super::meant::MAX_DEPTH),
@@ -201,26 +214,30 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         })
     }
 
+    /// The text of the file that a key names.
+    fn of_file(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<String> {
+        let given = keys.get(key)?;
+        let path = self.inside(given.text.trim());
+        match (self.open)(&path) {
+            Ok(text) => Some(text),
+            Err(why) => {
+                self.report(given.problem(
+                    "E183",
+                    format!(
+                        "`{section}.{key}`: {} cannot be read: {why}",
+                        path.display()
+                    ),
+                ));
+                None
+            }
+        }
+    }
+
     fn source_secrets(&mut self, keys: &Keys, section: &str) -> Vec<Secret> {
         let here = keys
             .get("secrets")
             .map(|given| given.text.replace(',', "\n"));
-        let file = keys.get("secrets_file").and_then(|given| {
-            let path = self.inside(given.text.trim());
-            match (self.open)(&path) {
-                Ok(text) => Some(text),
-                Err(why) => {
-                    self.report(given.problem(
-                        "E183",
-                        format!(
-                            "`{section}.secrets_file`: {} cannot be read: {why}",
-                            path.display()
-                        ),
-                    ));
-                    None
-                }
-            }
-        });
+        let file = self.of_file(keys, section, "secrets_file");
         let mut secrets: Vec<Secret> = Vec::new();
         for text in [here, file].into_iter().flatten() {
             let lines = text.lines().map(str::trim);

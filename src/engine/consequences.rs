@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 const MAILS: &str = "templates/mail/";
 const STRINGS: &str = "/strings/";
 const SHARED: [&str; 3] = ["/layouts/", "/partials/", STRINGS];
+const CATALOG: &str = "config/catalog.toml";
+/// How messages on what is not there begin.
+const NO_LAYOUT: &str = "there is no layout ";
+const NO_PARTIAL: &str = "there is no partial ";
 const SEQUENCES: &str = "config/sequences/";
 
 /// What is wrong with an allowance: no cause of anything.
@@ -40,6 +44,14 @@ pub fn settle(problems: &mut Vec<Diagnostic>) {
             && one.file.contains(STRINGS)
             && WORDS_UNREAD.contains(&one.code)
     });
+    let is_unread = |part: &str| unread.iter().any(|file| file.contains(part));
+    let catalogue = unread
+        .iter()
+        .any(|file| file == CATALOG || file.starts_with("config/") && file.ends_with(".json"));
+    // What a template prints that cannot be read, nobody knows.
+    let silent = causes
+        .iter()
+        .any(|one| one.file.starts_with("templates/") && !one.file.contains(STRINGS));
     let sequences = causes.iter().any(|one| one.file.starts_with(SEQUENCES));
     problems.retain(|one| {
         let own = mail(&one.file).is_some_and(|mail| mails.contains(mail));
@@ -47,7 +59,12 @@ pub fn settle(problems: &mut Vec<Diagnostic>) {
             // The translations of a mail are compared when each can be read.
             "W255" | "W256" => !(own || shared),
             // A file that cannot be read is not missing.
-            "E210" => !unread.contains(&one.file),
+            "E210" | "E262" => !unread.contains(&one.file),
+            "E107" => !unread.iter().any(|file| one.message.contains(file)),
+            "E212" => !(is_unread("/layouts/") && one.message.starts_with(NO_LAYOUT)),
+            "E206" => !(is_unread("/partials/") && one.message.starts_with(NO_PARTIAL)),
+            "W135" => !catalogue,
+            "W261" => !silent,
             // Nor is wording that cannot be read.
             "E211" => !unworded,
             "W503" | "W504" => !sequences,

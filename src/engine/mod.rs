@@ -9,6 +9,7 @@ mod circuit;
 pub mod consent;
 mod consequences;
 pub mod experiments;
+mod gather;
 pub mod health;
 pub mod intake;
 pub mod mailer;

@@ -71,6 +71,7 @@ pub fn read_all(shop: &Path) -> Read {
         let (_, found) = scenario::read(&live.catalog, &read.files);
         read.problems.extend(found);
         Diagnostic::order(&mut read.problems);
+        super::gather::gather(&mut read.problems);
     }
     read
 }
@@ -276,6 +277,7 @@ impl Reader {
             .filter(|_| good)
             .map(|(catalog, templates)| Live::new(catalog, templates));
         Diagnostic::order(&mut problems);
+        super::gather::gather(&mut problems);
         Read {
             live,
             problems,

@@ -3,7 +3,7 @@
 
 use super::preview::{Made, Press, make};
 use super::reload::Live;
-use super::sample::{Cast, NoSample, Sampler};
+use super::sample::{Cast, Form, NoSample, Sampler, forms};
 use crate::config::Config;
 use crate::links::Links;
 use crate::model::locale;
@@ -74,22 +74,9 @@ pub fn cards(live: &Live, config: &Config, wanted: &Wanted) -> Vec<Card> {
     };
     let mut found = Vec::new();
     for mail in live.templates.mails().filter(|mail| is_meant(wanted, mail)) {
-        let steps: Vec<(String, String)> = catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| {
-                sequence
-                    .steps
-                    .iter()
-                    .map(move |step| (sequence, step))
-                    .filter(|(sequence, step)| {
-                        sequence
-                            .all_forms()
-                            .any(|form| form.id == step.id && form.mail == mail)
-                    })
-            })
-            .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
-            .collect();
+        let steps = forms(catalog, |_, step| step.mail == mail);
+        let mut names: Vec<String> = steps.iter().map(Form::name).collect();
+        names.dedup();
         for locale in locales {
             for cast in casts {
                 let outcome = if steps.is_empty() {
@@ -101,10 +88,7 @@ pub fn cards(live: &Live, config: &Config, wanted: &Wanted) -> Vec<Card> {
                     mail: mail.to_owned(),
                     locale: locale.clone(),
                     cast: *cast,
-                    steps: steps
-                        .iter()
-                        .map(|(sequence, step)| format!("{sequence}/{step}"))
-                        .collect(),
+                    steps: names.clone(),
                     outcome,
                 });
             }
@@ -126,12 +110,12 @@ fn card(
     live: &Live,
     press: &Press<'_>,
     sampler: &mut Sampler<'_>,
-    steps: &[(String, String)],
+    steps: &[Form],
     (locale, cast): (&str, Cast),
 ) -> Outcome {
     let sample = match sampler.find(steps, locale, cast) {
         Ok(sample) => sample,
-        Err(error @ (NoSample::NotForThem { .. } | NoSample::Unreached(_))) => {
+        Err(error @ (NoSample::NotForThem { .. } | NoSample::Unreached { .. })) => {
             return Outcome::NotForThem(error.to_string());
         }
         Err(NoSample::Broken(why)) => return Outcome::Held(why),

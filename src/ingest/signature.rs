@@ -46,6 +46,9 @@ pub enum SignatureError {
     /// The secret of a platform is too short to protect.
     #[error("expected a secret of 8 bytes or more")]
     Short,
+    /// A file of public keys holds none that we can use.
+    #[error("expected RSA public keys, as a JSON Web Key Set or as PEM")]
+    NoKey,
     /// The time stamp is no whole number of seconds.
     #[error("the time stamp is not a whole number of Unix seconds")]
     Timestamp,

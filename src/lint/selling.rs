@@ -4,7 +4,7 @@ use super::Shop;
 use super::wording;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
-use crate::render::survey::{Spot, Survey, To};
+use crate::render::survey::{Printed, Spot, Survey, To};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that tell of the order that a mail is about.
@@ -123,6 +123,9 @@ fn in_fulfilment(
 fn sales(shop: &Shop<'_>, survey: &Survey, addresses: &BTreeSet<&str>, asks: bool) -> Vec<Sale> {
     let mut found: Vec<Sale> = Vec::new();
     for printed in survey.prints.iter().filter(|printed| sells(&printed.of)) {
+        if asks && is_scale(survey, printed) {
+            continue;
+        }
         let is_link = printed.of.ends_with("product_url");
         found.push(Sale {
             what: if printed.of.starts_with("complement") {
@@ -162,6 +165,15 @@ fn sales(shop: &Shop<'_>, survey: &Survey, addresses: &BTreeSet<&str>, asks: boo
         });
     }
     found
+}
+
+/// Whether a name is only where the stars of a rating lead: they are the survey's answer,
+/// and what stands behind them takes it.
+fn is_scale(survey: &Survey, printed: &Printed) -> bool {
+    survey.links.iter().any(|link| {
+        matches!(&link.to, To::Stars(of) if *of == printed.of)
+            && link.place.as_ref() == Some(&printed.place)
+    })
 }
 
 /// Names that are there to sell.

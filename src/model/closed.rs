@@ -84,6 +84,8 @@ pub fn of(path: &str) -> Option<Closed> {
                 .find(|(of, name, _)| *of == object && *name == field)
                 .map(|(_, _, length)| Closed::Code(*length))
         })
+        // That of an amount of money, whatever the amount is called.
+        .or_else(|| (field == "currency").then_some(Closed::Code(3)))
 }
 
 #[cfg(test)]

@@ -81,13 +81,17 @@ impl Diagnostic {
     }
 
     /// Puts problems in the order in which they are told, each once: by file, place, code
-    /// and words, so that two runs over the same files say the same.
+    /// and words, so that two runs over the same files say the same. What several readers
+    /// of a file say of one place in the same words is one problem, with the help of the
+    /// first of them.
     pub fn order(problems: &mut Vec<Diagnostic>) {
         problems.sort_by(|a, b| {
             let key = |one: &Diagnostic| (one.span.start, one.span.end, one.code);
             (&a.file, key(a), &a.message).cmp(&(&b.file, key(b), &b.message))
         });
-        problems.dedup();
+        problems.dedup_by(|a, b| {
+            (&a.file, &a.span, a.code, &a.message) == (&b.file, &b.span, b.code, &b.message)
+        });
     }
 
     /// Error or warning, by the code's letter.

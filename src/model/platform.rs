@@ -57,6 +57,30 @@ platforms! {
     Gorgias = "gorgias", "Gorgias";
     /// Reviews.
     JudgeMe = "judgeme", "Judge.me";
+    /// A storefront whose deliveries only say where to look.
+    BigCommerce = "bigcommerce", "BigCommerce";
+    /// Tracking.
+    Shippo = "shippo", "Shippo";
+    /// Tracking by ShipStation's newer interface.
+    ShipEngine = "shipengine", "ShipStation (ShipEngine)";
+    /// Tracking.
+    SeventeenTrack = "17track", "17TRACK";
+    /// A storefront whose deliveries are what the shop asks for.
+    Saleor = "saleor", "Saleor";
+    /// A storefront that says most, delivery included since version 6.
+    Spree = "spree", "Spree";
+    /// A storefront that a subscriber of the shop speaks for.
+    Medusa = "medusa", "Medusa";
+    /// A storefront that speaks in messages.
+    Commercetools = "commercetools", "commercetools";
+    /// A storefront, by way of I/O Events.
+    AdobeCommerce = "adobe", "Adobe Commerce";
+    /// Reviews.
+    Yotpo = "yotpo", "Yotpo";
+    /// What customers agreed to, as marketing tools keep it.
+    Klaviyo = "klaviyo", "Klaviyo";
+    /// A shop of its own make, by a mapping file.
+    Generic = "generic", "a shop of its own make";
 }
 
 impl fmt::Display for Platform {

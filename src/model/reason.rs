@@ -18,8 +18,13 @@ pub enum Reason {
         text: String,
         warning: Option<String>,
     },
-    /// Its moment passed by more than `late`.
-    Late { due: Timestamp, late: String },
+    /// Its moment passed by more than `late`; while it was `held`, in a sentence why.
+    Late {
+        due: Timestamp,
+        late: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<String>,
+    },
     /// A limit per person put it off for longer than `when_over`.
     Limit { which: String },
     /// A `[[pause]]` lasted longer than its `at_most`.
@@ -195,8 +200,19 @@ impl Reason {
             Reason::Condition { text, .. } => format!("its condition `{text}` does not hold"),
             Reason::Unless { text, warning } if warning.is_some() => warned(text, warning),
             Reason::Unless { text, .. } => format!("`unless` holds: {text}"),
-            Reason::Late { due, late } => format!(
+            Reason::Late {
+                due,
+                late,
+                held: None,
+            } => format!(
                 "it was due at {due} and more than {late} passed, which is too late to be of use"
+            ),
+            Reason::Late {
+                due,
+                late,
+                held: Some(held),
+            } => format!(
+                "it was due at {due} and was held until more than {late} had passed, which is too late to be of use; it was held because {held}"
             ),
             Reason::Limit { which } => {
                 format!("the limit {which} put it off for longer than `when_over` allows")

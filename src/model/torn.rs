@@ -45,6 +45,9 @@ pub fn torn(text: &str, at: Option<Range<usize>>, message: &str, what: &str) -> 
             .map(|key| key.trim_matches(['[', ']', ' ']))
         && !key.is_empty()
     {
+        if let Some(single) = single_brackets(text, key, at.start) {
+            return single;
+        }
         return Torn {
             related: first_of(text, key, at.start).map(|span| (span, "first one".to_owned())),
             span: at,
@@ -66,6 +69,44 @@ pub fn torn(text: &str, at: Option<Range<usize>>, message: &str, what: &str) -> 
         help: vec!["texts stand in quotes, and every key stands once in its table".to_owned()],
         related: None,
     }
+}
+
+/// `[step]` above `[[step]]`: the single brackets are the slip.
+fn single_brackets(text: &str, key: &str, at: usize) -> Option<Torn> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let header = text.get(start..)?.lines().next()?;
+    let name = header.trim().strip_prefix("[[")?.split("]]").next()?.trim();
+    if name.rsplit('.').next()?.trim() != key {
+        return None;
+    }
+    let mut from = 0;
+    for line in text.get(..start)?.split_inclusive('\n') {
+        let inner = line
+            .trim()
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next());
+        if inner.is_some_and(|inner| inner.trim() == name) && !line.trim().starts_with("[[") {
+            let lead = line.len() - line.trim_start().len();
+            let length = line.trim().find(']')? + 1;
+            return Some(Torn {
+                span: from + lead..from + lead + length,
+                message: format!(
+                    "`{name}` stands here in single brackets and below in double ones"
+                ),
+                label: None,
+                help: vec![
+                    "there are several of it, and each stands in double brackets".to_owned(),
+                    format!("write [[{name}]]"),
+                ],
+                related: Some((
+                    start..start + header.trim_end().len(),
+                    "and here".to_owned(),
+                )),
+            });
+        }
+        from += line.len();
+    }
+    None
 }
 
 /// A text in double quotes that holds double quotes: `"{{date x "long"}}"`, `"a == "b""`.

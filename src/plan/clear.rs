@@ -78,6 +78,7 @@ pub fn clear(catalog: &Catalog, history: &History, send: &Send, now: Timestamp) 
         return Clearance::Skip(Reason::Late {
             due: send.due,
             late: step.late.to_string(),
+            held: None,
         });
     }
     if let Some(reason) = overtaken(&state, step, &about) {

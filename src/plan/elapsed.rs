@@ -61,21 +61,40 @@ pub fn moments(mind: &Mind, sequence: &Sequence) -> (Vec<Moment>, Option<Timesta
 }
 
 /// The instant up to which everything is past for this person and sequence: the last
-/// plan, or else the first news of the person; the day of deployment; the day on which
-/// the shop went live.
+/// plan, or else [`there_since`].
 fn known_since(mind: &Mind, sequence: &Sequence) -> Option<Timestamp> {
+    let there = there_since(mind, sequence)?;
+    Some(mind.history.considered_at.map_or(there, |at| at.max(there)))
+}
+
+/// The instant before which nothing could start for this person: the first news of them,
+/// the day of deployment, the day on which the shop went live.
+pub(super) fn there_since(mind: &Mind, sequence: &Sequence) -> Option<Timestamp> {
     let first = mind
         .history
         .events
         .iter()
         .map(|event| event.recorded)
         .min()?;
-    let bounds = [
-        mind.history.considered_at,
-        sequence.start.since,
-        mind.catalog.policy.live_since,
-    ];
+    let bounds = [sequence.start.since, mind.catalog.policy.live_since];
     Some(bounds.into_iter().flatten().fold(first, Timestamp::max))
+}
+
+/// Everything that time brings for one sequence, past and to come, whatever was made of
+/// it; of a schedule's days the last after `from`. For explanations.
+pub(super) fn all(mind: &Mind, sequence: &Sequence, from: Timestamp) -> Vec<Moment> {
+    match &sequence.start.timed {
+        None => Vec::new(),
+        Some(Timed::Absence { of, length }) => absence(mind, *of, *length),
+        Some(Timed::Schedule(slot)) => {
+            let mut come = schedule(mind, sequence, slot, from).0;
+            for one in &mut come {
+                one.fact.learnt = from;
+            }
+            come
+        }
+        Some(Timed::Replenish) => replenish(mind),
+    }
 }
 
 fn kind_of(timed: &Timed) -> DerivedKind {

@@ -163,7 +163,12 @@ fn consider(
 }
 
 /// What a fact is looked at as: itself, or item by item where the key names an item.
-fn candidates(mind: &Mind, sequence: &Sequence, fact: &Fact, sent: Option<&Sent>) -> Vec<Subject> {
+pub(super) fn candidates(
+    mind: &Mind,
+    sequence: &Sequence,
+    fact: &Fact,
+    sent: Option<&Sent>,
+) -> Vec<Subject> {
     let whole = Subject {
         order: fact.order.clone(),
         line: fact.line.clone(),
@@ -228,7 +233,7 @@ pub(super) fn consider_subject(
     if first_seen_cancelled(fact, order) || is_exempt(sequence, order, line) {
         return;
     }
-    let opens = !order.is_some_and(|order| order.replacement) || sequence.kind == Kind::Fulfilment;
+    let opens = opens(sequence, order);
     let names = mind.names(&about);
     if let Some(condition) = &sequence.start.where_
         && lets(condition, &names, true).is_err()
@@ -357,7 +362,7 @@ fn is_there(mind: &Mind, about: &Subject) -> bool {
     })
 }
 
-fn may_open_again(sequence: &Sequence, last: &Enrolment, fact: &Fact) -> bool {
+pub(super) fn may_open_again(sequence: &Sequence, last: &Enrolment, fact: &Fact) -> bool {
     sequence
         .start
         .again
@@ -365,18 +370,24 @@ fn may_open_again(sequence: &Sequence, last: &Enrolment, fact: &Fact) -> bool {
 }
 
 /// An order first seen as cancelled sends nothing (rule 7), whatever starts on it.
-fn first_seen_cancelled(fact: &Fact, order: Option<&Order>) -> bool {
+pub(super) fn first_seen_cancelled(fact: &Fact, order: Option<&Order>) -> bool {
     matches!(
         fact.kind,
         FactKind::Event(EventKind::OrderPlaced | EventKind::OrderPaid)
     ) && order.is_some_and(|order| order.cancelled_at.is_some())
 }
 
+/// Whether what concerns an order may open a run: a replacement only joins one, but for
+/// fulfilment.
+pub(super) fn opens(sequence: &Sequence, order: Option<&Order>) -> bool {
+    !order.is_some_and(|order| order.replacement) || sequence.kind == Kind::Fulfilment
+}
+
 /// What never starts anything but fulfilment, unless the file says otherwise: gifts
 /// (their buyer cannot use the help; a `where` that names `order.gift` opts in), later
 /// deliveries of a subscription (which may be used up like any other), gift cards
 /// (rules 15, 17, 18).
-fn is_exempt(sequence: &Sequence, order: Option<&Order>, line: Option<&Line>) -> bool {
+pub(super) fn is_exempt(sequence: &Sequence, order: Option<&Order>, line: Option<&Line>) -> bool {
     if sequence.kind == Kind::Fulfilment {
         return false;
     }
@@ -394,7 +405,7 @@ fn is_exempt(sequence: &Sequence, order: Option<&Order>, line: Option<&Line>) ->
 }
 
 /// The enrolment key of a subject, or `None` where a part of it is not known.
-fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option<String> {
+pub(super) fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option<String> {
     let mut parts = Vec::new();
     for per in &sequence.start.per {
         parts.push(match per {

@@ -2,6 +2,7 @@
 //! of, and why there is none. For `why`, `preview` and listings; nothing is decided
 //! here, and nothing here is read by [`super::plan`].
 
+use super::refused::{self, Passed};
 use super::{Mind, assign, awaiting, clear, elapsed, enrol, names, subject, timing};
 use crate::model::email::Address;
 use crate::model::enrolment::{Ending, Enrolment, EnrolmentState};
@@ -295,7 +296,7 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
         );
     }
     if let Some(timed) = &sequence.start.timed {
-        let (because, needed, evidence) = of_time(mind, sequence, timed);
+        let (because, needed, evidence) = of_time(mind, sequence, timed, order);
         return say("not_enrolled", because, needed, &evidence);
     }
     if on == FactKind::Derived(DerivedKind::StepSent) {
@@ -365,17 +366,11 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
             &last_told.evidence,
         );
     };
-    let because = match &sequence.start.where_ {
-        Some(condition) => format!(
-            "`{on}` of {} does not meet the start's conditions: `where` is {}",
-            fact.time,
-            condition.text()
-        ),
-        None => format!(
-            "`{on}` of {} starts nothing: a gift, a replacement, a later delivery of a subscription, an order first seen as cancelled, or not considered yet",
-            fact.time
-        ),
-    };
+    let because = format!(
+        "`{on}` of {} starts nothing: {}",
+        fact.time,
+        refused::because(mind, sequence, fact).unwrap_or_else(|| NOTHING_NOW.to_owned())
+    );
     say(
         "not_enrolled",
         because,
@@ -384,47 +379,72 @@ fn of_start(mind: &Mind, sequence: &Sequence, order: Option<&str>) -> Absence {
     )
 }
 
-/// Why time has brought somebody nothing yet: what is counted from, until when, and what
-/// else would have to hold.
-fn of_time(mind: &Mind, sequence: &Sequence, timed: &Timed) -> (String, String, Vec<EventSeq>) {
+/// Where every rule lets a fact start something that started nothing.
+const NOTHING_NOW: &str = "it was considered before this sequence was in the files, it is not considered yet, or the start's `where` did not hold at that moment";
+
+/// Why time has brought somebody nothing: what it brought last and why that started
+/// nothing, or what is counted from, until when; and what would have to hold.
+fn of_time(
+    mind: &Mind,
+    sequence: &Sequence,
+    timed: &Timed,
+    order: Option<&str>,
+) -> (String, String, Vec<EventSeq>) {
     let next = elapsed::foreseen(mind, sequence);
     let mut evidence = Vec::new();
-    let because = match timed {
-        Timed::Absence { of, length } => match elapsed::last_of(&mind.state, *of) {
-            None => format!("it starts {length} after the last `{of}`, of which nothing was heard"),
-            Some(last) => {
-                evidence.clone_from(&last.evidence);
-                match next {
-                    Some(at) => format!(
-                        "the last `{of}` was on {}; {length} without another are over on {at}",
-                        last.time
-                    ),
-                    None => format!(
-                        "the last `{of}` was on {}, and {length} without another were over before this customer, that news or this sequence was here, or the start's `where` or `again` said no then",
-                        last.time
-                    ),
-                }
-            }
-        },
-        Timed::Schedule(slot) => match next {
-            Some(at) => format!(
-                "its schedule \"{}\" comes next on {at}; the last time lies before this customer or this sequence was here, or the start's `where` said no then",
-                slot.text
-            ),
-            None => format!("its schedule \"{}\" never comes again", slot.text),
-        },
-        Timed::Replenish => match next {
-            Some(at) => format!("what they bought is used up on {at}"),
-            None => "nothing that they keep, that has arrived and that has `replenish_days` is still to be used up".to_owned(),
+    let (over, to_come) = match timed {
+        Timed::Absence { of, length } => {
+            let Some(last) = elapsed::last_of(&mind.state, *of) else {
+                return (
+                    format!("it starts {length} after the last `{of}`, of which nothing was heard"),
+                    format!("an event has to say so: `{of}`"),
+                    evidence,
+                );
+            };
+            evidence.clone_from(&last.evidence);
+            let last = format!(
+                "the last `{of}` was on {}; {length} without another",
+                last.time
+            );
+            (format!("{last} were over"), format!("{last} are over"))
+        }
+        Timed::Schedule(slot) => (
+            format!("its schedule \"{}\" came last", slot.text),
+            format!("its schedule \"{}\" comes next", slot.text),
+        ),
+        Timed::Replenish => (
+            "what they bought was used up".to_owned(),
+            "what they bought is used up".to_owned(),
+        ),
+    };
+    let because = match (refused::passed(mind, sequence, order), next) {
+        (Some(Passed::Come(fact)), _) => {
+            evidence.clone_from(&fact.evidence);
+            let why = refused::because(mind, sequence, &fact);
+            format!(
+                "{over} on {}, and that starts nothing: {}",
+                fact.time,
+                why.as_deref().unwrap_or(NOTHING_NOW)
+            )
+        }
+        (_, Some(at)) => format!("{to_come} on {at}"),
+        (Some(Passed::Before(at)), None) => format!(
+            "{over} on {at}: before this customer, that news or this sequence was here"
+        ),
+        (None, None) => match timed {
+            Timed::Replenish => "nothing that they keep, that has arrived and that has `replenish_days` is there to be used up".to_owned(),
+            Timed::Schedule(slot) => format!("its schedule \"{}\" never comes again", slot.text),
+            Timed::Absence { .. } => to_come,
         },
     };
     let needed = match (&sequence.start.where_, next) {
-        (Some(condition), _) => {
+        (Some(condition), Some(_)) => {
             format!(
                 "time has to pass, and this has to hold then: {}",
                 condition.text()
             )
         }
+        (Some(condition), None) => format!("this would have had to hold: {}", condition.text()),
         (None, Some(_)) => "time has to pass".to_owned(),
         (None, None) => "something has to happen from which time counts".to_owned(),
     };

@@ -17,6 +17,7 @@ mod exit;
 pub mod explain;
 mod permit;
 pub mod prove;
+mod refused;
 mod renamed;
 pub mod scenario;
 pub mod simulate;

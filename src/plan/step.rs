@@ -103,6 +103,7 @@ fn try_again(mind: &mut Mind, mut send: Send, since: Timestamp) {
         let because = Reason::Late {
             due: send.due,
             late,
+            held: send.reason.as_ref().map(Reason::sentence),
         };
         send.end(SendState::Skipped, because, mind.now);
         mind.revise(send);
@@ -512,6 +513,7 @@ fn judge(mind: &mut Mind, candidate: &Candidate, all: &[Candidate]) -> Verdict {
             (None, Ok(())) => Reason::Late {
                 due: candidate.ready,
                 late: step.late.to_string(),
+                held: None,
             },
         });
     }

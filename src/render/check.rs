@@ -224,7 +224,15 @@ impl<'c> Checker<'c> {
             match node {
                 Node::Text(_) => {}
                 Node::Print { value, place, .. } => self.printed(value, *place, scope),
-                Node::Show { shows, .. } => {
+                Node::Show { shows, place } => {
+                    if !self.heads && !self.page {
+                        self.report(
+                            "E209",
+                            *place,
+                            format!("{{{{{}}}}} is a part of the page and cannot stand in the head", shows.call.name),
+                            Some("a subject is one line: {{list order.items}} names things in a sentence".into()),
+                        );
+                    }
                     self.call(&shows.call, scope);
                 }
                 Node::If {
@@ -411,7 +419,12 @@ impl<'c> Checker<'c> {
             Some(Shape::Of(Type::List(element))) => *element,
             Some(Shape::Of(Type::Any)) | None => Type::Any,
             Some(_) => {
-                self.report("E204", place, format!("{} is no list", name_of(list)), None);
+                self.report(
+                    "E204",
+                    place,
+                    format!("`{}` is no list", name_of(list)),
+                    Some("{{#each}} goes through a list, such as order.items; for one thing write {{#with …}} or {{#if …}}".into()),
+                );
                 Type::Any
             }
         }

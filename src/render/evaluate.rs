@@ -711,6 +711,16 @@ impl<'e> Evaluation<'e> {
                 &number
             }
             value if blank(value) => {
+                if let Expr::Call(call) = expr
+                    && call.name == "list"
+                    && let Some(list @ Expr::Path(_)) = call.params.first()
+                {
+                    let list = describe(list);
+                    return self.fail(
+                        place,
+                        format!("{list} is empty here, so {{{{list}}}} would print a blank"),
+                    );
+                }
                 let what = describe(expr);
                 return self.fail(
                     place,

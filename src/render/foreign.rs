@@ -145,6 +145,16 @@ fn section(rest: &str, bare: &str) -> Option<Refusal> {
         .find(|c: char| c.is_whitespace() || c == '~')
         .unwrap_or(rest.len());
     let (name, after) = (&rest[..end], rest[end..].trim());
+    if matches!(name, "if" | "unless")
+        && let Some(text) = after
+            .strip_prefix(['"', '\''])
+            .and_then(|rest| rest.strip_suffix(['"', '\'']))
+    {
+        return Some(refusal(
+            "words in quotes are always there, so this asks nothing",
+            format!("names stand without quotes: {{{{#{name} {text}}}}}"),
+        ));
+    }
     if matches!(name, "if" | "unless") {
         let words: Vec<&str> = bare.trim_start_matches('#').split_whitespace().collect();
         let helper = match words.get(2).copied() {
@@ -278,8 +288,18 @@ fn without_texts(inside: &str) -> String {
 /// tags with a brace too few.
 pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
     let mut found = Vec::new();
-    if !text.contains(['{', '}', '%', '*', '<']) {
+    if !text.contains(['{', '}', '%', '*', '<', '[', '｛']) {
         return found;
+    }
+    for (at, wide) in text.match_indices("｛｛") {
+        found.push((
+            at..at + wide.len(),
+            Refusal {
+                code: TORN,
+                message: "these braces are full-width, and would be printed".into(),
+                help: Some("switch the keyboard to half-width and write {{ … }}".into()),
+            },
+        ));
     }
     for (open, close) in [("{%", "%}"), ("<%", "%>"), ("*|", "|*")] {
         for (at, _) in text.match_indices(open) {
@@ -331,6 +351,13 @@ pub fn between(text: &str) -> Vec<(Range<usize>, Refusal)> {
                 )),
             },
         ));
+    }
+    for (span, refusal) in super::leftover::merge_tags(text) {
+        let apart =
+            |(had, _): &(Range<usize>, Refusal)| had.end <= span.start || had.start >= span.end;
+        if found.iter().all(apart) {
+            found.push((span, refusal));
+        }
     }
     for at in unopened(text) {
         if found

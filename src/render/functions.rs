@@ -149,7 +149,7 @@ pub const ALL: [Signature; 23] = [
         &["type"],
         "{{list order.items}}, {{list order.items \"sku\" type=\"or\"}}",
         &["list", "\"field\""],
-        "Texts, or a field of each item, in one sentence; `type` is `and` (the default), `or` or `unit`.",
+        "Texts, or a field of each item, in one sentence; `type` is `and` (the default), `or` or `unit`. A list that may be empty, as that of a refund of money alone, needs `{{#if}}` around it.",
     ),
     sign(
         "complement",

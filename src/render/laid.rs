@@ -23,6 +23,8 @@ const STYLED: usize = 400;
 /// A layout in one language, its partials laid open.
 #[derive(Debug)]
 pub struct Laid {
+    /// The layout's file.
+    pub file: u16,
     pub text: String,
     pub tags: Tags,
     /// The tag that stands for the mail.

@@ -15,7 +15,7 @@ use super::strings::compare::{self, Catalogues, Uses, compare};
 use super::strings::read::read as read_strings;
 use super::tags::{self, MAX_TAGS, Piece, Sort, Tags, pieces, token};
 use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
-use super::{MAX_DEPTH, MAX_SOURCE, front, markdown, mjml, mjml_lint, text};
+use super::{MAX_DEPTH, MAX_SOURCE, front, leftover, markdown, mjml, mjml_lint, mjml_torn, text};
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -181,9 +181,65 @@ impl<'l> Loader<'l> {
                 }
                 continue;
             }
+            if folder == "templates/" {
+                self.problems.extend(leftover::unsettled(path, text));
+            }
             found.push((number, rest, text.as_str()));
         }
         found
+    }
+
+    /// Says which files below `templates/` nobody reads: most likely a slip in a name.
+    pub fn unread(&mut self) {
+        for (_, path, _) in self.under("templates/") {
+            let rest = match path
+                .strip_prefix("brands/")
+                .and_then(|rest| rest.split_once('/'))
+            {
+                Some((_, rest)) => rest,
+                None => path,
+            };
+            let (folder, name) = rest.split_once('/').unwrap_or(("", rest));
+            let ending = name.rsplit('.').next().unwrap_or_default();
+            let (read, form) = match folder {
+                "mail" => (
+                    matches!(ending, "md" | "mjml" | "html" | "txt"),
+                    "mails end with .md, .mjml or .html, their text parts with .txt",
+                ),
+                "partials" => (ending == "hbs", "partials are named NAME.LOCALE.hbs"),
+                "layouts" => (
+                    matches!(ending, "mjml" | "html"),
+                    "layouts end with .mjml or .html",
+                ),
+                "strings" => (
+                    matches!(ending, "ftl" | "toml"),
+                    "words stand in LOCALE.ftl",
+                ),
+                "pages" => (
+                    name == "unsubscribe.hbs",
+                    "the one page is templates/pages/unsubscribe.hbs; until it is there, customers see a plain one of our own",
+                ),
+                _ => (
+                    false,
+                    "templates stand in mail, partials, layouts, strings and pages",
+                ),
+            };
+            if read {
+                continue;
+            }
+            let folders = ["mail", "partials", "layouts", "strings", "pages", "brands"];
+            let near = nearest(folder, folders.into_iter()).filter(|near| *near != folder);
+            let mut problem = Diagnostic::new(
+                "W108",
+                format!("templates/{path}"),
+                0..0,
+                "nothing reads this file",
+            );
+            if let Some(near) = near {
+                problem = problem.help(format!("did you mean the folder templates/{near}?"));
+            }
+            self.problems.push(problem.help(form));
+        }
     }
 
     /// Reads the words of every language and compares them.
@@ -315,12 +371,16 @@ impl<'l> Loader<'l> {
                 let (name, locale, _) = one.about;
                 let by = mails.entry(name.to_owned()).or_default();
                 if by.insert(locale.to_owned(), mail).is_some() {
-                    self.problems.push(Diagnostic::new(
-                        "E200",
-                        path_of(&self.files, one.number),
-                        0..0,
-                        format!("\"{name}\" is written twice in \"{locale}\""),
-                    ));
+                    self.problems.push(
+                        Diagnostic::new(
+                            "E200",
+                            path_of(&self.files, one.number),
+                            0..0,
+                            format!("\"{name}\" is written twice in \"{locale}\""),
+                        )
+                        .help("nobody could say which of them customers get")
+                        .help("keep one file of each mail and language, and delete the other"),
+                    );
                 }
             }
         }
@@ -420,6 +480,20 @@ impl<'l> Loader<'l> {
                 }
             };
             let body = text.get(front.body..).unwrap_or_default();
+            let blank = body.len() - body.trim_start().len();
+            if body[blank..].starts_with("+++") {
+                let at = front.body + blank;
+                problems.push(
+                    Diagnostic::new("E200", path.clone(), at..at + 3, "a second head begins here")
+                        .help("readers would see it as words")
+                        .help("a mail has one head, between two lines of +++; take this line out"),
+                );
+            }
+            if let Some(problem) = self.other_ending(number, front.body) {
+                problems.push(problem);
+                return None;
+            }
+            let body = text.get(front.body..).unwrap_or_default();
             let before = problems.len();
             let mut tags = layout
                 .as_ref()
@@ -472,6 +546,18 @@ impl<'l> Loader<'l> {
                 (_, Some(number)) => {
                     let source = self.source(number)?;
                     own = true;
+                    if source.text.trim_start().starts_with("+++") {
+                        problems.push(
+                            Diagnostic::new(
+                                "E200",
+                                path_of(&self.files, number),
+                                0..3,
+                                "a text part has no head",
+                            )
+                            .help("readers would see it as words")
+                            .help("take out all between the two lines of +++, and them; the subject stands in the page's file"),
+                        );
+                    }
                     Some(self.build(
                         &source.text,
                         &source.tags,

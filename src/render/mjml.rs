@@ -13,6 +13,9 @@ use std::collections::HashMap;
 /// # Errors
 /// Says why it was refused.
 pub fn to_html(source: &str) -> Result<String, String> {
+    // Files of Windows end their lines otherwise, which is no difference to a page.
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
+    let source = source.trim();
     let parsed = mrml::parse_with_options(source, &ParserOptions::default())
         .map_err(|error| format!("this MJML cannot be read: {error}"))?;
     // No fonts from elsewhere: a mail fetches nothing that its author did not write.

@@ -3,15 +3,17 @@
 //! slip here would be a hole in a customer's mail. It reads the file as it was written,
 //! so that each problem stands in its place, and never renders.
 
+mod components;
+mod values;
+
+use components::Component;
+pub use components::Components;
+
 use super::check::nearest;
 use super::markup::{Attribute, Element, Masked, Part, parts};
 use crate::model::diagnostic::Diagnostic;
-use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::OnceLock;
-
-/// Written by `scripts/mjml-components`.
-const COMPONENTS: &str = include_str!("mjml_components.tsv");
+use values::fits;
 
 /// Attributes that every element of the body takes.
 const EVERYWHERE: [&str; 2] = ["css-class", "mj-class"];
@@ -50,65 +52,6 @@ pub const UNUSED: [(&str, &str); 27] = [
     ("mj-wrapper", "gutter"),
     ("mj-wrapper", "text-padding"),
 ];
-
-/// An element of MJML.
-#[derive(Debug, Default)]
-pub struct Component {
-    /// Whether its inside is words and HTML rather than elements of MJML.
-    pub words: bool,
-    pub inside: Vec<&'static str>,
-    /// By name, with the type of its value.
-    pub attributes: BTreeMap<&'static str, &'static str>,
-}
-
-/// All elements by name, and the names of colours.
-#[derive(Debug, Default)]
-pub struct Components {
-    pub by: BTreeMap<&'static str, Component>,
-    colours: Vec<&'static str>,
-}
-
-impl Components {
-    /// The reference implementation's.
-    pub fn get() -> &'static Components {
-        static ALL: OnceLock<Components> = OnceLock::new();
-        ALL.get_or_init(|| read(COMPONENTS))
-    }
-}
-
-fn read(table: &'static str) -> Components {
-    let mut all = Components::default();
-    let mut name = "";
-    for line in table.lines().filter(|line| !line.starts_with('#')) {
-        let mut cells = line.split('\t');
-        let (first, second, third) = (
-            cells.next().unwrap_or_default(),
-            cells.next().unwrap_or_default(),
-            cells.next().unwrap_or_default(),
-        );
-        let list = || third.split(',').filter(|one| !one.is_empty());
-        match first {
-            "colours" => all.colours = list().collect(),
-            "" => {
-                if let Some(component) = all.by.get_mut(name) {
-                    component.attributes.insert(second, third);
-                }
-            }
-            _ => {
-                name = first;
-                all.by.insert(
-                    name,
-                    Component {
-                        words: second == "words",
-                        inside: list().collect(),
-                        attributes: BTreeMap::new(),
-                    },
-                );
-            }
-        }
-    }
-    all
-}
 
 /// Says everything that MJML would drop or misread in a part of a file.
 pub fn check(path: &str, masked: &Masked, within: Range<usize>) -> Vec<Diagnostic> {
@@ -368,8 +311,10 @@ impl Lint<'_> {
                     "E220",
                     tag.name_span.clone(),
                     format!("MJML has no element \"{name}\"; it would vanish without a word"),
-                    near.map(|near| format!("did you mean `{near}`?"))
-                        .unwrap_or_default(),
+                    near.map_or_else(
+                        || "write an element of MJML here, such as mj-text or mj-section".into(),
+                        |near| format!("did you mean `{near}`?"),
+                    ),
                 );
             } else if parent.is_none_or(|parent| parent.known) {
                 let place =
@@ -607,312 +552,5 @@ fn either(places: &[&str]) -> String {
     }
 }
 
-/// Whether a value is of a type of the reference implementation.
-///
-/// # Errors
-/// It is not; what it should be.
-fn fits(value: &str, of: &str, colours: &[&str]) -> Result<(), String> {
-    if of == "color" {
-        return if is_colour(value, colours) {
-            Ok(())
-        } else {
-            Err("a colour is #1f5244, #abc, rgb(1, 2, 3) or a name such as white".into())
-        };
-    }
-    if of == "integer" {
-        let fine = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-        return fine
-            .then_some(())
-            .ok_or_else(|| "write a whole number".into());
-    }
-    if of == "boolean" {
-        return matches!(value, "true" | "false")
-            .then_some(())
-            .ok_or_else(|| "write true or false".into());
-    }
-    if let Some(list) = of.strip_prefix("enum(") {
-        let list = list.trim_end_matches(')');
-        return list
-            .split(',')
-            .any(|one| one == value)
-            .then_some(())
-            .ok_or_else(|| {
-                let list: Vec<&str> = list.split(',').filter(|one| !one.is_empty()).collect();
-                format!("write {}", either(&list))
-            });
-    }
-    let Some((kind, rest)) = of.split_once('(') else {
-        return Ok(());
-    };
-    if !kind.starts_with("unit") {
-        return Ok(());
-    }
-    let (units, counts) = rest.split_once(')').unwrap_or((rest, ""));
-    let units: Vec<&str> = units.split(',').collect();
-    let most = counts
-        .trim_matches(['{', '}'])
-        .split(',')
-        .next_back()
-        .and_then(|most| most.parse().ok())
-        .unwrap_or(1);
-    let negative = kind == "unitWithNegative";
-    let words: Vec<&str> = value.split_whitespace().collect();
-    let fine = !words.is_empty()
-        && words.len() <= most
-        && words.iter().all(|word| is_length(word, &units, negative));
-    if fine {
-        return Ok(());
-    }
-    let shown: Vec<&str> = units
-        .iter()
-        .map(|unit| {
-            if unit.is_empty() {
-                "a bare number"
-            } else {
-                unit
-            }
-        })
-        .collect();
-    Err(format!(
-        "write {} in {}",
-        if most > 1 {
-            "one to four lengths"
-        } else {
-            "a length"
-        },
-        either(&shown)
-    ))
-}
-
-fn is_length(word: &str, units: &[&str], negative: bool) -> bool {
-    if word == "auto" {
-        return units.contains(&"auto");
-    }
-    let number = word.strip_prefix('-').filter(|_| negative).unwrap_or(word);
-    let digits = number
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(number.len());
-    let (amount, unit) = number.split_at(digits);
-    amount
-        .parse::<f64>()
-        .is_ok_and(|amount| amount == 0.0 && unit.is_empty() || units.contains(&unit))
-}
-
-fn is_colour(value: &str, colours: &[&str]) -> bool {
-    if let Some(hex) = value.strip_prefix('#') {
-        return matches!(hex.len(), 3 | 6) && hex.bytes().all(|b| b.is_ascii_hexdigit());
-    }
-    let inside = value
-        .strip_prefix("rgba(")
-        .or_else(|| value.strip_prefix("rgb("))
-        .and_then(|rest| rest.strip_suffix(')'));
-    match inside {
-        Some(inside) => {
-            let numbers: Vec<&str> = inside.split(',').map(str::trim).collect();
-            matches!(numbers.len(), 3 | 4) && numbers.iter().all(|one| one.parse::<f64>().is_ok())
-        }
-        None => colours.contains(&value) || matches!(value, "transparent" | "inherit" | "none"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(source: &str) -> Vec<(&'static str, String, String)> {
-        let masked = Masked::new(source, false);
-        check("x.mjml", &masked, 0..source.len())
-            .into_iter()
-            .map(|one| {
-                let words = source[one.span].to_owned();
-                (
-                    one.code,
-                    words,
-                    format!("{}; {}", one.message, one.help.join("; ")),
-                )
-            })
-            .collect()
-    }
-
-    fn page(body: &str) -> String {
-        format!("<mjml><mj-head><mj-title>x</mj-title></mj-head><mj-body>{body}</mj-body></mjml>")
-    }
-
-    fn column(inside: &str) -> String {
-        page(&format!(
-            "<mj-section><mj-column>{inside}</mj-column></mj-section>"
-        ))
-    }
-
-    #[test]
-    fn every_slip_is_told_in_its_place() {
-        for (source, code, words, message) in [
-            (
-                column("<mj-divder />"),
-                "E220",
-                "mj-divder",
-                "did you mean `mj-divider`?",
-            ),
-            (
-                column("<mj-text colour=\"red\">x</mj-text>"),
-                "E221",
-                "colour",
-                "did you mean `color`?",
-            ),
-            (
-                column("<mj-text class=\"red\">x</mj-text>"),
-                "E221",
-                "class",
-                "css-class",
-            ),
-            (
-                column("<mj-text color=\"redd\">x</mj-text>"),
-                "E223",
-                "redd",
-                "did you mean `red`?",
-            ),
-            (
-                column("<mj-text color=\"#12345\">x</mj-text>"),
-                "E223",
-                "#12345",
-                "a colour is",
-            ),
-            (
-                column("<mj-text font-size=\"16\">x</mj-text>"),
-                "E223",
-                "16",
-                "write 16px",
-            ),
-            (
-                column("<mj-text font-size=\"1em\">x</mj-text>"),
-                "E223",
-                "1em",
-                "a length in px",
-            ),
-            (
-                column("<mj-text padding=\"1px 2px 3px 4px 5px\">x</mj-text>"),
-                "E223",
-                "1px 2px 3px 4px 5px",
-                "one to four",
-            ),
-            (
-                column("<mj-text align=\"centre\">x</mj-text>"),
-                "E223",
-                "centre",
-                "did you mean `center`?",
-            ),
-            (
-                page("<mj-column><mj-text>x</mj-text></mj-column>"),
-                "E222",
-                "mj-column",
-                "it belongs into mj-group or mj-section",
-            ),
-            (
-                column("<mj-section></mj-section>"),
-                "E222",
-                "mj-section",
-                "inside <mj-column>",
-            ),
-            (
-                page("<mj-style>a{}</mj-style>"),
-                "E222",
-                "mj-style",
-                "it belongs into mj-head",
-            ),
-            (column("<div>x</div>"), "E222", "div", "is HTML"),
-            (column("words"), "E222", "words", "vanish"),
-            (
-                column("<mj-text>x"),
-                "E224",
-                "mj-text",
-                "<mj-text> is never closed",
-            ),
-            (
-                column("<mj-text>x</mj-tex></mj-text></mj-text>"),
-                "E224",
-                "mj-text",
-                "closes nothing",
-            ),
-            (
-                column("<mj-text color=red>x</mj-text>"),
-                "E224",
-                "color",
-                "in quotes",
-            ),
-            (
-                column("<mj-text color=\"red\" color=\"red\">x</mj-text>"),
-                "E224",
-                "color",
-                "twice",
-            ),
-            (
-                column("<mj-text>x<mj-text>y</mj-text>"),
-                "E224",
-                "mj-text",
-                "never closed",
-            ),
-            (
-                column("<mj-text>x<mj-divider />"),
-                "E224",
-                "mj-text",
-                "never closed",
-            ),
-            (
-                page("<mj-include path=\"/etc/passwd\" />"),
-                "E225",
-                "mj-include",
-                "partials",
-            ),
-            (
-                "<mj-text>x</mj-text>".into(),
-                "E222",
-                "mj-text",
-                "outside <mjml>",
-            ),
-            (
-                column("<mj-text>a<mj-text>b</mj-text></mj-text>"),
-                "E222",
-                "mj-text",
-                "inside <mj-text>",
-            ),
-        ] {
-            let found = problems(&source);
-            assert_eq!(found.len(), 1, "{source}: {found:?}");
-            assert_eq!(
-                (found[0].0, found[0].1.as_str()),
-                (code, words),
-                "{source}: {found:?}"
-            );
-            assert!(found[0].2.contains(message), "{source}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn what_mjml_takes_is_taken() {
-        for source in [
-            column("<mj-text color=\"{{c}}\" padding=\"0\" css-class=\"a\" mj-class=\"b\">a <b>x</b><br /> {{#if x}}<i>{{x}}</i>{{/if}}</mj-text>"),
-            column("<mj-button href='{{link item.product_url}}' padding=\"1px 2%\" width=\"50%\">x</mj-button><mj-image src=\"https://x.example/a.png\" alt=\"\" />"),
-            column("<mj-text letter-spacing=\"-0.5px\" line-height=\"1.6\">x</mj-text><mj-table><tr><td>x</td></tr></mj-table>"),
-            column("<mj-raw><table><tr></mj-raw><mj-raw></tr></table></mj-raw>"),
-            "<mjml lang=\"en\"><mj-head><mj-attributes><mj-all color=\"red\" /><mj-class name=\"x\" padding=\"0\" /><mj-text font-size=\"1px\" /></mj-attributes><mj-style inline=\"inline\">a > b { c: d }</mj-style></mj-head><mj-body><!-- <mj-x> --><mj-wrapper><mj-section></mj-section></mj-wrapper></mj-body></mjml>".into(),
-        ] {
-            assert_eq!(problems(&source), [], "{source}");
-        }
-    }
-
-    #[test]
-    fn every_component_of_the_table_is_one_that_we_render() {
-        let all = Components::get();
-        assert!(all.by.len() > 30 && all.colours.contains(&"white"));
-        for name in NOT_RENDERED {
-            assert!(all.by.contains_key(name), "{name}");
-        }
-        for (name, component) in &all.by {
-            if !component.inside.is_empty() {
-                for inside in &component.inside {
-                    assert!(all.by.contains_key(inside), "{name}: {inside}");
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -327,7 +327,12 @@ impl Building<'_> {
                                 continue;
                             };
                             if block.in_else {
-                                self.problem("E202", place, "a second {{else}} in one block");
+                                self.problem(
+                                    "E202",
+                                    place,
+                                    "a second {{else}} in one block",
+                                    "write {{else if …}} for all but the last",
+                                );
                                 continue;
                             }
                             let same = block.state.same(&state, self.whole);
@@ -372,10 +377,10 @@ impl Building<'_> {
         Program { nodes }
     }
 
-    fn problem(&mut self, code: &'static str, place: Place, message: &str) {
+    fn problem(&mut self, code: &'static str, place: Place, message: &str, help: &str) {
         let file = (self.path)(place.file);
         self.problems
-            .push(Diagnostic::new(code, file, place.span(), message));
+            .push(Diagnostic::new(code, file, place.span(), message).help(help));
     }
 
     fn torn(&mut self, place: Place) {
@@ -426,6 +431,7 @@ impl Building<'_> {
                             "{{{{{}}}}} must stand in text, not inside an HTML tag",
                             tag.name
                         ),
+                        "give it a line of its own in the words of the mail",
                     );
                     return None;
                 }
@@ -437,7 +443,8 @@ impl Building<'_> {
                     self.problem(
                         "E209",
                         place,
-                        "{{items}} is a table and cannot stand inside a paragraph; give it a line of its own",
+                        "{{items}} is a table and cannot stand inside a paragraph",
+                        "give it a line of its own, with an empty line before and after; in a sentence, write {{list order.items}}",
                     );
                     return None;
                 }

@@ -137,6 +137,7 @@ impl Templates {
         let languages = before.map_or_else(Arc::default, |before| Arc::clone(&before.languages));
         let mut loader = Loader::new(files, shop);
         loader.brand();
+        loader.unread();
         loader.strings(&languages);
         loader.partials_all();
         // Calls of partials in what is taken over were read before.
@@ -276,14 +277,16 @@ impl Templates {
                 checker.check(preheader);
             }
             checker.heads = true;
+            // What stands in a subject is not seen in the page.
+            checker.used.clear();
             if let Some(laid) = &mail.page.layout {
                 checker.check(&laid.program);
             }
             checker.check(&mail.page.checked);
+            let used = std::mem::take(&mut checker.used);
             if let (Some(text), true) = (&mail.text, mail.own_text) {
                 checker.check(text);
             }
-            let used = std::mem::take(&mut checker.used);
             if kind != Kind::Fulfilment {
                 for (name, why) in [
                     (
@@ -295,18 +298,19 @@ impl Templates {
                         "the shop's postal address must stand in mails of this kind",
                     ),
                 ] {
-                    if !used.contains(name) {
-                        problems.push(
-                            Diagnostic::new(
-                                "E208",
-                                self.path(mail.file),
-                                0..0,
-                                format!("neither this mail nor its layout prints `{name}`"),
-                            )
-                            .help(why)
-                            .help(format!("print {{{{{name}}}}} in the layout's footer")),
-                        );
+                    if used.contains(name) {
+                        continue;
                     }
+                    // All mails of a layout lack what it does not print.
+                    let (file, who) = match &mail.page.layout {
+                        Some(laid) => (laid.file, "neither this layout nor the mails in it print"),
+                        None => (mail.file, "the page of this mail does not print"),
+                    };
+                    problems.push(
+                        Diagnostic::new("E208", self.path(file), 0..0, format!("{who} `{name}`"))
+                            .help(why)
+                            .help(format!("print {{{{{name}}}}} in its footer")),
+                    );
                 }
             }
         }

@@ -650,8 +650,8 @@ fn what_cannot_be_read_is_said_at_its_place() {
         (
             "Look: {{items order.items}}",
             "{{items order.items}}",
-            "{{items}} is a table and cannot stand inside a paragraph; give it a line of its own",
-            "",
+            "{{items}} is a table and cannot stand inside a paragraph",
+            "give it a line of its own",
         ),
         (
             "<p style=\"color:{{item.title}}\">x</p>",
@@ -799,7 +799,7 @@ fn names_are_checked_with_their_types() {
             "{{#each customer.email}}x{{/each}}",
             "E204",
             "{{#each customer.email}}",
-            "customer.email is no list",
+            "`customer.email` is no list",
             "",
         ),
         (

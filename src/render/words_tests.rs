@@ -650,3 +650,37 @@ fn what_did_not_change_is_taken_over_and_the_outcome_is_the_same() {
     assert_eq!(told, anew);
     assert_eq!(told.len(), 1);
 }
+
+#[test]
+fn words_that_only_a_brand_has_are_lacked_by_its_other_languages() {
+    let body = mail("x");
+    let given = [
+        ("templates/mail/a/c.en.md", body.as_str()),
+        ("templates/mail/a/b.en.md", body.as_str()),
+        ("templates/mail/a/b.de.md", body.as_str()),
+        ("templates/strings/en.ftl", "one = 1"),
+        ("templates/strings/de.ftl", "one = 1"),
+        ("templates/brands/outlet/strings/en.ftl", "claim = Cheap"),
+        (
+            "templates/brands/outlet/partials/claim.hbs",
+            "{{t \"claim\"}} {{t \"one\"}}",
+        ),
+    ];
+    let said = |given: &[(&str, &str)]| -> Vec<String> {
+        let found = problems(given, &policy(&["en", "de"]));
+        let all = found.iter().map(|(problem, ..)| problem.to_string());
+        all.filter(|one| one.contains("E262")).collect()
+    };
+    assert_eq!(
+        said(&given),
+        ["error[E262]: templates/brands/outlet/strings/de.ftl: no German words for `claim`"]
+    );
+    let mut whole = given.to_vec();
+    whole.push(("templates/brands/outlet/strings/de.ftl", "claim = Billig"));
+    assert_eq!(said(&whole), [""; 0]);
+    // The common words stand behind a brand's.
+    whole.pop();
+    whole[3].1 = "one = 1\nclaim = Good";
+    whole[4].1 = "one = 1\nclaim = Gut";
+    assert_eq!(said(&whole), [""; 0]);
+}

@@ -8,6 +8,7 @@ mod step;
 mod timed;
 
 use super::catalog::{Per, Sequence};
+use super::elsewhere;
 use super::keys;
 use super::nearest;
 use super::syntax::{Section, Sheet, Spanned, one_of};
@@ -299,6 +300,15 @@ impl<'s> Reader<'s> {
     fn was(&self, section: &Section<'s, '_>, taken: &[&str]) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for was in section.texts("was", true).unwrap_or_default() {
+            if was.value.trim().is_empty() {
+                self.sheet.report(
+                    self.sheet
+                        .problem("E127", was.span, "`was` names nothing")
+                        .help("customers who got the mail under its old id would get it again")
+                        .help("write the old id, or leave `was` out"),
+                );
+                continue;
+            }
             if taken.contains(&was.value.as_str()) {
                 self.sheet.report(
                     self.sheet
@@ -426,7 +436,10 @@ impl<'s> Reader<'s> {
                 None
             }
             Ok(fact) => Some(fact),
-            Err(problem) => {
+            Err(mut problem) => {
+                if let Some(ours) = elsewhere::fact(&text.value) {
+                    problem.help = vec![format!("did you mean \"{ours}\"?")];
+                }
                 self.sheet.report(problem);
                 None
             }
@@ -444,7 +457,8 @@ fn suggest<'a>(
     /// Most names that a message lists.
     const LISTED: usize = 12;
     let mut listed: Vec<&str> = names.into_iter().collect();
-    match nearest(word, listed.iter().copied()) {
+    let near = nearest(word, listed.iter().copied());
+    match near.or_else(|| elsewhere::fact(word)) {
         Some(near) => problem.help(format!("did you mean \"{near}\"?")),
         None => {
             let more = listed.len() > LISTED;

@@ -2,37 +2,42 @@
 //! file is written by machines, so a row that cannot be read is named by its number and
 //! unknown keys are warnings.
 
+mod places;
+mod sound;
+
+use super::keys::FEED;
 use super::nearest;
 use super::syntax::Sheet;
 use crate::model::product::{Component, Product, Variant};
 use serde::Deserialize;
 use serde_json::Value;
+use sound::Feed;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rows of a feed.
 pub const MAX_ROWS: usize = 500_000;
 
-const KEYS: [&str; 20] = [
-    "product_id",
-    "sku",
-    "variant_id",
-    "variant_title",
-    "title",
-    "titles",
-    "kind",
-    "tags",
-    "categories",
-    "vendor",
-    "prices",
-    "image_url",
-    "product_url",
-    "related",
-    "components",
-    "bundle",
-    "status",
-    "replenish_days",
-    "inventory_quantity",
-    "available",
+/// What exports of other tools call ours.
+const SYNONYMS: [(&str, &str); 18] = [
+    ("id", "product_id"),
+    ("name", "title"),
+    ("names", "titles"),
+    ("type", "kind"),
+    ("product_type", "categories"),
+    ("category", "categories"),
+    ("collections", "categories"),
+    ("tag", "tags"),
+    ("brand", "vendor"),
+    ("price", "prices"),
+    ("image", "image_url"),
+    ("image_link", "image_url"),
+    ("url", "product_url"),
+    ("link", "product_url"),
+    ("stock", "inventory_quantity"),
+    ("quantity", "inventory_quantity"),
+    ("in_stock", "available"),
+    ("parts", "components"),
 ];
 
 #[derive(Debug, Deserialize)]
@@ -85,57 +90,62 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut skus: BTreeSet<String> = BTreeSet::new();
     let mut unknown: BTreeSet<String> = BTreeSet::new();
+    let known: Vec<&str> = FEED.keys.iter().map(|key| key.name).collect();
+    let feed = Feed {
+        sheet,
+        parts: OnceCell::new(),
+    };
     for (index, row) in rows.into_iter().enumerate() {
         let number = index + 1;
         if let Value::Object(fields) = &row {
             unknown.extend(
                 fields
                     .keys()
-                    .filter(|key| !KEYS.contains(&key.as_str()))
+                    .filter(|key| !known.contains(&key.as_str()))
                     .cloned(),
             );
+        }
+        if !feed.is_sound(index, &row) {
+            continue;
         }
         let row: Row = match serde_json::from_value(row) {
             Ok(row) => row,
             Err(error) => {
-                sheet.report(sheet.problem(
-                    "E161",
-                    0..0,
-                    format!("row {number}: {}", plain(&error)),
-                ));
+                feed.report(index, "", format!("row {number}: {}", plain(&error)), &[]);
                 continue;
             }
         };
         if let Some(sku) = &row.sku
             && !skus.insert(sku.clone())
         {
-            sheet.report(
-                sheet
-                    .problem(
-                        "E161",
-                        0..0,
-                        format!("row {number}: SKU \"{}\" comes twice", sku.escape_debug()),
-                    )
-                    .help("one row is one variant, and a SKU names one variant"),
-            );
+            let message = format!("row {number}: SKU \"{}\" comes twice", sku.escape_debug());
+            let help = "one row is one variant, and a SKU names one variant";
+            feed.report(index, "sku", message, &[help]);
             continue;
         }
+        let is_new = !places.contains_key(&row.product_id);
         let place = *places.entry(row.product_id.clone()).or_insert_with(|| {
             products.push(product(&row, locales));
             products.len() - 1
         });
-        if products[place].title.is_empty() {
-            sheet.report(
-                sheet
-                    .problem(
-                        "E161",
-                        0..0,
-                        format!(
-                            "row {number}: product \"{}\" has no title",
-                            row.product_id.escape_debug()
-                        ),
-                    )
-                    .help("write \"titles\": {\"en\": \"…\"}"),
+        if is_new && products[place].title.trim().is_empty() {
+            let key = ["title", "titles"]
+                .into_iter()
+                .find(|key| match *key {
+                    "title" => row.title.is_some(),
+                    _ => row.titles.is_some(),
+                })
+                .unwrap_or("product_id");
+            let message = format!(
+                "row {number}: product \"{}\" has no title",
+                row.product_id.escape_debug()
+            );
+            let why = "mails would have a blank where its name belongs";
+            feed.report(
+                index,
+                key,
+                message,
+                &[why, "write \"titles\": {\"en\": \"…\"}"],
             );
         }
         products[place].variants.push(Variant {
@@ -166,9 +176,12 @@ pub(crate) fn read(sheet: &Sheet<'_>, locales: &[String]) -> Vec<Product> {
                 key.escape_debug()
             ),
         );
-        if let Some(near) = nearest(&key, KEYS) {
-            problem = problem.help(format!("did you mean \"{near}\"?"));
-        }
+        let synonym = |(other, _): &&(&str, &str)| *other == key.to_ascii_lowercase();
+        let ours = SYNONYMS.iter().find(synonym).map(|(_, ours)| *ours);
+        problem = match ours.or_else(|| nearest(&key, known.iter().copied())) {
+            Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+            None => problem.help(format!("a row has {}", known.join(", "))),
+        };
         sheet.report(problem);
     }
     products

@@ -2,11 +2,13 @@
 //! where it is left out. JSON Schemas, the reference and the canonical order of keys are
 //! made from these tables; a test holds the readers to them. Nothing here reads a file.
 
+mod feed;
 mod scenario;
 mod sequence;
 mod service;
 mod shop;
 
+pub use feed::FEED;
 pub use scenario::{EVENT, EXPECT, NEVER, SCENARIO};
 pub use sequence::{DECIDE, EXPERIMENT, INCENTIVE, PAUSE, SEQUENCE, START, STEP, STOP};
 pub use service::{MAIL, SERVICE};
@@ -144,12 +146,25 @@ static ALLOWED_HERE: Table = Table {
     others: Some(&Shape::Text),
 };
 
+/// Tables of files that people write, by the header that begins them.
+pub static HEADERS: [(&str, &Table); 8] = [
+    ("[start]", &START),
+    ("[[step]]", &STEP),
+    ("[experiment]", &EXPERIMENT),
+    ("[hours]", &HOURS),
+    ("[limits]", &LIMITS),
+    ("[campaign]", &CAMPAIGN),
+    ("[[event]]", &EVENT),
+    ("[[expect]]", &EXPECT),
+];
+
 /// Every kind of file, by the name that `schema` takes.
-pub static KINDS_OF_FILE: [(&str, &Table); 7] = [
+pub static KINDS_OF_FILE: [(&str, &Table); 8] = [
     ("sequence", &SEQUENCE),
     ("store", &STORE),
     ("people", &PEOPLE),
     ("catalog", &CATALOG),
+    ("feed", &FEED),
     ("scenario", &SCENARIO),
     ("mail", &MAIL),
     ("aftercare", &SERVICE),

@@ -6,6 +6,7 @@ mod campaign;
 pub mod catalog;
 mod compile;
 pub mod condition;
+mod elsewhere;
 mod feed;
 pub mod format;
 pub mod keys;

@@ -14,8 +14,14 @@ use crate::model::policy::{
 };
 use crate::model::time::{Date, Length, TimeZone, Weekday};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use toml_edit::Document;
 use url::Url;
+
+/// Youngest that a fact can be asked to be, in hours: sources tell of it a little later.
+const NEWEST_HOURS: i64 = 1;
+/// Soonest after its dispatch that a parcel can be taken for delivered, in hours.
+const SOONEST_HOURS: i64 = 24;
 
 const WEEK: [(&str, Weekday); 7] = [
     ("Mon", Weekday::Monday),
@@ -151,7 +157,7 @@ fn holidays(root: &Section<'_, '_>) -> (Option<String>, BTreeSet<Date>) {
     section.only(&keys::HOLIDAYS, &[]);
     let country = section
         .text("country")
-        .filter(|country| is_country(section.sheet, country))
+        .filter(|country| is_code(section.sheet, country))
         .filter(|country| {
             let known = holidays::is_known(&country.value);
             if !known {
@@ -193,7 +199,10 @@ fn reported<T>(sheet: &Sheet<'_>, result: Result<T, Box<Diagnostic>>) -> Option<
 
 fn is_web(sheet: &Sheet<'_>, text: &Spanned<String>) -> bool {
     let web = Url::parse(&text.value)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        // The standard forgives what mail programs do not: `https:/shop.example.com`.
+        && ["http://", "https://"].iter().any(|scheme| text.value.starts_with(scheme))
+        && !text.value.contains(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | ','));
     if !web {
         sheet.report(
             sheet
@@ -255,7 +264,18 @@ fn locales(root: &Section<'_, '_>) -> Option<Vec<String>> {
                     )
                     .help("write a language, and a region where it matters: \"en\", \"pt-BR\""),
             );
-        } else if !found.contains(&text.value) {
+        } else if found.contains(&text.value) {
+            root.sheet.report(
+                root.sheet
+                    .problem(
+                        "E115",
+                        text.span,
+                        format!("\"{}\" stands twice", text.value.escape_debug()),
+                    )
+                    .help("readers of the language that was meant would get another one")
+                    .help("name each language once"),
+            );
+        } else {
             found.push(text.value);
         }
     }
@@ -275,8 +295,16 @@ fn enrol_max_age(root: &Section<'_, '_>) -> EnrolMaxAge {
     let length = |key: &str, days: i64| {
         section
             .as_ref()
-            .and_then(|section| section.length(key))
-            .map_or(Length::Days(days), |length| length.value)
+            .and_then(|section| {
+                long_enough(
+                    section,
+                    key,
+                    NEWEST_HOURS,
+                    "facts are always a little older, so nobody would ever get a mail",
+                    "\"7d\"",
+                )
+            })
+            .unwrap_or(Length::Days(days))
     };
     if let Some(section) = &section {
         section.only(&keys::AGES, &[]);
@@ -285,6 +313,32 @@ fn enrol_max_age(root: &Section<'_, '_>) -> EnrolMaxAge {
         fulfilment: length("fulfilment", 7),
         others: length("others", 30),
     }
+}
+
+/// A length of at least so many hours; a shorter one is reported, with why it is too short.
+fn long_enough(
+    section: &Section<'_, '_>,
+    key: &str,
+    hours: i64,
+    why: &str,
+    example: &str,
+) -> Option<Length> {
+    let length = section.length(key)?;
+    if length.value.roughly() >= jiff::SignedDuration::from_hours(hours) {
+        return Some(length.value);
+    }
+    section.sheet.report(
+        section
+            .sheet
+            .problem(
+                "E112",
+                length.span,
+                format!("`{key}` is too short to mean anything"),
+            )
+            .help(why)
+            .help(format!("write {key} = {example}")),
+    );
+    None
 }
 
 fn hours(section: &Section<'_, '_>) -> Option<Hours> {
@@ -394,9 +448,25 @@ fn limits(section: &Section<'_, '_>) -> Limits {
             within_days: within?.value,
         })
     });
+    let (per_day, per_week) = (count("per_day"), count("per_week"));
+    if let (Some(day), Some(week), Some(span)) = (per_day, per_week, section.has("per_day"))
+        && day > week
+    {
+        section.sheet.report(
+            section
+                .sheet
+                .problem(
+                    "E118",
+                    span,
+                    format!("nobody can get {day} mails on a day and {week} in a week"),
+                )
+                .help("customers would get fewer mails than this says, or more than was meant")
+                .help(format!("write per_day = {week} or less, or raise per_week")),
+        );
+    }
     Limits {
-        per_day: count("per_day"),
-        per_week: count("per_week"),
+        per_day,
+        per_week,
         asks,
         when_over: section.length("when_over").map(|length| length.value),
     }
@@ -420,20 +490,45 @@ fn assume(root: &Section<'_, '_>) -> Vec<Assume> {
     };
     delivery.only(&keys::DELIVERY, &[]);
     let mut found: Vec<Assume> = Vec::new();
+    let (mut star, mut told) = (None::<Range<usize>>, false);
     for section in delivery.tables("assume") {
         section.only(&keys::ASSUME, &[]);
         let to = section.need("to", "\"DE\", or \"*\" for any country");
         if section.has("after").is_none() {
             section.missing("after", "\"4bd\"");
         }
-        let after = section.length("after");
+        let after = long_enough(
+            &section,
+            "after",
+            SOONEST_HOURS,
+            "parcels would count as delivered while they are still on their way, and customers be asked about what they do not have",
+            "\"10bd\"",
+        );
         let (Some(to), Some(after)) = (to, after) else {
             continue;
         };
         if to.value != "*" && !is_country(section.sheet, &to) {
             continue;
         }
-        if found.iter().any(|had| had.to == "*" || had.to == to.value) {
+        if let Some(star) = &star {
+            // All rows below it are dead: one slip, told once, where it was made.
+            if !std::mem::replace(&mut told, true) {
+                section.sheet.report(
+                    section
+                        .sheet
+                        .problem(
+                            "E124",
+                            star.clone(),
+                            "\"*\" matches every country, so the rows below it are never reached",
+                        )
+                        .related(to.span, "the first of them")
+                        .help("put \"*\" last and each country once"),
+                );
+            }
+            continue;
+        }
+        star = (to.value == "*").then(|| to.span.clone());
+        if found.iter().any(|had| had.to == to.value) {
             section.sheet.report(
                 section
                     .sheet
@@ -448,13 +543,41 @@ fn assume(root: &Section<'_, '_>) -> Vec<Assume> {
         }
         found.push(Assume {
             to: to.value,
-            after: after.value,
+            after,
         });
     }
     found
 }
 
+/// Whether a text is a country that customers can have.
 fn is_country(sheet: &Sheet<'_>, text: &Spanned<String>) -> bool {
+    if !is_code(sheet, text) {
+        return false;
+    }
+    let known = holidays::is_known(&text.value);
+    if !known {
+        let problem = sheet
+            .problem(
+                "E105",
+                text.span.clone(),
+                format!("no country has the code \"{}\"", text.value),
+            )
+            .help("it would match no customer, and theirs would be treated like any other");
+        sheet.report(match text.value.as_str() {
+            "UK" | "EN" => problem.help("the United Kingdom is \"GB\""),
+            "EL" => problem.help("Greece is \"GR\""),
+            "EU" => problem.help("the countries of the European Union stand each in a row of its own; `default` and \"*\" are for all others"),
+            other => match nearest(other, holidays::countries()) {
+                Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+                None => problem.help("write the two capital letters of ISO 3166: \"DE\", \"US\", \"GB\""),
+            },
+        });
+    }
+    known
+}
+
+/// Whether a text has the form of a country's code.
+fn is_code(sheet: &Sheet<'_>, text: &Spanned<String>) -> bool {
     let fits = text.value.len() == 2 && text.value.bytes().all(|b| b.is_ascii_uppercase());
     if !fits {
         sheet.report(
@@ -557,13 +680,30 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
         let Some(mut section) = root.table(&key.value) else {
             continue;
         };
+        if people_inside(&section) {
+            let inner = section.keys();
+            let name = inner.first().map_or("aya", |one| one.value.as_str());
+            sheet.report(
+                sheet
+                    .problem(
+                        "E104",
+                        key.span.clone(),
+                        format!("\"{}\" is no person", key.value.escape_debug()),
+                    )
+                    .help(format!(
+                        "people stand in tables of their own: write [{name}]"
+                    )),
+            );
+            found.ids.extend(inner.into_iter().map(|one| one.value));
+            continue;
+        }
         found.ids.push(key.value.clone());
         section.what = format!("[{}]", key.value.escape_debug());
         section.only(&keys::PERSON, &[]);
         let name = section.need("name", "\"Aya Tanaka\"");
         let mail = section.need("email", "\"aya@shop.example.com\"");
-        let mail = mail.and_then(|text| reported(sheet, address(sheet, &text)));
-        let reply_to = section.parsed("reply_to", address);
+        let mail = mail.and_then(|text| reported(sheet, sender(sheet, &text)));
+        let reply_to = section.parsed("reply_to", sender);
         let away = absences(&section, &key.value, &mut stand_ins);
         if let (Some(name), Some(email)) = (name, mail) {
             found.by_id.insert(
@@ -581,6 +721,42 @@ pub(crate) fn people(sheet: &Sheet<'_>, document: &Document<&str>) -> People {
     }
     stand_ins_exist(sheet, &found, &stand_ins);
     found
+}
+
+/// Whether a table holds nothing but tables, and so is no person: `[people.aya]`.
+fn people_inside(section: &Section<'_, '_>) -> bool {
+    let keys = section.keys();
+    let inner = |key: &Spanned<String>| {
+        section.is_table(&key.value) && keys::PERSON.key(&key.value).is_none()
+    };
+    !keys.is_empty() && keys.iter().all(inner)
+}
+
+/// The address of somebody who signs: it stands in headers, where relays take no others.
+fn sender(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<String, Box<Diagnostic>> {
+    let odd = text.value.char_indices().find(|(at, c)| {
+        let local = text.value.rfind('@').is_some_and(|end| *at < end);
+        !c.is_ascii() && (local || !c.is_alphanumeric())
+    });
+    let Some((_, odd)) = odd else {
+        return address(sheet, text);
+    };
+    let shown = match odd {
+        c if c.is_alphanumeric() => {
+            format!("the letter {c} (U+{:04X}) from another alphabet", c as u32)
+        }
+        c => format!("a sign that cannot be seen (U+{:04X})", c as u32),
+    };
+    Err(Box::new(
+        sheet
+            .problem(
+                "E116",
+                text.span.clone(),
+                format!("this is no mail address: it holds {shown}"),
+            )
+            .help("mail from it would be refused, and answers to it lost")
+            .help("type it anew; what looks the same may have been copied from somewhere"),
+    ))
 }
 
 /// Somebody who stands in for somebody, as written.

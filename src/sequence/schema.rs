@@ -2,7 +2,7 @@
 //! the reference of keys, both made from [`super::keys`]. They help while typing;
 //! `check` decides.
 
-use super::keys::{Key, Shape, Table};
+use super::keys::{FEED, Key, Shape, Table};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -16,6 +16,14 @@ const TIME: &str = "^[0-9]{1,2}:[0-9]{2}$";
 /// The schema of a kind of file.
 pub fn of(table: &Table) -> Value {
     let mut schema = table_of(table);
+    if std::ptr::eq(table, &raw const FEED) {
+        // Sources write null for what they do not know.
+        for key in table.keys.iter().filter(|key| !key.must) {
+            let field = &mut schema["properties"][key.name];
+            *field = json!({"anyOf": [field.take(), {"type": "null"}]});
+        }
+        schema = json!({"type": "array", "items": schema});
+    }
     let mut whole = Map::new();
     whole.insert("$schema".to_owned(), json!(DRAFT));
     if let Value::Object(inside) = schema.take() {

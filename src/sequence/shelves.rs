@@ -243,7 +243,21 @@ fn kit(mut section: Section<'_, '_>, id: &Spanned<String>, shelves: &mut Shelves
     });
     kit.track = track.map(|track| track.value).unwrap_or_default();
     if let Some(parts) = section.table("components") {
+        parts.is_empty("write how many of each part are in it: { \"DRP-01\" = 1 }");
         for key in parts.keys() {
+            if kit.skus.contains(&key.value) {
+                sheet.report(
+                    sheet
+                        .problem(
+                            "E132",
+                            key.span.clone(),
+                            format!("kit \"{shown}\" would be a part of itself"),
+                        )
+                        .help("whoever buys it would be helped with nothing that is in it")
+                        .help("name the SKUs of the parts"),
+                );
+                continue;
+            }
             if let Some(quantity) = parts.number(&key.value, 1, MAX_PARTS) {
                 kit.components.push(Component {
                     sku: key.value.clone(),

@@ -2,7 +2,7 @@
 //! reported. Spans point into the file as it was written. Nothing here knows what the
 //! keys mean.
 
-use super::keys::Table;
+use super::keys::{self, Table};
 use super::nearest;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::email::Address;
@@ -12,6 +12,9 @@ use crate::sequence::catalog::Place;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use toml_edit::{Document, Item, TableLike, Value};
+
+/// So many strange keys of another table are no misspelt names any more.
+const HEADERLESS: usize = 3;
 
 /// Longest list that a file may hold.
 pub const MAX_LIST: usize = 10_000;
@@ -217,6 +220,9 @@ impl<'s, 'd> Section<'s, 'd> {
 
     /// As [`Section::only`], where other keys decide which of a table's keys may stand here.
     pub(crate) fn only_of(&self, known: &[&str], later: &[(&str, &str)]) {
+        if self.without_header(known) {
+            return;
+        }
         for key in self.keys() {
             if known.contains(&key.value.as_str()) {
                 continue;
@@ -246,6 +252,38 @@ impl<'s, 'd> Section<'s, 'd> {
             }
             self.sheet.report(problem);
         }
+    }
+
+    /// Whether several keys that this part does not have all belong to one table, whose
+    /// header is missing above them: one slip, reported once.
+    fn without_header(&self, known: &[&str]) -> bool {
+        let strange: Vec<Spanned<String>> = (self.keys().into_iter())
+            .filter(|key| !known.contains(&key.value.as_str()))
+            .collect();
+        let (Some(first), true) = (strange.first(), strange.len() >= HEADERLESS) else {
+            return false;
+        };
+        let header = keys::HEADERS
+            .iter()
+            .find(|(_, table)| strange.iter().all(|key| table.key(&key.value).is_some()));
+        let Some((header, _)) = header else {
+            return false;
+        };
+        let names: Vec<&str> = strange.iter().map(|key| key.value.as_str()).collect();
+        self.sheet.report(
+            self.sheet
+                .problem(
+                    "E104",
+                    first.span.clone(),
+                    format!("{} has no {}", self.what, names.join(", ")),
+                )
+                .label(format!("{header} is missing above this line"))
+                .help(format!(
+                    "write {header} on a line of its own above `{}`",
+                    first.value
+                )),
+        );
+        true
     }
 
     pub(crate) fn item(&self, key: &str) -> Option<(&'d Item, Range<usize>)> {
@@ -345,6 +383,19 @@ impl<'s, 'd> Section<'s, 'd> {
                 self.sheet
                     .problem("E127", text.span, format!("`{key}` wants one line of text"))
                     .help(format!("write {key} = {example}")),
+            );
+            return None;
+        }
+        if let Some(markup) = markup(&text.value) {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E127",
+                        text.span,
+                        format!("{markup} in `{key}` would be printed as it stands here"),
+                    )
+                    .help("customers would read it; tags and HTML belong into templates")
+                    .help(format!("write plain words: {key} = {example}")),
             );
             return None;
         }
@@ -631,6 +682,22 @@ pub(crate) fn time(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Time, Bo
                 .help("write hours and minutes, on 24 hours: \"08:30\", \"21:00\"")
                 .into()
         })
+}
+
+/// A tag of a template, or HTML, in words that no template is made of.
+fn markup(text: &str) -> Option<&str> {
+    const MARKS: [&str; 15] = [
+        "{{", "{%", "*|", "&amp;", "&lt;", "&gt;", "&quot;", "&nbsp;", "&#", "</", "<br", "<b>",
+        "<i>", "<p>", "<a ",
+    ];
+    let mark = MARKS.iter().find(|mark| text.contains(**mark))?;
+    let at = text.find(mark)?;
+    let rest = &text[at..];
+    let end = ["}}", "%}", "|*", ";", ">"]
+        .iter()
+        .filter_map(|end| rest.find(end).map(|at| at + end.len()))
+        .min();
+    Some(&rest[..end.unwrap_or(mark.len())])
 }
 
 /// Reads an address that mail can be tried on.

@@ -1183,18 +1183,18 @@ fn e160_e161_w162_feeds() {
         "\"sku\": \"TRI\"",
         "\"sku\": 7",
         "E161",
-        "1:1",
-        "row 3: invalid type: integer `7`, expected a string",
-        "",
+        "5:29",
+        "row 3: \"sku\" wants a text, not 7",
+        "write \"sku\": \"7\"",
     );
     refused(
         "config/catalog.json",
         "\"TRI\"",
         "\"KIT\"",
         "E161",
-        "1:1",
+        "5:29",
         "row 3: SKU \"KIT\" comes twice",
-        "",
+        "one row is one variant",
     );
     refused(
         "config/catalog.json",

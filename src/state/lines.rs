@@ -218,7 +218,8 @@ fn refunds(tallies: &mut Tallies, dossier: &Dossier<'_>, tellings: &[Telling<'_>
             }
         }
         let same = refund.amount.currency == newest.currency;
-        if same {
+        // Who tells the running total may tell steps of it that overlap.
+        if same && refund.refunded_total.is_none() {
             total = total.saturating_add(refund.amount.amount);
         }
         let told = refund

@@ -503,3 +503,52 @@ fn a_database_without_its_key_is_told_by_doctor_and_armed_again() {
     assert_eq!(install.run("arm").0, 0);
     assert_eq!(install.run("doctor").0, 0);
 }
+
+/// A recorded delivery, mapped by hand, and one in quarantine that a configuration mends.
+#[test]
+fn deliveries_are_mapped_by_hand_and_replayed() {
+    let install = Install::new();
+    let folder = "src/tests/fixtures/platforms";
+    let line = format!("map {folder}/shopify/orders_create.json --source shopify --json");
+    let rows = install.rows(&line);
+    let kinds: Vec<&str> = rows
+        .iter()
+        .map(|row| row["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["order.placed", "order.paid"]);
+    let line = format!("map {folder}/shopify/orders_create.json --source woocommerce");
+    let (code, text) = install.run(&line);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("X-WC-Webhook-Topic is missing"), "{text}");
+    let (code, text) = install.run(&format!("map {folder}/shopify/orders_create.json"));
+    assert_eq!(code, 2, "{text}");
+    let (code, text) = install.run(&format!(
+        "map {folder}/shopify/shop_redact.json --source ebay"
+    ));
+    assert!(code > 0 && text.contains("there are shopify"), "{text}");
+    let thin = format!("map {folder}/bigcommerce/order_created.json --source bigcommerce");
+    let (code, text) = install.run(&thin);
+    assert!(code == 1 && text.contains("/v2/orders/2250"), "{text}");
+
+    let configured = |line: &str, key: &str, value: &str| {
+        let mut command = install.command(line);
+        command.env("AFTERCARE_INTAKE__SOURCES__SHOP__PLATFORM", "shopify");
+        command.env(
+            "AFTERCARE_INTAKE__SOURCES__SHOP__SECRETS",
+            "test-secret-shopify",
+        );
+        command.env(key, value);
+        told(&command.output().unwrap())
+    };
+    let source = "AFTERCARE_INTAKE__SOURCES__SHOP__SOURCE";
+    let line = format!("map {folder}/shopify/orders_create.json --source shop --verify --json");
+    let (code, text) = configured(&line, source, "/shopify/mine");
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(objects(&text)[0]["source"], "/shopify/mine");
+    let (code, _) = configured(
+        &line,
+        "AFTERCARE_INTAKE__SOURCES__SHOP__SECRETS",
+        "another-secret",
+    );
+    assert!(code > 0, "the signature does not hold");
+}

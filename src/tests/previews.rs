@@ -5,7 +5,7 @@
 use crate::harness::Harness;
 use aftercare::engine::preview::{Press, make};
 use aftercare::engine::reload;
-use aftercare::engine::sample::{Cast, Sampler};
+use aftercare::engine::sample::{Cast, Sampler, forms};
 use aftercare::model::ids::{CustomerId, EventSeq};
 use aftercare::model::send::SendState;
 use aftercare::plan::explain;
@@ -20,14 +20,7 @@ async fn a_preview_has_the_bytes_of_the_mail_for_every_mail_of_the_shop() {
     let mut sampler = Sampler::new(&live.catalog);
     let mut proven = 0;
     for (at, mail) in live.templates.mails().enumerate() {
-        let steps: Vec<(String, String)> = live
-            .catalog
-            .sequences
-            .iter()
-            .flat_map(|sequence| sequence.steps.iter().map(move |step| (sequence, step)))
-            .filter(|(_, step)| step.mail == mail)
-            .map(|(sequence, step)| (sequence.id.clone(), step.id.clone()))
-            .collect();
+        let steps = forms(&live.catalog, |_, step| step.mail == mail);
         // Each mail in another language, so that all are seen.
         let locale = &locales[at % locales.len()];
         let sample = sampler.find(&steps, locale, Cast::Plain).unwrap();

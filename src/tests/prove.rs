@@ -365,6 +365,40 @@ mail = "a/other"
 }
 
 #[test]
+fn what_news_bring_has_the_names_of_the_goods() {
+    let back = r#"
+format = 1
+id = "back"
+kind = "fulfilment"
+title = "Your refund"
+from = "aya"
+[start]
+on = "refund.issued"
+per = "order"
+[[step]]
+id = "goods"
+mail = "a/other"
+"#;
+    // Money alone can be given back: then there are no goods.
+    let words = "Back: {{list refund.items}}.\n\n{{#each refund.items}}{{title}} {{/each}}";
+    let files = shop(CAREFUL, &[ORDER, back], &[("other", words)]);
+    let failure = only(&files, "E336");
+    assert!(
+        failure
+            .diagnostic
+            .message
+            .contains("`refund.items` is empty here"),
+        "{}",
+        failure.diagnostic.message
+    );
+    let words = "Back{{#if refund.items}}: {{list refund.items}}{{/if}}.\n\n{{#each refund.items}}{{title}} {{/each}}";
+    clean(&shop(CAREFUL, &[ORDER, back], &[("other", words)]));
+    let sent = back.replace("refund.issued", "return.updated");
+    let words = words.replace("refund.", "return.");
+    clean(&shop(CAREFUL, &[ORDER, &sent], &[("other", &words)]));
+}
+
+#[test]
 fn a_step_that_no_story_sends_is_named_with_what_was_tried() {
     let never = HELP.replace(
         "mail = \"a/second\"",

@@ -58,6 +58,21 @@ fn whom_a_condition_speaks_of_is_found() {
 }
 
 #[test]
+fn whoever_waits_for_a_pre_order_is_found() {
+    let text = sequence(
+        "news",
+        "on = \"order.placed\"\nwhere = '\"pre-order\" in order.tags'",
+        &step(
+            "reminder",
+            "after = \"start + 2w\"\nunless = \"order.dispatched || order.delivered || order.cancelled || order.refunded\"",
+        ),
+    );
+    let found = proof(&shop("", &[&text], &[]));
+    assert_eq!(codes(&found), [""; 0], "{:#?}", found.failures);
+    assert_eq!(found.explored[0].reached, 1);
+}
+
+#[test]
 fn whoever_uses_something_up_is_found() {
     let refill = sequence("refill", "on = \"replenish\"", &step("reminder", ""))
         .replace("fulfilment", "education");

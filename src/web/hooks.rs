@@ -88,11 +88,13 @@ pub async fn post(
     }
 }
 
-/// Nothing was left to do for what we have no use for.
-fn status(_: Platform, outcome: Outcome) -> StatusCode {
+/// 202 as at `/events`; 200 where nothing was left to do, and for a platform that takes
+/// no other answer for success.
+fn status(platform: Platform, outcome: Outcome) -> StatusCode {
     match outcome {
+        _ if platform == Platform::BigCommerce => StatusCode::OK,
         Outcome::Unused => StatusCode::OK,
-        Outcome::Understood | Outcome::Poison => StatusCode::ACCEPTED,
+        Outcome::Understood | Outcome::ToFetch | Outcome::Poison => StatusCode::ACCEPTED,
     }
 }
 
@@ -127,7 +129,7 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Pr
         doors.engine.now(),
     );
     drop(body);
-    if let Some(poison) = &taken.poison {
+    if let (Some(poison), Outcome::Poison) = (&taken.poison, taken.outcome) {
         // The reason repeats nothing of what was sent.
         tracing::warn!(
             source = source.name,

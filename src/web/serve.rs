@@ -103,7 +103,7 @@ pub async fn serve(
                 address,
             });
         }
-        if !source.unsigned && source.secrets.is_empty() {
+        if !source.unsigned && !source.can_prove() {
             return Err(ServeError::NoSourceSecret { name: name.clone() });
         }
     }

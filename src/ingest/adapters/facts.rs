@@ -95,6 +95,13 @@ impl Facts {
     }
 }
 
+/// Marks facts as history, of which nothing is ever sent: the platform imported them.
+pub(super) fn as_history(facts: &mut [Value]) {
+    for fact in facts {
+        fact["ingestmode"] = "backfill".into();
+    }
+}
+
 /// Adds parts to the data of a fact that others share.
 pub(super) fn with(base: &Value, parts: Value) -> Value {
     let mut whole = base.clone();

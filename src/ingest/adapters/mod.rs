@@ -9,26 +9,42 @@
 //! Nothing here stores, fetches or reads a clock, and nothing of what a stranger sent can
 //! make it panic. Start reading at [`hear`]; [`proof`] comes before it.
 
+mod adobe;
 mod aftership;
+mod bigcommerce;
+mod carried;
+mod commercetools;
 mod easypost;
 mod facts;
+mod generic;
 mod gorgias;
 mod headers;
 mod judgeme;
+mod klaviyo;
 mod loose;
+mod medusa;
 mod moment;
 mod proof;
+mod public_keys;
 mod recorded;
+mod saleor;
+mod seventeen;
+mod shipengine;
+mod shippo;
 mod shopify;
+mod spree;
 mod stripe;
 pub mod tables;
 #[cfg(test)]
 mod tests;
 mod woocommerce;
+mod yotpo;
 mod zendesk;
 
+pub use generic::Mapping;
 pub use headers::Headers;
 pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
+pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
 
 use super::canonical::{Learnt, Parsed, Poison, sort_in};
@@ -40,6 +56,7 @@ use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest topic that is kept, in characters.
@@ -58,6 +75,8 @@ pub struct Source {
     pub origin: Option<String>,
     /// What is good as a secret now.
     pub secrets: Vec<SharedSecret>,
+    /// The public keys of a platform that signs with a private one.
+    pub keys: PublicKeys,
     /// Take deliveries without proof of who sends.
     pub unsigned: bool,
     /// How far a signed time may lie from ours, either way.
@@ -65,6 +84,8 @@ pub struct Source {
     /// Deepest nesting of the JSON.
     pub depth: usize,
     pub notes: Notes,
+    /// How a shop of its own make signs and speaks.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 /// What a platform's deliveries do not say of the shop.
@@ -90,10 +111,12 @@ impl Source {
             platform,
             origin: None,
             secrets: Vec::new(),
+            keys: PublicKeys::default(),
             unsigned: false,
             window: super::signature::WINDOW,
             depth: super::canonical::MAX_DEPTH,
             notes: Notes::default(),
+            mapping: None,
         }
     }
 
@@ -137,22 +160,38 @@ impl Source {
             Platform::JudgeMe => {
                 proof::hex_of_body(headers.one("judgeme-hmac-sha256"), body, secrets)
             }
+            Platform::BigCommerce => {
+                proof::standard(headers, body, secrets, true, now, self.window)
+            }
+            Platform::Generic => generic::verify(self, headers, token, body, now),
+            Platform::Medusa => proof::standard(headers, body, secrets, false, now, self.window),
+            Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
+            Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
+            Platform::Spree => proof::spree(headers, body, secrets, now, self.window),
+            Platform::Saleor => proof::saleor(headers, body, secrets, &self.keys),
+            Platform::ShipEngine if !self.keys.is_empty() => {
+                proof::shipengine(headers, body, &self.keys, now, self.window)
+            }
+            Platform::AdobeCommerce if !self.keys.is_empty() => {
+                proof::adobe(headers, body, &self.keys)
+            }
+            Platform::ShipEngine
+            | Platform::AdobeCommerce
+            | Platform::Commercetools
+            | Platform::Yotpo
+            | Platform::Klaviyo => proof::token(headers, token, secrets),
         }
     }
 
     /// Whether a delivery only asks whether we are there: it may come without proof, and
     /// nothing becomes of it.
     pub fn is_ping(&self, headers: &Headers, body: &[u8]) -> bool {
-        match self.platform {
-            Platform::WooCommerce => woocommerce::is_ping(headers, body),
-            Platform::Shopify
-            | Platform::Stripe
-            | Platform::AfterShip
-            | Platform::EasyPost
-            | Platform::Zendesk
-            | Platform::Gorgias
-            | Platform::JudgeMe => false,
-        }
+        self.platform == Platform::WooCommerce && woocommerce::is_ping(headers, body)
+    }
+
+    /// Whether anything could prove who sends.
+    pub fn can_prove(&self) -> bool {
+        !self.secrets.is_empty() || !self.keys.is_empty()
     }
 }
 
@@ -191,9 +230,22 @@ enum What {
     Facts(Vec<Value>),
     /// A topic that we have no use for.
     Unused,
+    /// It names something alone, which has to be fetched: what, and where it is.
+    Thin { about: String, path: String },
 }
 
 impl Heard {
+    fn thin(topic: &str, key: Option<String>, about: &str, path: &str) -> Heard {
+        Heard {
+            topic: topic.to_owned(),
+            key,
+            what: What::Thin {
+                about: about.to_owned(),
+                path: path.to_owned(),
+            },
+        }
+    }
+
     fn unused(topic: &str) -> Heard {
         Heard {
             topic: topic.to_owned(),
@@ -218,6 +270,8 @@ pub enum Outcome {
     Understood,
     /// We have no use for its topic.
     Unused,
+    /// It says where to look, and is kept until somebody does.
+    ToFetch,
     /// It, or a part of it, cannot be read, and is kept.
     Poison,
 }
@@ -228,6 +282,7 @@ impl Outcome {
         match self {
             Outcome::Understood => "understood",
             Outcome::Unused => "unused",
+            Outcome::ToFetch => "to_fetch",
             Outcome::Poison => "quarantined",
         }
     }
@@ -246,6 +301,17 @@ pub struct Taken {
     pub outcome: Outcome,
 }
 
+/// What a delivery says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// Canonical events as JSON; none where it says nothing that matters.
+    Facts(Vec<Value>),
+    /// We have no use for its topic.
+    Unused(String),
+    /// It names something that has to be fetched; in words.
+    ToFetch(String),
+}
+
 /// The canonical events of a delivery as JSON, for golden files and `aftercare map`.
 ///
 /// # Errors
@@ -256,15 +322,20 @@ pub fn canonical(
     body: &[u8],
     beside: &Beside,
     received: Timestamp,
-) -> Result<Option<Vec<Value>>, String> {
+) -> Result<Said, String> {
     match heard(source, headers, body, beside, received) {
-        Ok(Heard {
-            what: What::Facts(facts),
-            ..
-        }) => Ok(Some(facts)),
-        Ok(_) => Ok(None),
+        Ok(heard) => Ok(match heard.what {
+            What::Facts(facts) => Said::Facts(facts),
+            What::Unused => Said::Unused(heard.topic),
+            What::Thin { about, path } => Said::ToFetch(to_fetch(&about, &path)),
+        }),
         Err((_, misfit)) => Err(format!("{}: {}", misfit.reason, misfit.because)),
     }
+}
+
+/// Why a thin delivery waits.
+fn to_fetch(about: &str, path: &str) -> String {
+    format!("it names {about} and no more: what it says has to be fetched from {path}")
 }
 
 /// Understands a delivery whose sender is known.
@@ -296,14 +367,29 @@ pub fn hear(
             };
         }
     };
-    let What::Facts(facts) = heard.what else {
-        return Taken {
-            topic: heard.topic,
-            key: heard.key,
-            events: Vec::new(),
-            poison: None,
-            outcome: Outcome::Unused,
-        };
+    let facts = match heard.what {
+        What::Facts(facts) => facts,
+        What::Unused => {
+            return Taken {
+                topic: heard.topic,
+                key: heard.key,
+                events: Vec::new(),
+                poison: None,
+                outcome: Outcome::Unused,
+            };
+        }
+        What::Thin { about, path } => {
+            let misfit = Misfit::new("to_fetch", to_fetch(&about, &path));
+            let mut poison = keep(&heard.topic, None, misfit);
+            poison.id = Some(about);
+            return Taken {
+                poison: Some(poison),
+                topic: heard.topic,
+                key: heard.key,
+                events: Vec::new(),
+                outcome: Outcome::ToFetch,
+            };
+        }
     };
     let mut parsed = Parsed::default();
     for fact in facts {
@@ -359,6 +445,18 @@ fn heard(
         Platform::Zendesk => zendesk::map(&told),
         Platform::Gorgias => gorgias::map(&told),
         Platform::JudgeMe => judgeme::map(&told),
+        Platform::BigCommerce => bigcommerce::map(&told),
+        Platform::Shippo => shippo::map(&told),
+        Platform::ShipEngine => shipengine::map(&told),
+        Platform::SeventeenTrack => seventeen::map(&told),
+        Platform::Saleor => saleor::map(&told),
+        Platform::Spree => spree::map(&told),
+        Platform::Medusa => medusa::map(&told),
+        Platform::Commercetools => commercetools::map(&told),
+        Platform::AdobeCommerce => adobe::map(&told),
+        Platform::Yotpo => yotpo::map(&told),
+        Platform::Klaviyo => klaviyo::map(&told),
+        Platform::Generic => generic::map(&told),
     };
     mapped.map_err(|misfit| {
         let topic = header_topic(source.platform, headers)
@@ -370,23 +468,31 @@ fn heard(
 
 /// The topic, where headers say it.
 fn header_topic(platform: Platform, headers: &Headers) -> Option<&str> {
-    match platform {
-        Platform::Shopify => headers.first(&["x-shopify-topic", "shopify-topic"]),
-        Platform::WooCommerce => headers.one("x-wc-webhook-topic"),
-        Platform::Stripe
-        | Platform::AfterShip
-        | Platform::EasyPost
-        | Platform::Zendesk
-        | Platform::Gorgias
-        | Platform::JudgeMe => None,
+    if platform == Platform::WooCommerce {
+        return headers.one("x-wc-webhook-topic");
     }
+    headers.first(&[
+        "x-shopify-topic",
+        "shopify-topic",
+        "saleor-event",
+        "x-saleor-event",
+    ])
 }
 
 /// The topic, where the body says it under one of the usual names.
 fn body_topic(body: &Value) -> Option<&str> {
-    ["type", "event", "topic", "key", "description", "scope"]
-        .iter()
-        .find_map(|name| loose::text(&body[*name]))
+    [
+        "type",
+        "event",
+        "topic",
+        "key",
+        "description",
+        "scope",
+        "name",
+        "resource_type",
+    ]
+    .iter()
+    .find_map(|name| loose::text(&body[*name]))
 }
 
 /// A short name for a body: the same bytes have the same.

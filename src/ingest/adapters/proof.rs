@@ -3,9 +3,10 @@
 
 use super::super::signature::SignatureError;
 use super::headers::Headers;
+use super::public_keys::PublicKeys;
 use crate::model::time::Timestamp;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -126,6 +127,17 @@ pub(super) fn stripe(
     let header = headers
         .one("stripe-signature")
         .ok_or(SignatureError::Signature)?;
+    timed(header, body, secrets, now, window)
+}
+
+/// `t=SECONDS,v1=HEX[,v1=HEX]` over `t.body`.
+fn timed(
+    header: &str,
+    body: &[u8],
+    secrets: &[SharedSecret],
+    now: Timestamp,
+    window: Duration,
+) -> Result<(), SignatureError> {
     let (mut time, mut tags) = (None, Vec::new());
     for part in header.split(',') {
         match part.split_once('=') {
@@ -139,6 +151,164 @@ pub(super) fn stripe(
     in_window(time, now, window)?;
     tags.iter()
         .find_map(|tag| any(secrets, tag, &[time.as_bytes(), b".", body]).ok())
+        .ok_or(SignatureError::Signature)
+}
+
+/// Shippo, where it signs: `t=SECONDS,v1=HEX` as Stripe has it; else a token.
+pub(super) fn shippo(
+    headers: &Headers,
+    in_address: Option<&str>,
+    body: &[u8],
+    secrets: &[SharedSecret],
+    now: Timestamp,
+    window: Duration,
+) -> Result<(), SignatureError> {
+    match headers.one("shippo-auth-signature") {
+        Some(header) => timed(header, body, secrets, now, window),
+        None => token(headers, in_address, secrets),
+    }
+}
+
+/// Standard Webhooks: base64 over `id.timestamp.body`. The key is what stands behind
+/// `whsec_` in base64; without that prefix, or where `plain`, the text itself.
+pub(super) fn standard(
+    headers: &Headers,
+    body: &[u8],
+    secrets: &[SharedSecret],
+    plain: bool,
+    now: Timestamp,
+    window: Duration,
+) -> Result<(), SignatureError> {
+    let header = |name: &str| headers.one(name).ok_or(SignatureError::Signature);
+    let (id, time) = (header("webhook-id")?, header("webhook-timestamp")?);
+    in_window(time, now, window)?;
+    let tags: Vec<Vec<u8>> = header("webhook-signature")?
+        .split(' ')
+        .filter_map(|one| one.strip_prefix("v1,"))
+        .take(MAX_SIGNATURES)
+        .filter_map(|text| STANDARD.decode(text).ok())
+        .collect();
+    let keys: Vec<SharedSecret> = secrets
+        .iter()
+        .map(|secret| {
+            let coded = std::str::from_utf8(secret.bytes())
+                .ok()
+                .filter(|_| !plain)
+                .and_then(|text| text.strip_prefix("whsec_"))
+                .and_then(|text| STANDARD.decode(text).ok());
+            coded.map_or_else(|| secret.clone(), SharedSecret)
+        })
+        .collect();
+    let pieces = [id.as_bytes(), b".", time.as_bytes(), b".", body];
+    tags.iter()
+        .find_map(|tag| any(&keys, tag, &pieces).ok())
+        .ok_or(SignatureError::Signature)
+}
+
+/// Spree: hex over `timestamp.body`.
+pub(super) fn spree(
+    headers: &Headers,
+    body: &[u8],
+    secrets: &[SharedSecret],
+    now: Timestamp,
+    window: Duration,
+) -> Result<(), SignatureError> {
+    let header = |name: &str| headers.one(name).ok_or(SignatureError::Signature);
+    let time = header("x-spree-webhook-timestamp")?;
+    in_window(time, now, window)?;
+    let tag = hex(header("x-spree-webhook-signature")?).ok_or(SignatureError::Signature)?;
+    any(secrets, &tag, &[time.as_bytes(), b".", body])
+}
+
+/// 17TRACK: hex of SHA-256 over the body, a slash and the key; no HMAC.
+pub(super) fn seventeen(
+    headers: &Headers,
+    body: &[u8],
+    secrets: &[SharedSecret],
+) -> Result<(), SignatureError> {
+    let tag = headers
+        .one("sign")
+        .and_then(hex)
+        .ok_or(SignatureError::Signature)?;
+    let same = |secret: &&SharedSecret| {
+        let mut hash = Sha256::new();
+        hash.update(body);
+        hash.update(b"/");
+        hash.update(secret.bytes());
+        equal(&hash.finalize(), &tag)
+    };
+    match secrets.iter().filter(same).count() {
+        0 => Err(SignatureError::Signature),
+        _ => Ok(()),
+    }
+}
+
+/// ShipStation: RSA over `timestamp.body`, the time in words.
+pub(super) fn shipengine(
+    headers: &Headers,
+    body: &[u8],
+    keys: &PublicKeys,
+    now: Timestamp,
+    window: Duration,
+) -> Result<(), SignatureError> {
+    let header = |name: &str| headers.one(name).ok_or(SignatureError::Signature);
+    let time = header("x-shipengine-timestamp")?;
+    let tag = STANDARD
+        .decode(header("x-shipengine-rsa-sha256-signature")?)
+        .map_err(|_| SignatureError::Signature)?;
+    let message = [time.as_bytes(), b".", body].concat();
+    let name = headers.one("x-shipengine-rsa-sha256-key-id");
+    keys.verify(name, &message, &tag)?;
+    let at: Timestamp = time.parse().map_err(|_| SignatureError::Timestamp)?;
+    near(at.as_second(), now, window)
+}
+
+/// Saleor: a detached JWS over the body, or hex of an HMAC where the webhook still has a
+/// secret of its own.
+pub(super) fn saleor(
+    headers: &Headers,
+    body: &[u8],
+    secrets: &[SharedSecret],
+    keys: &PublicKeys,
+) -> Result<(), SignatureError> {
+    let header = headers.first(&["saleor-signature", "x-saleor-signature"]);
+    let header = header.ok_or(SignatureError::Signature)?;
+    let Some((protected, rest)) = header.split_once('.') else {
+        return hex_of_body(Some(header), body, secrets);
+    };
+    // Detached: nothing stands between the dots.
+    let tag = rest
+        .strip_prefix('.')
+        .and_then(|tag| URL_SAFE_NO_PAD.decode(tag).ok())
+        .ok_or(SignatureError::Signature)?;
+    let told: serde_json::Value = URL_SAFE_NO_PAD
+        .decode(protected)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or(SignatureError::Signature)?;
+    if told["alg"].as_str() != Some("RS256") {
+        return Err(SignatureError::Signature);
+    }
+    let mut message = [protected.as_bytes(), b"."].concat();
+    if told["b64"].as_bool() == Some(false) {
+        message.extend_from_slice(body);
+    } else {
+        message.extend_from_slice(URL_SAFE_NO_PAD.encode(body).as_bytes());
+    }
+    keys.verify(told["kid"].as_str(), &message, &tag)
+}
+
+/// Adobe: RSA over the body, by one of two keys.
+pub(super) fn adobe(
+    headers: &Headers,
+    body: &[u8],
+    keys: &PublicKeys,
+) -> Result<(), SignatureError> {
+    ["x-adobe-digital-signature-1", "x-adobe-digital-signature-2"]
+        .iter()
+        .filter_map(|name| headers.one(name))
+        .filter_map(|text| STANDARD.decode(text).ok())
+        .find_map(|tag| keys.verify(None, body, &tag).ok())
         .ok_or(SignatureError::Signature)
 }
 
@@ -208,18 +378,20 @@ pub(super) fn token(
 /// and without telling their lengths.
 pub(super) fn same_as_any(given: &[u8], secrets: &[SharedSecret]) -> Result<(), SignatureError> {
     let hashed = Sha256::digest(given);
-    let same = |secret: &SharedSecret| {
-        let own = Sha256::digest(secret.bytes());
-        let difference = own
-            .iter()
-            .zip(hashed.iter())
-            .fold(0u8, |all, (own, given)| all | (own ^ given));
-        std::hint::black_box(difference) == 0
-    };
-    match secrets.iter().filter(|secret| same(secret)).count() {
+    let same = |secret: &&SharedSecret| equal(&Sha256::digest(secret.bytes()), &hashed);
+    match secrets.iter().filter(same).count() {
         0 => Err(SignatureError::Signature),
         _ => Ok(()),
     }
+}
+
+/// Whether two hashes are the same, in a time that does not say where they differ.
+fn equal(own: &[u8], given: &[u8]) -> bool {
+    let difference = own
+        .iter()
+        .zip(given)
+        .fold(0u8, |all, (own, given)| all | (own ^ given));
+    own.len() == given.len() && std::hint::black_box(difference) == 0
 }
 
 /// Whether a time in whole Unix seconds, digits alone, is near enough to now.

@@ -4,4 +4,5 @@
 
 mod forged;
 mod golden;
+mod mapped;
 mod odd;

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 /// A name and a value that some condition holds against it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Comparison {
+pub struct Comparison {
     /// As written, such as `item.family`; a variable of a macro counts as `item`.
-    pub(super) path: String,
-    pub(super) value: Value,
+    pub path: String,
+    /// The text, number, or truth.
+    pub value: Value,
 }
 
 /// What no story has unless a condition speaks of it, by name: as somebody who has it
@@ -75,7 +76,7 @@ pub(super) fn within(name: &str, whole: &str) -> bool {
 
 /// The comparisons in a condition's text, each side of a bound for numbers. What is not
 /// understood is left out: then there is one value less to try.
-pub(super) fn comparisons(text: &str) -> Vec<Comparison> {
+pub fn comparisons(text: &str) -> Vec<Comparison> {
     let tokens = tokens(text);
     let mut found = Vec::new();
     for (at, token) in tokens.iter().enumerate() {

@@ -23,6 +23,9 @@ mod settings;
 mod story;
 mod telling;
 
+pub use literals::{Comparison, comparisons};
+pub use setting::set;
+
 use crate::model::diagnostic::Diagnostic;
 use crate::render::Templates;
 use crate::sequence::catalog::{Catalog, Place, Sequence};

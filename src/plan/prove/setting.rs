@@ -251,7 +251,7 @@ pub(super) fn remove(data: &mut Value, path: &str) {
 }
 
 /// Sets a value that a condition compares with where the data has its name.
-pub(super) fn set(data: &mut Value, one: &Comparison) {
+pub fn set(data: &mut Value, one: &Comparison) {
     let (root, rest) = one.path.split_once('.').unwrap_or((&one.path, ""));
     let target = match root {
         "item" => match data.pointer_mut("/order/line_items") {

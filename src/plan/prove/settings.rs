@@ -31,7 +31,8 @@ const PLAIN_HOURS: i64 = 46;
 /// From the usual beginning to the evening of a Saturday, in hours.
 const TO_SATURDAY_NIGHT: i64 = 5 * 24 + 11;
 
-/// Stories as they usually go: bought, sent, delivered; paid late; never heard of again.
+/// Stories as they usually go: bought, sent, delivered; paid late; not sent at all, or never
+/// heard of again.
 fn plain(setting: &Setting, moves: &[Move]) -> Vec<Vec<Told>> {
     let parcel = |kind, parcel| Move::Parcel {
         kind,
@@ -66,6 +67,8 @@ fn plain(setting: &Setting, moves: &[Move]) -> Vec<Vec<Told>> {
     ];
     late.extend(arrives(0));
     stories.push(late);
+    // Ordered, and for a long time nothing: that is what waits are written for.
+    stories.push(vec![placed]);
     stories.retain_mut(|story| {
         story.retain(|one| moves.contains(one));
         !story.is_empty()

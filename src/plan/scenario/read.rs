@@ -8,6 +8,7 @@ use crate::ingest::canonical::{self, Learnt, Limits};
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::{Event, EventKind};
+use crate::model::locale;
 use crate::model::reason::Reason;
 use crate::model::time::{Date, TimeZone, Timestamp};
 use crate::sequence::catalog::Catalog;
@@ -51,6 +52,13 @@ const STANDINGS: [&str; 6] = [
     "unsubscribed",
     "unknown",
 ];
+
+/// Whose language a scenario names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Customer,
+    Expected,
+}
 
 /// Reads `config/scenarios/*.toml` against the shop's files. A scenario with an error is
 /// left out.
@@ -210,6 +218,9 @@ impl<'s> Reader<'s> {
                 .or_insert_with(|| short::standing(&consent));
         }
         self.could_be(parent, table, &mut record);
+        if let Some(Value::String(locale)) = record.get("locale") {
+            self.is_spoken(locale, parent.locate(table, "locale"), Side::Customer);
+        }
         let text = |key: &str| record.get(key).and_then(Value::as_str);
         let zone = text("time_zone").or_else(|| {
             crate::state::zone_of(text("country")?, text("region")).map(|(zone, _)| zone)
@@ -267,6 +278,43 @@ impl<'s> Reader<'s> {
                     .help("what is known of customers is described in docs/events.md"),
             );
         }
+    }
+
+    /// Reports a language of which the shop has no words, or that is none. A customer's may
+    /// be one for which another stands in.
+    fn is_spoken(&self, text: &str, span: std::ops::Range<usize>, side: Side) {
+        let policy = &self.catalog.policy;
+        let known = || policy.locales.iter();
+        let told = locale::chain(text, None);
+        let written = |one: &String| known().any(|had| had.eq_ignore_ascii_case(one));
+        let is_fine = match side {
+            // A mail is told as written in exactly one of the shop's languages.
+            Side::Expected => written(&text.to_owned()),
+            Side::Customer => told.iter().any(written) || policy.fallback.is_some(),
+        };
+        let is_tag = locale::is_tag(text);
+        if is_tag && is_fine {
+            return;
+        }
+        let shown = text.escape_debug();
+        let message = match (is_tag, side) {
+            (false, _) => format!("\"{shown}\" is no language"),
+            (true, Side::Expected) => format!("no mail of this shop is written in \"{shown}\""),
+            (true, Side::Customer) => {
+                format!("the shop has no words in \"{shown}\", and none that stand in")
+            }
+        };
+        let all: Vec<&str> = known().map(String::as_str).collect();
+        let mut problem = self
+            .sheet
+            .problem("E417", span, message)
+            .help("the scenario would promise words that no customer gets");
+        let near = told.iter().find(|one| written(one)).map(String::as_str);
+        problem = match near.or_else(|| nearest(text, all.iter().copied())) {
+            Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+            None => problem.help(format!("the shop's languages are {}", all.join(", "))),
+        };
+        self.sheet.report(problem);
     }
 
     /// Whom an event or expectation is about. Reported where nobody is of that name.
@@ -503,7 +551,10 @@ impl<'s> Reader<'s> {
             when,
             state,
             reason: reason.map(|reason| reason.value),
-            locale: section.text("locale").map(|text| text.value),
+            locale: section.text("locale").map(|text| {
+                self.is_spoken(&text.value, text.span, Side::Expected);
+                text.value
+            }),
             count: section
                 .number("count", 1, 1000)
                 .and_then(|count| usize::try_from(count).ok())

@@ -2,11 +2,40 @@
 
 use super::*;
 
+/// What helpers are called elsewhere.
+const SYNONYMS: [(&str, &str); 14] = [
+    ("equals", "eq"),
+    ("equal", "eq"),
+    ("is", "eq"),
+    ("ifequals", "eq"),
+    ("isnt", "ne"),
+    ("neq", "ne"),
+    ("ge", "gte"),
+    ("le", "lte"),
+    ("all", "and"),
+    ("any", "or"),
+    ("length", "len"),
+    ("size", "len"),
+    ("count", "len"),
+    ("translate", "t"),
+];
+
 impl<'c> Checker<'c> {
     pub(super) fn call(&mut self, call: &Call, scope: &Scope<'_>) -> Option<Found> {
         let Some(function) = Function::named(&call.name) else {
-            let help = nearest(&call.name, Function::names())
-                .map(|near| format!("did you mean `{near}`?"));
+            let lower = call.name.to_ascii_lowercase();
+            let synonym = SYNONYMS.iter().find(|(word, _)| *word == lower);
+            let near = match synonym {
+                Some((_, ours)) => Some(*ours),
+                None => nearest(&lower, Function::names()),
+            };
+            let help = Some(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "helpers are {}",
+                    Function::names().collect::<Vec<_>>().join(", ")
+                ),
+            });
             self.report(
                 "E205",
                 call.place,
@@ -96,6 +125,15 @@ impl<'c> Checker<'c> {
                 }
             }
         }
+        self.literals(function, call);
+        if is_comparison(function)
+            && let [Some(one), Some(two)] = found.as_slice()
+        {
+            self.comparable(call, one, two);
+        }
+        if function == Function::List {
+            self.listed(call, found.first().and_then(Option::as_ref));
+        }
         let (of, maybe) = match function {
             Function::Date => {
                 if let Some(Expr::Literal(Value::String(style))) = call.params.get(1)
@@ -182,6 +220,163 @@ impl<'c> Checker<'c> {
         })
     }
 
+    /// What is written out in a call and could never work.
+    fn literals(&mut self, function: Function, call: &Call) {
+        let text_at = |number: usize| match call.params.get(number) {
+            Some(Expr::Literal(Value::String(text))) => Some(text.as_str()),
+            _ => None,
+        };
+        let name = &call.name;
+        let quoted = |text: &str| {
+            let is_path = text.contains('.')
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '@'));
+            match is_path {
+                true => format!("names stand without quotes: {{{{{name} {text}}}}}"),
+                false => format!("for example {}", function.signature().example),
+            }
+        };
+        match (function, text_at(0)) {
+            (Function::Date, Some(text))
+                if text.parse::<crate::model::time::Date>().is_err()
+                    && text.parse::<crate::model::time::Timestamp>().is_err() =>
+            {
+                let help = quoted(text);
+                self.report(
+                    "E204",
+                    call.place,
+                    format!("\"{text}\" is no date"),
+                    Some(help),
+                );
+            }
+            (Function::Link | Function::Image | Function::Stars, Some(text))
+                if !["https://", "http://", "mailto:", "tel:"]
+                    .iter()
+                    .any(|scheme| text.starts_with(scheme)) =>
+            {
+                let help = quoted(text);
+                self.report(
+                    "E204",
+                    call.place,
+                    format!("\"{text}\" is no address"),
+                    Some(help),
+                );
+            }
+            _ => {}
+        }
+        if function == Function::Default && text_at(1).is_some_and(|text| text.trim().is_empty()) {
+            self.report(
+                "E201",
+                call.place,
+                "what stands in is empty, so readers would see a blank".into(),
+                Some(format!("for example {}", function.signature().example)),
+            );
+        }
+        if function == Function::Plural {
+            for (_, form) in &call.hash {
+                let Expr::Literal(Value::String(form)) = form else {
+                    continue;
+                };
+                let rest = form.replace("{n}", "");
+                if rest.contains(['{', '}']) {
+                    self.report(
+                        "E205",
+                        call.place,
+                        format!("\"{form}\" would be printed with its braces"),
+                        Some("the number is written {n}: one=\"{n} parcel\"".into()),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Whether two values could ever be the same, or one more than the other.
+    fn comparable(&mut self, call: &Call, one: &Found, two: &Found) {
+        let sort = |found: &Found| match found.of {
+            Shape::Of(Type::Text | Type::Instant) => Some("text"),
+            Shape::Of(Type::Int) => Some("int"),
+            Shape::Of(Type::Bool) => Some("bool"),
+            Shape::Of(Type::Any | Type::Object(_) | Type::List(_) | Type::Money) | Shape::Root => {
+                None
+            }
+        };
+        let (Some(first), Some(second)) = (sort(one), sort(two)) else {
+            return;
+        };
+        if first == second {
+            return;
+        }
+        let names: Vec<String> = call.params.iter().map(name_of).collect();
+        let number = call.params.iter().find_map(|value| match value {
+            Expr::Literal(Value::String(text)) => text.parse::<i64>().ok(),
+            _ => None,
+        });
+        let help = match number {
+            Some(number) if [first, second].contains(&"int") => {
+                format!(
+                    "numbers stand without quotes: ({} {} {number})",
+                    call.name, names[0]
+                )
+            }
+            _ if [first, second].contains(&"bool") => {
+                "what is true or false is asked for by itself: {{#if x}}, (not x)".into()
+            }
+            _ => format!("for example {}", function_example(&call.name)),
+        };
+        let shown = |value: &Expr, name: &str| match value {
+            Expr::Literal(_) => "it".to_owned(),
+            _ => format!("`{name}`"),
+        };
+        let who = shown(&call.params[0], &names[0]);
+        self.report(
+            "E204",
+            call.place,
+            format!(
+                "{who} is {}, and is compared with {}",
+                words(first),
+                words(second)
+            ),
+            Some(help),
+        );
+    }
+
+    /// The field and the type of `{{list}}`.
+    fn listed(&mut self, call: &Call, list: Option<&Found>) {
+        if let Some(Found {
+            of: Shape::Of(Type::List(Type::Object(fields))),
+            ..
+        }) = list
+            && let Some(Expr::Literal(Value::String(name))) = call.params.get(1)
+            && fields.iter().all(|field| field.name != name)
+        {
+            let names = || fields.iter().map(|field| field.name);
+            let help = match nearest(name, names()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            self.report(
+                "E203",
+                call.place,
+                format!("what is in this list has no `{name}`"),
+                Some(help),
+            );
+        }
+        for (key, value) in &call.hash {
+            if key == "type"
+                && let Expr::Literal(Value::String(word)) = value
+                && !LIST_TYPES.contains(&word.as_str())
+            {
+                self.report(
+                    "E205",
+                    call.place,
+                    format!("a list cannot be \"{word}\""),
+                    Some(format!("write one of {}", LIST_TYPES.join(", "))),
+                );
+            }
+        }
+    }
+
     /// Whether a value fits what a helper takes; it must be there, too.
     pub(super) fn fits(
         &mut self,
@@ -215,7 +410,7 @@ impl<'c> Checker<'c> {
                     words(sort),
                     words(wanted[0])
                 ),
-                None,
+                Some(format!("for example {}", function_example(&call.name))),
             );
             return;
         }
@@ -224,4 +419,18 @@ impl<'c> Checker<'c> {
             self.must_be_there(value, given, place);
         }
     }
+}
+
+/// How `{{list}}` joins.
+const LIST_TYPES: [&str; 3] = ["and", "or", "unit"];
+
+fn is_comparison(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Eq | Function::Ne | Function::Gt | Function::Gte | Function::Lt | Function::Lte
+    )
+}
+
+fn function_example(name: &str) -> &'static str {
+    Function::named(name).map_or("", |function| function.signature().example)
 }

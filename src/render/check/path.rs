@@ -114,7 +114,7 @@ impl<'c> Checker<'c> {
                 "E203",
                 path.place,
                 format!("`{}` is not known in the head", path.raw),
-                None,
+                Some("it is made from the head; write the words themselves".into()),
             );
         }
         if found.full == "links.unsubscribe" && self.kind == Kind::Fulfilment {

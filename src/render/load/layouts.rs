@@ -51,6 +51,7 @@ impl<'l> Loader<'l> {
             }
             .build(&frame, State::default());
             Some(Arc::new(Laid {
+                file: number,
                 text,
                 tags,
                 content,
@@ -100,6 +101,10 @@ impl<'l> Loader<'l> {
                     .help("write <mjml lang=\"{{mail.locale}}\" dir=\"{{mail.dir}}\">, and align=\"{{mail.start}}\" instead of \"left\""),
                 );
             }
+            if let Some(problem) = self.other_ending(number, 0) {
+                said.push(problem);
+                return None;
+            }
             let settled = settle(&source.text, &source.tags, locale);
             let html = if path.ends_with(".mjml") {
                 self.mjml(number, (0, key.1), (&settled, &source.tags), &mut said)?
@@ -107,9 +112,16 @@ impl<'l> Loader<'l> {
                 settled
             };
             if content_of(&html, &source.tags).is_none() {
+                let text = self.given.get(usize::from(number)).map(|(_, text)| text);
+                let place = text.and_then(|text| meant_for_content(text));
                 said.push(
-                    Diagnostic::new("E212", path, 0..0, "this layout has no place for the mail")
-                        .help("write {{{content}}} where it belongs"),
+                    Diagnostic::new(
+                        "E212",
+                        path,
+                        place.unwrap_or(0..0),
+                        "this layout has no place for the mail",
+                    )
+                    .help("write {{{content}}} where it belongs"),
                 );
                 return None;
             }
@@ -146,11 +158,38 @@ impl<'l> Loader<'l> {
             Ok(html) if rtl => Some(html.replace("direction:ltr", "direction:rtl")),
             Ok(html) => Some(html),
             Err(message) => {
-                let place = mjml_lint::loose_tag(&masked, body..text.len()).unwrap_or(body..body);
-                problems.push(Diagnostic::new("E212", path, place, message));
+                let within = body..text.len();
+                let loose = mjml_lint::loose_tag(&masked, within.clone());
+                let torn = mjml_torn::find(&masked, within).filter(|_| loose.is_none());
+                let problem = match torn {
+                    Some(torn) => {
+                        Diagnostic::new("E212", path, torn.place, torn.message).help(torn.help)
+                    }
+                    None => Diagnostic::new("E212", path, loose.unwrap_or(body..body), message)
+                        .help("nobody could be sent a mail that is laid in this page"),
+                };
+                problems.push(problem);
                 None
             }
         }
+    }
+
+    /// Says of a file whose page begins at byte `body` that it is not written in what its
+    /// ending says: programs would show MJML as it is.
+    pub(super) fn other_ending(&self, number: u16, body: usize) -> Option<Diagnostic> {
+        let (path, text) = self.given.get(usize::from(number))?;
+        let stem = path.strip_suffix(".html")?;
+        let at = body + text.get(body..)?.find("<mjml")?;
+        Some(
+            Diagnostic::new(
+                "E212",
+                path.as_str(),
+                at..at + "<mjml".len(),
+                "this page is MJML, and the name of its file says HTML",
+            )
+            .help("mail programs know no MJML: readers would see an empty or a broken page")
+            .help(format!("name the file {stem}.mjml")),
+        )
     }
 
     /// The brand that a mail's head names, or else the shop's.
@@ -257,4 +296,22 @@ impl<'l> Loader<'l> {
             }
         }
     }
+}
+
+/// The tag of a layout that was most likely meant to stand for the mail.
+fn meant_for_content(text: &str) -> Option<std::ops::Range<usize>> {
+    let holes = Masked::new(text, false).holes;
+    let name = |hole: &std::ops::Range<usize>| {
+        text[hole.clone()]
+            .trim_matches(['{', '}', '~', '>', '&', ' '])
+            .to_owned()
+    };
+    (holes.iter())
+        .find(|hole| nearest(&name(hole), std::iter::once("content")).is_some())
+        .or_else(|| {
+            holes
+                .iter()
+                .find(|hole| text[(*hole).clone()].starts_with("{{{"))
+        })
+        .cloned()
 }

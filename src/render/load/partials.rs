@@ -7,6 +7,7 @@ impl<'l> Loader<'l> {
     /// Builds every partial once for every language it could be used in, so that faults
     /// are found in those that no mail uses.
     pub fn partials_all(&mut self) {
+        self.empty_partials();
         let mut all: Vec<(String, String, String)> = Vec::new();
         for (brand, rack) in self.racks.iter() {
             for (name, by) in &rack.partials {
@@ -39,6 +40,28 @@ impl<'l> Loader<'l> {
                 }
             }
             self.problems.extend(problems);
+        }
+    }
+
+    /// Reports partials without a word: most likely a file that was never filled, or that
+    /// an editor emptied.
+    fn empty_partials(&mut self) {
+        let racks = Arc::clone(&self.racks);
+        for number in racks
+            .values()
+            .flat_map(|rack| &rack.partials)
+            .flat_map(|(_, by)| by.values())
+        {
+            let Some((path, text)) = self.given.get(usize::from(*number)) else {
+                continue;
+            };
+            if text.trim().is_empty() {
+                self.problems.push(
+                    Diagnostic::new("E216", path.as_str(), 0..0, "this partial is empty")
+                        .help("mails that print it would miss what readers of other languages get")
+                        .help("write its words; where it shall say nothing, say so: {{!-- nothing here --}}"),
+                );
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod clients;
+mod optout;
 mod sheet;
 mod style;
 mod subjects;
@@ -110,6 +111,9 @@ fn proof(files: &[&(String, String)], fingerprint: u64, demo: bool, locales: &[S
         .filter_map(|(path, text)| Sheet::of(path, text))
         .collect();
     let mut problems = Vec::new();
+    for (path, text) in files {
+        optout::check(path, text, &mut problems);
+    }
     let mut by_locale = BTreeMap::new();
     let mut texts = BTreeMap::new();
     for sheet in &sheets {
@@ -122,6 +126,7 @@ fn proof(files: &[&(String, String)], fingerprint: u64, demo: bool, locales: &[S
         addresses::links(sheet, seen, demo, &mut problems);
         addresses::pictures(sheet, seen, &mut problems);
         clients::check(sheet, seen, &mut problems);
+        style::torn(sheet, seen, &mut problems);
         if sheet.page {
             style::dark(sheet, seen, &mut problems);
         }

@@ -234,8 +234,19 @@ impl<'s> Sheet<'s> {
                     }
                     let given = |name: &str| tag.value(name);
                     let href = given("href");
-                    // An anchor without an address is a mark, not a link.
-                    if is_link && (href.is_some() || name == "mj-button") {
+                    // An anchor without an address is a mark, not a link, unless what it has
+                    // was to be one.
+                    let misspelt = tag.attributes.iter().any(|one| {
+                        ["herf", "hreff", "hfref", "hre", "ref", "url", "link", "src"]
+                            .contains(&one.name.as_str())
+                    });
+                    let is_mark = name == "a"
+                        && !misspelt
+                        && ["name", "id"]
+                            .iter()
+                            .any(|mark| tag.attribute(mark).is_some());
+                    if is_link && (href.is_some() || name == "mj-button" || name == "a" && !is_mark)
+                    {
                         let mut link = Link {
                             href: href.clone().unwrap_or(tag.span.start..tag.span.start),
                             words: String::new(),

@@ -146,6 +146,157 @@ pub fn read(sheet: &Sheet<'_>, seen: &Seen) -> Styles {
     found
 }
 
+/// Says where a style sheet is torn: programs skip what they cannot read, and with a brace
+/// too few all that follows.
+pub fn torn(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {
+    let text = &sheet.masked.text;
+    let mut report = |span: Range<usize>, message: &str, help: String| {
+        problems.push(
+            Diagnostic::new("W237", sheet.path, span, message)
+                .help("mail programs skip what they cannot read, and readers see a page without it")
+                .help(help),
+        );
+    };
+    for span in &seen.sheets {
+        if let Some((place, opens)) = braces(text, span) {
+            let (message, help) = match opens {
+                true => ("this rule is not closed", "end it with }".to_owned()),
+                false => (
+                    "this } closes nothing",
+                    "open the rule before it with {".to_owned(),
+                ),
+            };
+            report(place, message, help);
+            return;
+        }
+    }
+    let mut pieces: Vec<Range<usize>> = Vec::new();
+    for span in &seen.sheets {
+        rules(text, span.clone(), &mut pieces);
+    }
+    let own = seen
+        .elements
+        .iter()
+        .filter_map(|element| element.value("style"));
+    for rule in pieces.into_iter().chain(own) {
+        for span in cut(text, rule) {
+            let piece = text.get(span.clone()).unwrap_or_default();
+            let Some((property, value)) = piece.split_once(':') else {
+                report(
+                    span,
+                    "this says nothing: it has no colon",
+                    "write property: value;".to_owned(),
+                );
+                continue;
+            };
+            let (property, value) = (property.trim(), value.trim());
+            let bare = value.trim_end_matches("!important").trim();
+            let hex = matches!(bare.len(), 3 | 6) && bare.bytes().all(|b| b.is_ascii_hexdigit());
+            let of_colour = property.ends_with("color") || property == "background";
+            if of_colour && hex && bare.bytes().any(|b| b.is_ascii_digit()) {
+                report(
+                    span,
+                    "this is no colour",
+                    format!("write {property}: #{bare}"),
+                );
+            } else if let Some((_, ours)) = MISSPELT.iter().find(|(word, _)| *word == property) {
+                report(
+                    span,
+                    "no program knows this property",
+                    format!("did you mean `{ours}`?"),
+                );
+            }
+        }
+    }
+}
+
+/// Properties as they are written by people who spell otherwise than CSS.
+const MISSPELT: [(&str, &str); 8] = [
+    ("colour", "color"),
+    ("background-colour", "background-color"),
+    ("border-colour", "border-color"),
+    ("text-allign", "text-align"),
+    ("allign", "text-align"),
+    ("centre", "text-align: center"),
+    ("font-wieght", "font-weight"),
+    ("heigth", "height"),
+];
+
+/// The first brace of a sheet that has no partner, and whether it opens. Where a new rule
+/// of a known form begins inside a rule, that rule was not closed.
+fn braces(text: &str, span: &Range<usize>) -> Option<(Range<usize>, bool)> {
+    let part = text.get(span.clone())?;
+    let mut open: Vec<usize> = Vec::new();
+    let mut comment = false;
+    for (at, c) in part.char_indices() {
+        let here = span.start + at;
+        if comment {
+            comment = !part[..at].ends_with("*/");
+        }
+        comment |= part[at..].starts_with("/*");
+        if comment {
+            continue;
+        }
+        match c {
+            '{' => open.push(here),
+            '}' if open.pop().is_none() => return Some((here..here + 1, false)),
+            _ => {}
+        }
+    }
+    let last = *open.last()?;
+    // The line of the rule that was left open: the first one that holds another rule.
+    let left = open.iter().copied().find(|start| {
+        let head = text[..*start]
+            .rfind(['}', ';', '{'])
+            .map_or(span.start, |at| at + 1);
+        !text[head..*start].trim_start().starts_with('@')
+    });
+    let place = left.unwrap_or(last);
+    Some((place..place + 1, true))
+}
+
+/// The insides of all rules of a sheet, those inside of conditions too.
+fn rules(text: &str, span: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let mut start = None;
+    let mut at = span.start;
+    for c in text.get(span).unwrap_or_default().chars() {
+        match c {
+            '{' => start = Some(at + 1),
+            '}' => found.extend(start.take().map(|start| start..at)),
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+}
+
+/// The declarations of a rule as written, without comments and empty ones.
+fn cut(text: &str, rule: Range<usize>) -> Vec<Range<usize>> {
+    let words = text.get(rule.clone()).unwrap_or_default();
+    if words.contains("/*") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let (mut from, mut round) = (0, 0_usize);
+    for (at, c) in words.char_indices().chain([(words.len(), ';')]) {
+        match c {
+            '(' => round += 1,
+            ')' => round = round.saturating_sub(1),
+            ';' if round == 0 || at == words.len() => {
+                let piece = &words[from..at];
+                let lead = piece.len() - piece.trim_start().len();
+                let start = rule.start + from + lead;
+                let length = piece.trim().len();
+                if length > 0 {
+                    found.push(start..start + length);
+                }
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Whether a page says that it can be shown on a dark screen, and does not paint black
 /// words where the ground turns dark.
 pub fn dark(sheet: &Sheet<'_>, seen: &Seen, problems: &mut Vec<Diagnostic>) {

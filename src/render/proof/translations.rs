@@ -27,83 +27,127 @@ pub fn check(
         .keys()
         .flat_map(|tag| [tag.to_lowercase(), locale::language(tag)])
         .collect();
-    let model_links = links(model, &tags);
-    let model_names = names(model);
-    for (own_locale, sheet) in by_locale {
-        if own_locale == first_locale {
+    let others: Vec<&&Sheet<'_>> = (by_locale.iter())
+        .filter(|(locale, _)| *locale != first_locale)
+        .map(|(_, sheet)| sheet)
+        .collect();
+    let own: Vec<Places> = others.iter().map(|sheet| links(sheet, &tags)).collect();
+    compare(&LINKS, model, &links(model, &tags), &others, &own, problems);
+    let own: Vec<Places> = others.iter().map(|sheet| names(sheet)).collect();
+    compare(&NAMES, model, &names(model), &others, &own, problems);
+}
+
+/// What translations are compared by, and how it is said.
+struct Said {
+    code: &'static str,
+    /// "lead to", "name"
+    does: &'static str,
+    does_one: &'static str,
+    missed: &'static str,
+    more: &'static str,
+    add: &'static str,
+}
+
+const LINKS: Said = Said {
+    code: "W255",
+    does: "lead to",
+    does_one: "leads to",
+    missed: "readers of one language would miss what others get",
+    more: "readers of one language would get what others miss",
+    add: "write the same address in all of them, or take it out",
+};
+
+const NAMES: Said = Said {
+    code: "W256",
+    does: "name",
+    does_one: "names",
+    missed: "readers of one language would not be told what others are",
+    more: "readers of one language would be told what others are not",
+    add: "write the same in all of them, or take it out",
+};
+
+/// Compares the mail in the first language with its translations. Where all of those agree
+/// against it, it is the first that was changed: that is said once, and there.
+fn compare(
+    said: &Said,
+    model: &Sheet<'_>,
+    of_model: &Places,
+    others: &[&&Sheet<'_>],
+    own: &[Places],
+    problems: &mut Vec<Diagnostic>,
+) {
+    let agree = others.len() > 1;
+    let Said { does, does_one, .. } = said;
+    for (key, (shown, span)) in of_model {
+        let lacks = |of: &&Places| !of.contains_key(key);
+        if agree && own.iter().all(|of| lacks(&of)) {
+            problems.push(
+                Diagnostic::new(
+                    said.code,
+                    model.path,
+                    span.clone(),
+                    format!("no translation of this mail {does_one} {shown}"),
+                )
+                .help(said.more)
+                .help(said.add),
+            );
             continue;
         }
-        let start = sheet.body.start.min(sheet.source.len());
-        let line = sheet.source[start..]
-            .find('\n')
-            .map_or(sheet.source.len(), |end| start + end);
-        let own = links(sheet, &tags);
-        for (_, (href, _)) in model_links
-            .iter()
-            .filter(|(key, _)| !own.contains_key(*key))
-        {
-            problems.push(
-                Diagnostic::new(
-                    "W255",
-                    sheet.path,
-                    start..line,
-                    format!(
-                        "this translation does not lead to {href}, and {} does",
-                        model.path
-                    ),
-                )
-                .help("readers of one language would miss what others get")
-                .help("add the link, or take it out of both"),
+        for (sheet, _) in others.iter().zip(own).filter(|(_, of)| lacks(of)) {
+            let message = format!(
+                "this translation does not {does} {shown}, and {} does",
+                model.path
             );
-        }
-        for (_, (href, span)) in own
-            .iter()
-            .filter(|(key, _)| !model_links.contains_key(*key))
-        {
             problems.push(
-                Diagnostic::new(
-                    "W255",
-                    sheet.path,
-                    span.clone(),
-                    format!("{} does not lead to {href}", model.path),
-                )
-                .help("readers of one language would get what others miss")
-                .help("write the same address in both, or add it there"),
-            );
-        }
-        let own = names(sheet);
-        for (name, _) in model_names
-            .iter()
-            .filter(|(name, _)| !own.contains_key(*name))
-        {
-            problems.push(
-                Diagnostic::new(
-                    "W256",
-                    sheet.path,
-                    start..line,
-                    format!(
-                        "this translation does not name `{name}`, and {} does",
-                        model.path
-                    ),
-                )
-                .help("readers of one language would not be told what others are"),
-            );
-        }
-        for (name, span) in own
-            .iter()
-            .filter(|(name, _)| !model_names.contains_key(*name))
-        {
-            problems.push(
-                Diagnostic::new(
-                    "W256",
-                    sheet.path,
-                    span.clone(),
-                    format!("{} does not name `{name}`", model.path),
-                )
-                .help("readers of one language would be told what others are not"),
+                Diagnostic::new(said.code, sheet.path, first_line(sheet), message)
+                    .help(said.missed)
+                    .help(said.add),
             );
         }
     }
+    let strange: BTreeSet<&String> = (own.iter())
+        .flat_map(Places::keys)
+        .filter(|key| !of_model.contains_key(*key))
+        .collect();
+    for key in strange {
+        let found = || own.iter().filter_map(|of| of.get(key));
+        if agree
+            && found().count() == others.len()
+            && let Some((shown, _)) = found().next()
+        {
+            let message = format!("this mail does not {does} {shown}, and all its translations do");
+            problems.push(
+                Diagnostic::new(said.code, model.path, first_line(model), message)
+                    .help(said.missed)
+                    .help(said.add),
+            );
+            continue;
+        }
+        for (sheet, of) in others.iter().zip(own) {
+            let Some((shown, span)) = of.get(key) else {
+                continue;
+            };
+            problems.push(
+                Diagnostic::new(
+                    said.code,
+                    sheet.path,
+                    span.clone(),
+                    format!("{} does not {does} {shown}", model.path),
+                )
+                .help(said.more)
+                .help(said.add),
+            );
+        }
+    }
+}
+
+/// The first line of a mail's words.
+fn first_line(sheet: &Sheet<'_>) -> std::ops::Range<usize> {
+    let start = sheet.body.start.min(sheet.source.len());
+    let line = sheet.source[start..]
+        .find('\n')
+        .map_or(sheet.source.len(), |end| start + end);
+    start..line
 }
 
 type Places = BTreeMap<String, (String, std::ops::Range<usize>)>;
@@ -128,9 +172,9 @@ fn links(sheet: &Sheet<'_>, tags: &[String]) -> Places {
     found
 }
 
-/// The names of the shop that a mail prints or asks for, with their first place.
-fn names(sheet: &Sheet<'_>) -> BTreeMap<String, std::ops::Range<usize>> {
-    let mut found = BTreeMap::new();
+/// The names of the shop that a mail prints or asks for, as shown, with their first place.
+fn names(sheet: &Sheet<'_>) -> Places {
+    let mut found = Places::new();
     let tops: BTreeSet<&str> = IN_MAILS
         .iter()
         .chain(SHARED)
@@ -155,9 +199,10 @@ fn names(sheet: &Sheet<'_>) -> BTreeMap<String, std::ops::Range<usize>> {
             {
                 continue;
             }
-            found
-                .entry(word.to_owned())
-                .or_insert(hole.start + at..hole.start + at + word.len());
+            found.entry(word.to_owned()).or_insert_with(|| {
+                let start = hole.start + at;
+                (format!("`{word}`"), start..start + word.len())
+            });
         }
     }
     found

@@ -96,7 +96,10 @@ pub fn compare(
             forms(tag, catalogue, shop.languages, problems);
         }
     }
-    missing(common, uses, shop, problems);
+    missing(None, common, uses, shop, problems);
+    for (brand, own) in brands {
+        missing(Some((brand, own)), common, uses, shop, problems);
+    }
     if !uses.computed {
         let all: Vec<&Catalogue> = common
             .values()
@@ -399,10 +402,21 @@ fn chosen(pattern: &Pattern, depth: usize, tell: &mut Choice<'_>) {
     }
 }
 
-/// Texts that templates print and that a language of the shop lacks.
-fn missing(catalogues: &Catalogues, uses: &Uses, shop: &Shop<'_>, problems: &mut Vec<Diagnostic>) {
+/// Texts that templates print and that a language of the shop lacks: of the common ones,
+/// or of those that only a brand has.
+fn missing(
+    brand: Option<(&String, &Catalogues)>,
+    common: &Catalogues,
+    uses: &Uses,
+    shop: &Shop<'_>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let has =
+        |set: &Catalogues, name: &str| set.values().any(|one| one.messages.contains_key(name));
+    let sets: Vec<&Catalogues> = brand.iter().map(|(_, own)| *own).chain([common]).collect();
+    let sets = sets.as_slice();
     for tag in shop.locales {
-        let own = chain(&[catalogues], tag, None);
+        let own = chain(sets, tag, None);
         // A language without a single mail is told of as that.
         let own_mails = uses.by_locale.get(tag);
         let printed: BTreeSet<&str> = uses
@@ -416,25 +430,30 @@ fn missing(catalogues: &Catalogues, uses: &Uses, shop: &Shop<'_>, problems: &mut
         let lacks: Vec<&str> = printed
             .into_iter()
             .filter(|name| {
-                catalogues
-                    .values()
-                    .any(|one| one.messages.contains_key(*name))
-                    && !own.iter().any(|one| one.messages.contains_key(*name))
+                let known = match brand {
+                    Some((_, own)) => has(own, name) && !has(common, name),
+                    None => has(common, name),
+                };
+                known && !own.iter().any(|one| one.messages.contains_key(*name))
             })
             .collect();
         if lacks.is_empty() {
             continue;
         }
         let stands_in = shop.fallback.filter(|fallback| {
-            let behind = chain(&[catalogues], fallback, None);
+            let behind = chain(sets, fallback, None);
             lacks
                 .iter()
                 .all(|name| behind.iter().any(|one| one.messages.contains_key(*name)))
         });
-        let file = own.first().map_or_else(
-            || format!("templates/strings/{tag}.ftl"),
-            |one| one.file.clone(),
-        );
+        let folder = match brand {
+            Some((brand, _)) => format!("templates/brands/{brand}/strings"),
+            None => "templates/strings".to_owned(),
+        };
+        let file = own
+            .iter()
+            .find(|one| one.file.starts_with(&folder))
+            .map_or_else(|| format!("{folder}/{tag}.ftl"), |one| one.file.clone());
         let shown: Vec<String> = lacks
             .iter()
             .take(5)

@@ -245,6 +245,14 @@ impl<'s> Reader<'s> {
             return vec![None];
         }
         let texts = section.texts("variant", true).unwrap_or_default();
+        if texts.is_empty() && section.peek_texts("variant").is_empty() {
+            self.sheet.report(
+                self.sheet
+                    .problem("E127", span, "no arm has this step")
+                    .help("no customer would ever get its mail")
+                    .help("name the arms that have it, or leave `variant` out for all of them"),
+            );
+        }
         if arms.names.is_empty() {
             return vec![None];
         }

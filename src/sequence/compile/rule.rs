@@ -116,7 +116,16 @@ impl<'s> Reader<'s> {
             section.missing("on", "[\"order.cancelled\"]");
         }
         let mut on = Vec::new();
-        for text in section.texts("on", true).unwrap_or_default() {
+        let texts = section.texts("on", true);
+        if let (Some([]), Some(span)) = (texts.as_deref(), section.has("on")) {
+            self.sheet.report(
+                self.sheet
+                    .problem("E127", span, "this stop names no fact, so it stops nothing")
+                    .help("customers would get the rest of the series whatever happens")
+                    .help("write on = [\"order.cancelled\"], or take the [[stop]] out"),
+            );
+        }
+        for text in texts.unwrap_or_default() {
             let Some(fact) = self.fact(&text) else {
                 continue;
             };

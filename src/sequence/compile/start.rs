@@ -11,8 +11,11 @@ use crate::sequence::syntax::{Section, Spanned};
 
 impl<'s> Reader<'s> {
     pub(super) fn start(&self, section: &Section<'s, '_>, own: Option<&str>) -> Option<Start> {
-        let on = section.need("on", "\"order.placed\"")?;
         section.only(&keys::START, &[]);
+        if section.has("on").is_none() && !section.all_known(&keys::START, "on") {
+            return None;
+        }
+        let on = section.need("on", "\"order.placed\"")?;
         let on = match on.value.parse::<FactKind>() {
             Ok(on) if on.is_of_time() => on,
             _ => self.fact_to_start_on(&on)?,

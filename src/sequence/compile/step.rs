@@ -7,10 +7,11 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::kind::{Kind, OnUncertain};
 use crate::model::time::{Length, Time};
-use crate::sequence::catalog::{Anchor, Each, Incentive, Per, Slot, Start, Step};
+use crate::sequence::catalog::{Anchor, Each, Incentive, Per, Slot, Start, Step, Timed};
 use crate::sequence::keys;
 use crate::sequence::syntax::{Section, Sheet, Spanned, length, one_of, time};
 use cron::TimeUnitSpec;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a step stands: among which others, and read for which arm.
@@ -25,6 +26,9 @@ pub(super) struct Around<'a> {
     /// Ids of all steps.
     all: &'a [&'a str],
 }
+
+/// Shortest that `late` may be, in minutes: after a restart the service needs some.
+const SHORTEST_LATE_MINUTES: i64 = 5;
 
 impl<'s> Reader<'s> {
     pub(super) fn steps(
@@ -164,7 +168,12 @@ impl<'s> Reader<'s> {
         self.same_for_all(section, kind);
         let form = |key| self.form(section, key, around.arm, around.of_step);
         let after = form("after");
-        let (anchor, wait) = after.and_then(|(from, key)| self.after(&from, &key, around))?;
+        let after = after.and_then(|(from, key)| {
+            let place = from.has(&key).unwrap_or_else(|| section.span.clone());
+            self.after(&from, &key, around).map(|after| (after, place))
+        });
+        let ((anchor, wait), place) = after?;
+        self.is_broken_silence(start, &anchor, place);
         let each = self.each(section, start);
         let gather = section.length("gather");
         if let (Some(gather), None) = (&gather, section.has("each")) {
@@ -305,6 +314,24 @@ impl<'s> Reader<'s> {
             );
         }
         fits
+    }
+
+    /// Says where a step of a sequence on silence waits for what ends the silence.
+    fn is_broken_silence(&self, start: Option<&Start>, anchor: &Anchor, place: Range<usize>) {
+        if let Some(Timed::Absence { of, .. }) = start.and_then(|start| start.timed.as_ref())
+            && *anchor == Anchor::Fact(*of)
+        {
+            self.sheet.report(
+                self.sheet
+                    .problem(
+                        "E142",
+                        place,
+                        format!("this waits for \"{of}\", and the sequence ends when it comes"),
+                    )
+                    .help("it is for people of whom nothing is heard: no customer would ever get this mail")
+                    .help("count from the silence: after = \"start + 3d\""),
+            );
+        }
     }
 
     /// `after`: an anchor, and how long after it.
@@ -569,7 +596,15 @@ fn late(sheet: &Sheet<'_>, text: &Spanned<String>) -> Result<Length, Box<Diagnos
             .help("write late = \"48h, then skip\"")
             .into());
     }
-    length(sheet, text, bound)
+    let length = length(sheet, text, bound)?;
+    if length.roughly() < jiff::SignedDuration::from_mins(SHORTEST_LATE_MINUTES) {
+        return Err(sheet
+            .problem("E112", text.span.clone(), "every mail would be late by then")
+            .help("mails leave seconds or minutes after their moment, so no customer would get this one")
+            .help("write late = \"48h, then skip\"")
+            .into());
+    }
+    Ok(length)
 }
 
 /// A cron expression, with seconds or without.

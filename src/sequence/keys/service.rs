@@ -322,6 +322,13 @@ pub static SERVICE_SOURCE: Table = Table {
             "\"/run/secrets/aftercare-shopify\"",
         ),
         may(
+            "public_keys_file",
+            Shape::Text,
+            "A file of public keys (a JSON Web Key Set or PEM), where the platform signs with a private one.",
+            "none",
+            "\"config/saleor.jwks.json\"",
+        ),
+        may(
             "unsigned",
             Shape::Flag,
             "Take deliveries without proof, on a loopback address alone.",
@@ -390,6 +397,13 @@ pub static SERVICE_SOURCE: Table = Table {
             "Statuses of orders that mean: arrived.",
             "none",
             "\"delivered\"",
+        ),
+        may(
+            "mapping",
+            Shape::Text,
+            "What the deliveries of a shop of its own make mean (`platform = \"generic\"`).",
+            "none",
+            "\"config/sources/lantern.toml\"",
         ),
     ],
     others: None,

@@ -2,8 +2,11 @@
 
 use crate::story::{CAMERA, COFFEE, Line, POLICY, Story, catalog};
 use aftercare::model::history::History;
+use aftercare::model::reason::Reason;
+use aftercare::model::send::SendState;
 use aftercare::model::time::Timestamp;
-use aftercare::plan::{plan, walk};
+use aftercare::plan::simulate::live_through;
+use aftercare::plan::{explain, plan, walk};
 use aftercare::sequence::catalog::Catalog;
 use serde_json::json;
 
@@ -282,6 +285,84 @@ fn history(story: &Story) -> History {
         history.events.push(event);
     }
     history
+}
+
+#[test]
+fn what_was_held_until_too_late_says_so_and_by_what() {
+    let shop = catalog(POLICY, &[WIN_BACK]);
+    let silent = Story::new().order("1", "ann", "2026-03-01T09:00:00Z", &[CAMERA]);
+    let end = Some(ts("2026-12-31T00:00:00Z"));
+    let lived = live_through(
+        &shop,
+        silent.events.clone(),
+        None,
+        end,
+        &mut |_, _, _, _| {
+            Err(Reason::Render {
+                message: "nobody is called `aya`".into(),
+            })
+        },
+    );
+    let reasons: Vec<String> = lived.histories[0]
+        .sends
+        .iter()
+        .filter(|send| send.state == SendState::Skipped)
+        .map(|send| {
+            let reason = send.reason.as_ref().expect("a reason");
+            assert_eq!(reason.code(), "late");
+            reason.sentence()
+        })
+        .collect();
+    assert!(!reasons.is_empty());
+    for reason in reasons {
+        assert!(
+            reason.contains("was held until") && reason.contains("nobody is called `aya`"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn why_says_which_rule_kept_time_from_starting_anything() {
+    let because = |course: &str, story: &Story, now: &str| {
+        let shop = catalog(POLICY, &[course]);
+        let sequence = &shop.sequences[0];
+        let history = history(story);
+        let step = &sequence.steps[0];
+        explain::absence(&shop, &history, sequence, step, None, ts(now)).because
+    };
+    let coffee = bought(Story::new(), "1", "2026-03-01T09:00:00Z", &[COFFEE]);
+    let never = REFILL.replace(
+        "on = \"replenish\"\n",
+        "on = \"replenish\"\nwhere = 'customer.country == \"US\"'\n",
+    );
+    let said = because(&never, &coffee, "2026-09-01T00:00:00Z");
+    assert!(said.contains("was used up on 2026-"), "{said}");
+    assert!(
+        said.contains("`where` does not hold: customer.country == \"US\""),
+        "{said}"
+    );
+    // Before it is used up, that is what is waited for.
+    let said = because(&never, &coffee, "2026-03-02T00:00:00Z");
+    assert!(said.contains("is used up on 2026-"), "{said}");
+    // A camera is never used up.
+    let camera = bought(Story::new(), "1", "2026-03-01T09:00:00Z", &[CAMERA]);
+    let said = because(&never, &camera, "2026-09-01T00:00:00Z");
+    assert!(said.starts_with("nothing that they keep"), "{said}");
+    let silent = WIN_BACK.replace("again =", "where = 'customer.country == \"US\"'\nagain =");
+    let said = because(&silent, &camera, "2026-09-01T00:00:00Z");
+    assert!(
+        said.contains("were over on 2026-04-10T") && said.contains("`where` does not hold"),
+        "{said}"
+    );
+    let letter = MONTHLY.replace("!owns(\"tripod\")", "customer.orders > 3");
+    let said = because(&letter, &camera, "2026-03-20T00:00:00Z");
+    assert!(said.contains("comes next on 2026-04-01T"), "{said}");
+    let said = because(&letter, &camera, "2026-04-02T00:00:00Z");
+    assert!(
+        said.contains("came last on 2026-04-01T") && said.contains("`where` does not hold"),
+        "{said}"
+    );
 }
 
 fn ts(text: &str) -> Timestamp {

@@ -1,7 +1,7 @@
 //! `POST /hooks/{source}`: recorded deliveries through the door into the store.
 
 use super::*;
-use aftercare::ingest::adapters::{Recorded, SharedSecret, Source};
+use aftercare::ingest::adapters::{Mapping, PublicKeys, Recorded, SharedSecret, Source};
 use aftercare::model::ids::CustomerId;
 use aftercare::model::platform::Platform;
 use aftercare::web::Hook;
@@ -29,6 +29,14 @@ fn settings() -> Settings {
             .filter(|(of, _)| of.split('_').next() == Some(name))
             .map(|(_, secret)| SharedSecret::new(secret.as_str().unwrap()).unwrap())
             .collect();
+        for file in ["public_keys.jwks", "public_keys.pem"] {
+            if let Ok(text) = fs::read_to_string(folder().join(name).join(file)) {
+                source.keys = PublicKeys::read(&text).unwrap();
+            }
+        }
+        if let Ok(text) = fs::read_to_string(folder().join(name).join("mapping.toml")) {
+            source.mapping = Some(Arc::new(Mapping::read("mapping.toml", &text).unwrap()));
+        }
         hooks.insert(name.to_owned(), Hook::of(source));
     }
     Settings {
@@ -111,7 +119,12 @@ async fn every_recorded_delivery_is_taken_and_all_of_it_is_known_the_second_time
                 let body = body_of(name, &format!("{file}.json"));
                 let answer = send(&doors, name, &file, body).await;
                 assert!(answer.status.is_success(), "{name}/{file}: {}", answer.body);
-                assert!(answer.body.contains("\"quarantined\":0"), "{name}/{file}");
+                let thin = answer.body.contains("\"quarantined\":1");
+                let thinly = ["order_created", "ship_notify", "order.placed.thin"];
+                let thinly = thinly.contains(&file.as_str()) && name != "shopify"
+                    || file == "order_payment_state_changed";
+                let thinly = thinly && name != "woocommerce";
+                assert_eq!(thin, thinly, "{name}/{file}: {}", answer.body);
                 if round > 0 {
                     assert!(answer.body.contains("\"accepted\":0"), "{name}/{file}");
                 }

@@ -228,7 +228,8 @@ impl Table {
         };
         match heard.what {
             What::Facts(facts) => Ok(facts),
-            What::Unused => Ok(Vec::new()),
+            // A whole order is neither.
+            What::Unused | What::Thin { .. } => Ok(Vec::new()),
         }
     }
 }

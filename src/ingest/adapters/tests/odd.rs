@@ -390,7 +390,7 @@ fn hold(one: &Recording, body: &[u8]) {
     match taken.outcome {
         Outcome::Understood => assert!(taken.poison.is_none()),
         Outcome::Unused => assert!(taken.events.is_empty() && taken.poison.is_none()),
-        Outcome::Poison => {
+        Outcome::Poison | Outcome::ToFetch => {
             let poison = taken.poison.unwrap();
             assert!(!poison.because.is_empty() && !poison.because.contains("Bcc:"));
             assert!(Recorded::read(&poison.body).is_some());

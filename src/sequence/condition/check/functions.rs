@@ -118,7 +118,12 @@ impl Checker<'_> {
                     words(wanted),
                     seen.words()
                 ),
-            );
+            )
+            .help
+            .push(match called(name) {
+                Some(call) => format!("names stand without quotes: {}", call.example),
+                None => "names stand without quotes, words of your own in quotes".to_owned(),
+            });
             return Seen::of(result);
         }
         if let Expr::Literal(LiteralValue::String(text)) = &of.expr {
@@ -202,6 +207,10 @@ impl Checker<'_> {
                     "E132",
                     at,
                     format!("this goes over a list, and here is {}", over.words()),
+                )
+                .help
+                .push(
+                    "lists are order.items, order.shipments, shipment.items, item.tags".to_owned(),
                 );
                 Kind::Lost
             }

@@ -97,7 +97,28 @@ impl Checker<'_> {
 
     pub(super) fn comparable(&mut self, node: &IdedExpr, a: &Seen, b: &Seen) {
         use Kind::{Double, Literals, Lost, Null, Of};
+        let amount = |seen: &Seen| {
+            seen.path
+                .as_deref()
+                .is_some_and(|path| path.ends_with(".amount"))
+        };
         let fits = match (a.kind, b.kind) {
+            // It would always come out the same, whatever was meant.
+            (Of(Type::Bool), Null) | (Null, Of(Type::Bool)) => {
+                let at = self.span(node);
+                let path = a.path.as_ref().or(b.path.as_ref());
+                let path = path.cloned().unwrap_or_else(|| "this".to_owned());
+                self.problem(
+                    "E132",
+                    at,
+                    format!("`{path}` is true or false, and never null"),
+                )
+                .help
+                .push("write the name alone, or ! before it".to_owned());
+                return;
+            }
+            (Double, Of(Type::Int)) if amount(b) => false,
+            (Of(Type::Int), Double) if amount(a) => false,
             (Lost | Null | Of(Type::Any), _) | (_, Lost | Null | Of(Type::Any)) => true,
             (Double | Of(Type::Int), Double | Of(Type::Int)) => true,
             (Of(Type::Object(_) | Type::Money), _) | (_, Of(Type::Object(_) | Type::Money)) => {
@@ -143,6 +164,16 @@ impl Checker<'_> {
                 problem.help.push(format!(
                     "write {path}.amount, in minor units: {path}.amount >= 5000"
                 ));
+            } else if which.kind == Kind::Of(Type::Bool) {
+                problem.help.push(
+                    "write the name alone, or ! before it; of two bounds write both: x > 1 && x < 5"
+                        .to_owned(),
+                );
+            } else {
+                problem.help.push(
+                    "compare a number, a text or an instant; of a list, its size: size(order.items) > 1"
+                        .to_owned(),
+                );
             }
         }
     }
@@ -174,6 +205,26 @@ impl Checker<'_> {
                 "true and false stand without quotes; write the name alone, or ! before it"
                     .to_owned(),
             );
+        } else {
+            let kinds = [a.kind, b.kind];
+            let is = |kind: fn(&Kind) -> bool| kinds.iter().any(kind);
+            let path = first
+                .path
+                .clone()
+                .unwrap_or_else(|| "order.tags".to_owned());
+            let help = if is(|kind| matches!(kind, Kind::Of(Type::List(_)))) {
+                match is(|kind| *kind == Kind::Of(Type::Text)) {
+                    true => format!("to look for a text in a list, write \"…\" in {path}"),
+                    false => format!("to count what is in a list, write size({path}) == 0"),
+                }
+            } else if is(|kind| *kind == Kind::Double) {
+                "amounts are whole numbers in the smallest unit: 100 euros are 10000".to_owned()
+            } else if is(|kind| *kind == Kind::Of(Type::Int)) {
+                "numbers stand without quotes, texts in quotes".to_owned()
+            } else {
+                "both sides must be of one type".to_owned()
+            };
+            problem.help.push(help);
         }
     }
 

@@ -1,0 +1,97 @@
+//! ShipStation's newer interface (ShipEngine): `API_TRACK` with all events so far. Its
+//! times are dirty: local ones with a false `Z`, events unsorted, "delivered" twice. The
+//! older interface of ShipStation sends only an address to fetch from.
+
+use super::super::shape::Misfit;
+use super::carried::{Carried, When};
+use super::facts::{Facts, Way, via};
+use super::loose::{list, needed, text, word};
+use super::moment::{told as told_at, utc};
+use super::{Heard, Told, body_hash};
+use crate::model::time::{TimeZone, Timestamp};
+use serde_json::Value;
+
+/// Where the older interface may be fetched from; anything else would be an invitation to
+/// look where a stranger wants.
+const HOSTS: &[&str] = &[
+    "https://ssapi.shipstation.com/",
+    "https://ssapi6.shipstation.com/",
+];
+
+pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
+    let body = told.body;
+    let topic = needed(text(&body["resource_type"]), "resource_type")?;
+    match topic {
+        "API_TRACK" | "TRACK_EVENT_V2" => {}
+        "SHIP_NOTIFY" | "ITEM_SHIP_NOTIFY" | "FULFILLMENT_SHIPPED" | "ORDER_NOTIFY" => {
+            let url = needed(text(&body["resource_url"]), "resource_url")?;
+            if !HOSTS.iter().any(|host| url.starts_with(host)) {
+                return Err(Misfit::new(
+                    "wrong_type",
+                    "resource_url: expected an address of ShipStation's",
+                ));
+            }
+            let key = body_hash(topic, told.raw);
+            return Ok(Heard::thin(topic, Some(key), "shipments", url));
+        }
+        _ => return Ok(Heard::unused(topic)),
+    }
+    let data = &body["data"];
+    let number = needed(word(&data["tracking_number"]), "data.tracking_number")?;
+    let code = needed(text(&data["status_code"]), "data.status_code")?;
+    let mut facts = Facts::of(
+        told.source.origin(None),
+        via("shipengine", topic, None, None),
+        false,
+    );
+    if let Some(way) = way(code) {
+        let zone = told.source.notes.zone.clone().unwrap_or(TimeZone::UTC);
+        let scans: Vec<Timestamp> = list(&data["events"])
+            .iter()
+            .filter(|event| text(&event["status_code"]).and_then(self::way) == Some(way))
+            .filter_map(|event| moment(event, &zone))
+            .collect();
+        // Of several that say delivered the first counts; of others the newest.
+        let scanned = match way {
+            Way::Delivered => scans.iter().min().copied(),
+            _ => scans.iter().max().copied(),
+        };
+        let stated = || utc(&data["actual_delivery_date"]).filter(|_| way == Way::Delivered);
+        let when = When {
+            at: scanned.or_else(stated).unwrap_or(told.received),
+            // The carrier's own scans carry a zone that may be none.
+            precision: "approximate",
+            nth: Some(scans.len().max(1).to_string()),
+        };
+        let parcel = Carried {
+            carrier: text(&data["carrier_code"]),
+            number,
+            url: text(&data["tracking_url"]),
+            back: false,
+            order_ref: Value::Null,
+            expected: text(&data["estimated_delivery_date"]).and_then(|date| date.get(..10)),
+            reported_by: "shipengine",
+        };
+        parcel.tell(way, &when, &mut facts);
+    }
+    let key = body_hash(topic, told.raw);
+    Ok(Heard::facts(topic, Some(key), facts.all))
+}
+
+fn moment(event: &Value, zone: &TimeZone) -> Option<Timestamp> {
+    utc(&event["occurred_at"])
+        .or_else(|| told_at(&event["carrier_occurred_at"], zone).map(|moment| moment.at))
+}
+
+fn way(code: &str) -> Option<Way> {
+    match code {
+        "IT" => Some(Way::InTransit),
+        "OD" => Some(Way::OutForDelivery),
+        "SP" => Some(Way::Pickup),
+        "AT" => Some(Way::Failed),
+        "DE" => Some(Way::Delivered),
+        "RS" => Some(Way::Returned),
+        // Accepted, unknown, not yet there; an exception may be anything.
+        _ => None,
+    }
+}
