@@ -6,6 +6,7 @@
 //! tables directly.
 
 mod files;
+mod hooks;
 mod ledger;
 mod machine;
 mod mails;
@@ -18,8 +19,8 @@ mod tally;
 use anyhow::{Result, bail};
 
 /// Everything that can be asked for.
-const ALL: [&str; 14] = [
-    "T1", "T3", "T5", "T7", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5",
+const ALL: [&str; 15] = [
+    "T1", "T3", "T5", "T7", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5", "A6",
 ];
 /// Runs of each, where `BENCH_RUNS` does not say.
 const RUNS: usize = 3;
@@ -69,6 +70,9 @@ async fn measure(as_json: bool, wants: &dyn Fn(&str) -> bool) -> Result<()> {
     }
     if ["A1", "A2", "A3", "A4", "A5"].into_iter().any(wants) {
         print(files::measure(runs, wants)?);
+    }
+    if wants("A6") {
+        print(vec![hooks::measure(runs)?]);
     }
     if !["T9", "T11", "T12", "T14", "T16"].into_iter().any(wants) {
         return Ok(());

@@ -91,6 +91,9 @@ statements! {
     ACTIVE = "SELECT id FROM customers WHERE id > $1 AND (wake_at IS NOT NULL
             OR EXISTS (SELECT 1 FROM enrolments e WHERE e.customer = customers.id AND e.state <> 'ended'))
         ORDER BY id LIMIT $2";
+    TOLD_OF = "SELECT c.id FROM customers c WHERE c.id > $1 AND c.erased = 0
+            AND EXISTS (SELECT 1 FROM events e WHERE e.customer = c.id AND e.source = $2)
+        ORDER BY c.id LIMIT $3";
     COUNT_DUE = "SELECT what, COUNT(*) FROM due GROUP BY what";
     COUNT_ODD = "SELECT state, COUNT(*) FROM sends WHERE state NOT IN ('queued', 'accepted') GROUP BY state";
     COUNT_SENDS = "SELECT COUNT(*) FROM sends";
@@ -239,6 +242,31 @@ impl Store {
         ];
         let mut tx = self.shared.pools.read().await?;
         let found = tx.fetch(&ACTIVE, values).await?;
+        tx.rollback().await;
+        found
+            .iter()
+            .map(|row| Ok(CustomerId(row.int(0)?)))
+            .collect()
+    }
+
+    /// People who are not forgotten and of whom a source told something, by number, after
+    /// one.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn told_of(
+        &self,
+        source: &str,
+        after: Option<CustomerId>,
+        limit: usize,
+    ) -> Result<Vec<CustomerId>, StoreError> {
+        let values = vec![
+            after.map_or(0, |of| of.0).into(),
+            source.into(),
+            i64::try_from(limit).unwrap_or(i64::MAX).into(),
+        ];
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx.fetch(&TOLD_OF, values).await?;
         tx.rollback().await;
         found
             .iter()

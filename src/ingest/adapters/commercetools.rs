@@ -9,7 +9,7 @@ use super::loose::{
     address, country, currency, digits, each, flag, full_name, id, list, money, needed, quantity,
     slug, text, whole,
 };
-use super::moment::{stamp, utc};
+use super::moment::{gmt, stamp};
 use super::{Heard, Told, body_hash};
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
@@ -46,8 +46,8 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     }
     let topic = needed(text(&message["type"]), "type")?;
     let own = text(&message["id"]).or_else(|| text(&body["id"]));
-    let at = utc(&message["createdAt"])
-        .or_else(|| utc(&body["time"]))
+    let at = gmt(&message["createdAt"])
+        .or_else(|| gmt(&body["time"]))
         .unwrap_or(told.received);
     let project = text(&message["projectKey"]);
     let mut facts = Facts::of(
@@ -155,8 +155,8 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
     let gross = &order["taxedPrice"]["totalGross"];
     let total = cents(gross).or_else(|| cents(&order["totalPrice"]));
     let total = needed(total, "order.totalPrice.centAmount")?;
-    let created = utc(&order["createdAt"]).or(Some(at));
-    let version = utc(&order["lastModifiedAt"]).or(created).unwrap_or(at);
+    let created = gmt(&order["createdAt"]).or(Some(at));
+    let version = gmt(&order["lastModifiedAt"]).or(created).unwrap_or(at);
     let number = text(&order["orderNumber"]);
     let locale = text(&order["locale"]);
     let paid = matches!(text(&order["paymentState"]), Some("Paid" | "CreditOwed"));
@@ -351,7 +351,7 @@ impl Of<'_> {
                 Some(json!({ "line_id": id(&item["id"])?, "quantity": units }))
             })
             .collect();
-        let left = utc(&parcel["createdAt"]).or_else(|| utc(&delivery["createdAt"]));
+        let left = gmt(&parcel["createdAt"]).or_else(|| gmt(&delivery["createdAt"]));
         let left = left.unwrap_or(self.at);
         let data = json!({
             "order_ref": self.reference(),
@@ -420,7 +420,7 @@ impl Of<'_> {
                     format!("return/{own}/{status}"),
                     &format!("order/{order}"),
                     &self.about,
-                    utc(&info["returnDate"]).or(Some(self.at)),
+                    gmt(&info["returnDate"]).or(Some(self.at)),
                     json!({
                         "order_ref": self.reference(),
                         "return": {
@@ -488,7 +488,7 @@ fn review(message: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
         format!("review/{own}"),
         &about,
         &format!("customer/{customer}"),
-        utc(&review["createdAt"]).or(Some(at)),
+        gmt(&review["createdAt"]).or(Some(at)),
         json!({
             "review": {
                 "review_id": own, "platform": "commercetools", "rating": rating,

@@ -5,7 +5,7 @@
 use super::super::shape::Misfit;
 use super::facts::{Facts, Way, via};
 use super::loose::{flag, list, needed, slug, text, tracking_number, word};
-use super::moment::{stamp, utc};
+use super::moment::{gmt, stamp};
 use super::{Heard, Told};
 use serde_json::json;
 
@@ -65,15 +65,15 @@ fn tracked(told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     };
     // The first scan that says delivered: some carriers say it twice. Of the others the
     // newest counts.
-    let times = || scans().filter_map(|scan| utc(&scan["datetime"]));
+    let times = || scans().filter_map(|scan| gmt(&scan["datetime"]));
     let scanned = if way == Way::Delivered {
         times().min()
     } else {
         times().max()
     };
     let at = scanned
-        .or_else(|| utc(&tracker["updated_at"]))
-        .or_else(|| utc(&told.body["created_at"]))
+        .or_else(|| gmt(&tracker["updated_at"]))
+        .or_else(|| gmt(&told.body["created_at"]))
         .unwrap_or(told.received);
     let back = flag(&tracker["is_return"]) == Some(true);
     let mut data = json!({

@@ -2,7 +2,7 @@
 //! absent for nothing, tags in a list or with commas. What does not matter is taken as it
 //! can be; what matters is asked for by [`needed`], and its absence said in words.
 
-use super::super::shape::{MAX_QUANTITY, Misfit};
+use super::super::shape::{MAX_AMOUNT, MAX_QUANTITY, Misfit};
 use crate::model::places;
 use serde_json::{Value, json};
 
@@ -167,7 +167,7 @@ pub(super) fn minor(value: &Value, currency: &str) -> Option<i64> {
     let scaled = scaled(&text, digits(currency))?;
     i64::try_from(scaled)
         .ok()
-        .filter(|amount| amount.abs() <= super::super::shape::MAX_AMOUNT)
+        .filter(|amount| (-MAX_AMOUNT..=MAX_AMOUNT).contains(amount))
 }
 
 /// A decimal number times ten to the power of `digits`, rounded.
@@ -280,6 +280,7 @@ mod tests {
             (json!("99999999999999999999"), "USD", None),
             (json!(null), "USD", None),
             (json!("NaN"), "USD", None),
+            (json!(i64::MIN), "JPY", None),
         ] {
             assert_eq!(minor(&value, currency), expected, "{value} {currency}");
         }

@@ -9,7 +9,7 @@ use super::loose::{
     address, country, currency, flag, full_name, id, list, minor, money, needed, price, quantity,
     text, word,
 };
-use super::moment::{stamp, utc};
+use super::moment::{gmt, stamp};
 use super::{Heard, Told, body_hash};
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
@@ -68,8 +68,8 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
         "the order's currency_code",
     )?;
     let total = needed(minor(&order["total"], &code), "the order's total")?;
-    let created = utc(&order["created_at"]);
-    let version = utc(&order["updated_at"]).or(created).unwrap_or(learnt);
+    let created = gmt(&order["created_at"]);
+    let version = gmt(&order["updated_at"]).or(created).unwrap_or(learnt);
     let number = word(&order["display_id"]).map(|number| format!("#{number}"));
     let status = text(&order["payment_status"]).unwrap_or("unknown");
     let paid = matches!(
@@ -157,7 +157,7 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
     for one in list(&order["fulfillments"]) {
         parcel(one, &reference, about, facts)?;
     }
-    if let Some(at) = utc(&order["canceled_at"]) {
+    if let Some(at) = gmt(&order["canceled_at"]) {
         let cancel = json!({ "reason": null, "cancelled_at": stamp(at) });
         facts.tell(
             EventKind::OrderCancelled,
@@ -230,8 +230,8 @@ fn parcel(one: &Value, reference: &Value, about: &str, facts: &mut Facts) -> Res
             }))
         })
         .collect();
-    let shipped = utc(&one["shipped_at"]);
-    let delivered = utc(&one["delivered_at"]);
+    let shipped = gmt(&one["shipped_at"]);
+    let delivered = gmt(&one["delivered_at"]);
     let base = json!({
         "order_ref": reference,
         "shipment": {
@@ -240,7 +240,7 @@ fn parcel(one: &Value, reference: &Value, about: &str, facts: &mut Facts) -> Res
         },
     });
     let name = |verb: &str| format!("shipment/{own}/{verb}");
-    if let Some(at) = utc(&one["canceled_at"]) {
+    if let Some(at) = gmt(&one["canceled_at"]) {
         let kind = EventKind::ShipmentCancelled;
         facts.tell(kind, name("cancelled"), about, about, Some(at), base);
         return Ok(());

@@ -7,7 +7,7 @@ use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, text,
 };
-use super::moment::{stamp, utc};
+use super::moment::{gmt, stamp};
 use super::{Heard, Told, body_hash};
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
@@ -36,7 +36,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let topic = needed(topic, "the header Saleor-Event")?;
     let topic = topic.as_str();
     let shop = told.headers.first(&["saleor-domain", "x-saleor-domain"]);
-    let at = utc(&event["issuedAt"]).unwrap_or(told.received);
+    let at = gmt(&event["issuedAt"]).unwrap_or(told.received);
     let mut facts = Facts::of(
         told.source.origin(shop),
         via("saleor", topic, None, text(&event["version"])),
@@ -139,8 +139,8 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
         minor(gross(&order["total"]), &code),
         "order.total.gross.amount",
     )?;
-    let created = utc(&order["created"]);
-    let version = utc(&order["updatedAt"]).or(created).unwrap_or(at);
+    let created = gmt(&order["created"]);
+    let version = gmt(&order["updatedAt"]).or(created).unwrap_or(at);
     let charged = text(&order["paymentStatus"])
         .map(str::to_uppercase)
         .unwrap_or_default();
@@ -328,7 +328,7 @@ fn parcel(
     facts: &mut Facts,
 ) -> Result<(), Misfit> {
     let own = needed(gid(&one["id"]), "the id of a fulfilment")?;
-    let created = utc(&one["created"]);
+    let created = gmt(&one["created"]);
     let items: Vec<Value> = list(&one["lines"])
         .iter()
         .filter_map(|line| {
@@ -366,7 +366,7 @@ fn parcel(
 
 fn customer(user: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(gid(&user["id"]), "user.id")?;
-    let updated = utc(&user["updatedAt"]).unwrap_or(at);
+    let updated = gmt(&user["updatedAt"]).unwrap_or(at);
     let (first, last) = (text(&user["firstName"]), text(&user["lastName"]));
     let place = &user["defaultShippingAddress"];
     let about = format!("customer/{own}");

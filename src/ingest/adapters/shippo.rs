@@ -5,7 +5,7 @@ use super::super::shape::Misfit;
 use super::carried::{Carried, When};
 use super::facts::{Facts, Way, order_ref, via};
 use super::loose::{flag, list, needed, text, word};
-use super::moment::{stamp, utc};
+use super::moment::{gmt, stamp};
 use super::zendesk::numbered;
 use super::{Heard, Told};
 use serde_json::Value;
@@ -28,9 +28,9 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let number = needed(word(&data["tracking_number"]), "data.tracking_number")?;
     let status = &data["tracking_status"];
     let name = needed(text(&status["status"]), "data.tracking_status.status")?;
-    let dated = utc(&status["status_date"]);
+    let dated = gmt(&status["status_date"]);
     let at = dated
-        .or_else(|| utc(&status["object_updated"]))
+        .or_else(|| gmt(&status["object_updated"]))
         .unwrap_or(told.received);
     let carrier = text(&data["carrier"]);
     let key = format!(

@@ -8,7 +8,7 @@ use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, slug, text,
 };
-use super::moment::{stamp, utc};
+use super::moment::{gmt, stamp};
 use super::{Heard, Told};
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
@@ -18,7 +18,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let body = told.body;
     let topic = needed(text(&body["name"]), "name")?;
     let event = text(&body["id"]);
-    let at = utc(&body["created_at"]).unwrap_or(told.received);
+    let at = gmt(&body["created_at"]).unwrap_or(told.received);
     let version = text(&body["metadata"]["spree_version"]);
     let mut facts = Facts::of(
         told.source.origin(None),
@@ -57,13 +57,13 @@ fn order(
     facts: &mut Facts,
 ) -> Result<(), Misfit> {
     let own = needed(id(&data["id"]), "the order's id")?;
-    let Some(placed) = utc(&data["completed_at"]) else {
+    let Some(placed) = gmt(&data["completed_at"]) else {
         // It is still a cart.
         return Ok(());
     };
     let code = needed(currency(&data["currency"]), "the order's currency")?;
     let total = needed(minor(&data["total"], &code), "the order's total")?;
-    let updated = utc(&data["updated_at"]).unwrap_or(at);
+    let updated = gmt(&data["updated_at"]).unwrap_or(at);
     let number = text(&data["number"]);
     let status = text(&data["payment_state"]).or_else(|| text(&data["payment_status"]));
     let paid = matches!(status, Some("paid" | "credit_owed")) || verb == "paid";
@@ -164,7 +164,7 @@ fn order(
         parcel(one, &reference, &about, delivered, told.received, facts)?;
     }
     if matches!(verb, "canceled" | "cancelled") {
-        let when = utc(&data["canceled_at"]).unwrap_or(at);
+        let when = gmt(&data["canceled_at"]).unwrap_or(at);
         let cancel = json!({ "reason": null, "cancelled_at": stamp(when) });
         facts.tell(
             EventKind::OrderCancelled,
@@ -228,7 +228,7 @@ fn parcel(
 ) -> Result<(), Misfit> {
     let own = needed(id(&one["id"]), "the id of a fulfilment")?;
     let status = text(&one["status"]).or_else(|| text(&one["state"]));
-    let shipped = utc(first(one, &["fulfilled_at", "shipped_at"]));
+    let shipped = gmt(first(one, &["fulfilled_at", "shipped_at"]));
     let number = text(&one["tracking"]).or_else(|| text(&one["tracking_number"]));
     let carrier = text(&one["delivery_method"]["name"]);
     let tracking: Vec<Value> = number
@@ -254,14 +254,14 @@ fn parcel(
             name("cancelled"),
             about,
             about,
-            Some(utc(&one["updated_at"]).unwrap_or(learnt)),
+            Some(gmt(&one["updated_at"]).unwrap_or(learnt)),
             base,
         );
         return Ok(());
     }
-    let stated = utc(&one["delivered_at"]);
+    let stated = gmt(&one["delivered_at"]);
     let arrived = stated.or(delivered).or_else(|| {
-        (status == Some("delivered")).then(|| utc(&one["updated_at"]).unwrap_or(learnt))
+        (status == Some("delivered")).then(|| gmt(&one["updated_at"]).unwrap_or(learnt))
     });
     if !matches!(status, Some("shipped" | "delivered" | "fulfilled")) && arrived.is_none() {
         return Ok(());
@@ -303,7 +303,7 @@ fn parcel(
 
 fn customer(data: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&data["id"]), "the customer's id")?;
-    let updated = utc(&data["updated_at"]).unwrap_or(at);
+    let updated = gmt(&data["updated_at"]).unwrap_or(at);
     let (first_name, last_name) = (text(&data["first_name"]), text(&data["last_name"]));
     let place = &data["default_shipping_address"];
     let about = format!("customer/{own}");

@@ -274,7 +274,11 @@ fn buyer(body: &Value) -> Value {
 fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
     let line = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
-    let total = needed(minor(&one["total"], code), "the total of a line")?;
+    let stated = minor(&one["total"], code).or_else(|| {
+        let unit = minor(&one["price"], code)?;
+        Some(unit.saturating_mul(units))
+    });
+    let total = stated.unwrap_or(0);
     // `price` is what is left after discounts, as a binary fraction: what the line cost
     // before them, divided, is exact.
     let before = minor(&one["subtotal"], code).unwrap_or(total);

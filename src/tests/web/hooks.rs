@@ -247,3 +247,28 @@ async fn a_redaction_is_carried_out() {
     post("customers_update").await;
     assert!(!kept().await, "a straggler brought it back");
 }
+
+/// The shop took the app away: everybody whom it told of is forgotten, nobody else.
+#[tokio::test]
+async fn the_redaction_of_a_shop_is_carried_out() {
+    let doors = Doors::open(settings()).await;
+    let post = async |platform: &str, file: &str| {
+        let body = body_of(platform, &format!("{file}.json"));
+        let answer = send(&doors, platform, file, body).await;
+        assert!(answer.status.is_success(), "{file}: {}", answer.body);
+        while doors.engine.plan_due().await.unwrap() > 0 {}
+    };
+    let kept = async |address: &str| {
+        let people: Vec<CustomerId> = (1..50).map(CustomerId).collect();
+        let all = doors.engine.store.histories(&people).await.unwrap();
+        format!("{all:?}").contains(address)
+    };
+    post("shopify", "orders_create").await;
+    post("woocommerce", "order_created").await;
+    post("shopify", "shop_redact").await;
+    assert!(!kept("amelia.hart@example.com").await);
+    assert!(kept("jonas.bergmann@example.org").await);
+    // Once more does no harm.
+    post("shopify", "shop_redact").await;
+    assert!(kept("jonas.bergmann@example.org").await);
+}

@@ -5,7 +5,7 @@ use super::super::facts::{Facts, order_ref};
 use super::super::loose::{
     currency, flag, gid, list, minor, money, needed, price, quantity, slug, sum, text,
 };
-use super::super::moment::{stamp, utc};
+use super::super::moment::{gmt, stamp};
 use super::Of;
 use super::order::set_in;
 use crate::model::event::EventKind;
@@ -106,7 +106,7 @@ fn told(
         .iter()
         .filter_map(|one| item(one, &code))
         .collect();
-    let at = utc(&refund["processed_at"]).or_else(|| utc(&refund["created_at"]));
+    let at = gmt(&refund["processed_at"]).or_else(|| gmt(&refund["created_at"]));
     let test = facts.is_test()
         || list(&refund["transactions"])
             .iter()
@@ -271,7 +271,7 @@ pub(super) fn disputed(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         _ => None,
     };
     let reference = order_ref(order.as_deref(), None);
-    let opened = utc(&body["initiated_at"]);
+    let opened = gmt(&body["initiated_at"]);
     facts.tell(
         EventKind::DisputeOpened,
         format!("dispute/{id}/opened"),
@@ -287,7 +287,7 @@ pub(super) fn disputed(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
             format!("dispute/{id}/closed"),
             &about,
             &about,
-            utc(&body["finalized_on"]).or(of.triggered),
+            gmt(&body["finalized_on"]).or(of.triggered),
             json!({ "order_ref": reference, "dispute": dispute }),
         );
     }

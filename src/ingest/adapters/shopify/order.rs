@@ -6,7 +6,7 @@ use super::super::loose::{
     address, country, currency, flag, full_name, gid, list, minor, money, needed, price, quantity,
     sum, tags, text, word,
 };
-use super::super::moment::{stamp, utc};
+use super::super::moment::{gmt, stamp};
 use super::{Of, after, parcel};
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
@@ -17,8 +17,8 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let body = of.told.body;
     let id = needed(gid(&body["id"]), "the order's id")?;
     let about = format!("order/{id}");
-    let created = utc(&body["created_at"]);
-    let placed = utc(&body["processed_at"]).or(created);
+    let created = gmt(&body["created_at"]);
+    let placed = gmt(&body["processed_at"]).or(created);
     let order = order(of, &id, placed)?;
     let number = number(body);
     let base = json!({ "order": order, "customer": customer(body, created) });
@@ -50,7 +50,7 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         parcel::told(one, &reference, &about, facts)?;
     }
     after::refunds_of(body, &id, number.as_deref(), facts)?;
-    if let Some(at) = utc(&body["cancelled_at"]) {
+    if let Some(at) = gmt(&body["cancelled_at"]) {
         let cancel = json!({ "reason": text(&body["cancel_reason"]), "cancelled_at": stamp(at) });
         facts.tell(
             EventKind::OrderCancelled,
@@ -88,7 +88,7 @@ pub(super) fn edited(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         format!("order/{order}/edit/{id}"),
         &about,
         &about,
-        utc(&edit["created_at"]).or(of.triggered),
+        gmt(&edit["created_at"]).or(of.triggered),
         data,
     );
     Ok(())
@@ -150,8 +150,8 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
             None => Value::Null,
         }
     });
-    let version = utc(&body["updated_at"])
-        .or_else(|| utc(&body["created_at"]))
+    let version = gmt(&body["updated_at"])
+        .or_else(|| gmt(&body["created_at"]))
         .unwrap_or_else(|| of.happened());
     let lines: Result<Vec<Value>, Misfit> = list(&body["line_items"])
         .iter()

@@ -3,7 +3,7 @@
 use super::super::super::shape::Misfit;
 use super::super::facts::{Facts, Way, order_ref, with};
 use super::super::loose::{flag, gid, list, needed, quantity, slug, text};
-use super::super::moment::{stamp, utc};
+use super::super::moment::{gmt, stamp};
 use super::Of;
 use crate::model::event::EventKind;
 use serde_json::{Value, json};
@@ -30,8 +30,8 @@ pub(super) fn told(
     facts: &mut Facts,
 ) -> Result<(), Misfit> {
     let id = needed(gid(&one["id"]), "a fulfilment's id")?;
-    let created = utc(&one["created_at"]);
-    let updated = utc(&one["updated_at"]).or(created);
+    let created = gmt(&one["created_at"]);
+    let updated = gmt(&one["updated_at"]).or(created);
     let base = json!({ "order_ref": reference, "shipment": shipment(one, &id) });
     match text(&one["status"]) {
         Some("success") => {}
@@ -121,7 +121,7 @@ fn shipment(one: &Value, id: &str) -> Value {
         "direction": "outbound",
         "tracking": tracking,
         "items": items(&one["line_items"]),
-        "shipped_at": utc(&one["created_at"]).map(stamp),
+        "shipped_at": gmt(&one["created_at"]).map(stamp),
     })
 }
 
@@ -156,7 +156,7 @@ pub(super) fn event(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         Some(order) => format!("order/{order}"),
         None => format!("shipment/{id}"),
     };
-    let happened = utc(&body["happened_at"]).or_else(|| utc(&body["created_at"]));
+    let happened = gmt(&body["happened_at"]).or_else(|| gmt(&body["created_at"]));
     let at = happened.unwrap_or_else(|| of.happened());
     let mut name = format!("shipment/{id}/{}", way.verb());
     if way == Way::Failed
@@ -179,7 +179,7 @@ pub(super) fn event(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
             "delivered_at": stamp(at), "precision": precision, "basis": "storefront",
             "reported_by": "shopify",
         });
-    } else if let Some(expected) = utc(&body["estimated_delivery_at"]) {
+    } else if let Some(expected) = gmt(&body["estimated_delivery_at"]) {
         data["shipment"]["estimated_delivery"] = json!({ "at": stamp(expected) });
     }
     facts.tell(way.kind(), name, &about, &about, Some(at), data);

@@ -4,7 +4,7 @@ use super::super::super::shape::Misfit;
 use super::super::body_hash;
 use super::super::facts::{Facts, customer_ref, unknown_consent};
 use super::super::loose::{address, country, full_name, gid, list, needed, tags, text};
-use super::super::moment::{stamp, utc};
+use super::super::moment::{gmt, stamp};
 use super::Of;
 use crate::model::event::EventKind;
 use crate::model::time::{Timestamp, saturating_add};
@@ -20,7 +20,7 @@ const SHORT_HASH: usize = 16;
 pub(super) fn updated(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let body = of.told.body;
     let id = needed(gid(&body["id"]), "the customer's id")?;
-    let at = utc(&body["updated_at"]).unwrap_or_else(|| of.happened());
+    let at = gmt(&body["updated_at"]).unwrap_or_else(|| of.happened());
     let about = format!("customer/{id}");
     let (first, last) = (text(&body["first_name"]), text(&body["last_name"]));
     let place = [&body["default_address"], &body["addresses"][0]]
@@ -81,7 +81,7 @@ fn agreed(consent: &Value, state: &str, channel: &str, source: &str) -> Value {
         "opt_in_level": text(&consent["opt_in_level"]).unwrap_or("unknown"),
         "basis": if state == "subscribed" { "explicit" } else { "none" },
         "source": source,
-        "updated_at": utc(&consent["consent_updated_at"]).map(stamp),
+        "updated_at": gmt(&consent["consent_updated_at"]).map(stamp),
     })
 }
 
@@ -97,7 +97,7 @@ pub(super) fn consented(of: &Of<'_>, channel: &str, facts: &mut Facts) -> Result
         ));
     }
     let consent = &body[format!("{channel}_marketing_consent")];
-    let at = utc(&consent["consent_updated_at"]).unwrap_or_else(|| of.happened());
+    let at = gmt(&consent["consent_updated_at"]).unwrap_or_else(|| of.happened());
     let who = name(of, id.as_deref());
     let about = format!("customer/{who}");
     let state = text(&consent["state"]).unwrap_or_default();

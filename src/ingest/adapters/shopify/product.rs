@@ -3,7 +3,7 @@
 use super::super::super::shape::Misfit;
 use super::super::facts::Facts;
 use super::super::loose::{gid, list, minor, money, needed, tags, text};
-use super::super::moment::{stamp, utc};
+use super::super::moment::{gmt, stamp};
 use super::Of;
 use crate::model::event::EventKind;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(super) fn updated(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let notes = &of.told.source.notes;
     let id = needed(gid(&body["id"]), "the product's id")?;
     let title = needed(text(&body["title"]), "the product's title")?;
-    let at = utc(&body["updated_at"]).unwrap_or_else(|| of.happened());
+    let at = gmt(&body["updated_at"]).unwrap_or_else(|| of.happened());
     let about = format!("product/{id}");
     // The payload names neither currency nor where the shop's pages are.
     let storefront = notes

@@ -228,7 +228,7 @@ impl Table {
         };
         match heard.what {
             What::Facts(facts) => Ok(facts),
-            // A whole order is neither.
+            // Rows are whole orders: nothing of them has to be fetched.
             What::Unused | What::Thin { .. } => Ok(Vec::new()),
         }
     }

@@ -115,6 +115,33 @@ fn refunds_in_an_order_add_up_and_the_last_one_is_full() {
 }
 
 #[test]
+fn times_without_a_zone_and_amounts_that_are_empty_do_no_harm() {
+    let one = recorded(Platform::Shopify, "orders_create");
+    let taken = changed(&one, |order| {
+        order["updated_at"] = json!("2026-03-02T15:14:08");
+        order["processed_at"] = json!("2026-03-02 15:14:05 UTC");
+        order["created_at"] = json!(1_772_464_447);
+    });
+    assert!(taken.poison.is_none(), "{:?}", taken.poison);
+    let order = taken.events[0].body.order.as_ref().unwrap();
+    assert_eq!(order.version.to_string(), "2026-03-02T15:14:08Z");
+    assert_eq!(taken.events[0].time.to_string(), "2026-03-02T15:14:05Z");
+    let one = recorded(Platform::WooCommerce, "order_created");
+    let taken = changed(&one, |order| {
+        order["line_items"][0]["total"] = json!("");
+        order["line_items"][1]["quantity"] = json!("0.5");
+        order["billing"]["email"] = json!("not an address");
+        order["shipping"]["country"] = json!("Germany");
+        order["number"] = json!(5021);
+    });
+    assert!(taken.poison.is_none(), "{:?}", taken.poison);
+    let order = taken.events[0].body.order.as_ref().unwrap();
+    assert_eq!(order.line_items[0].total.amount, 4980);
+    assert_eq!(order.line_items[1].quantity, 1);
+    assert_eq!(order.order_number.as_deref(), Some("#5021"));
+}
+
+#[test]
 fn what_matters_is_asked_for_in_words() {
     use Platform::*;
     let cases: &[(Platform, &str, &str, &str)] = &[
