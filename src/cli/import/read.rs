@@ -229,8 +229,9 @@ fn form(name: &str, args: &Args, header: &[String]) -> anyhow::Result<Form> {
 /// are, or one order would become two.
 fn source(args: &Args, shop: &Shop, form: &Form) -> anyhow::Result<Source> {
     let platform = match form {
-        Form::Shopify | Form::Columns(_) => Platform::Shopify,
+        Form::Shopify => Platform::Shopify,
         Form::WooCommerce => Platform::WooCommerce,
+        Form::Columns(_) => Platform::Generic,
     };
     let mapped = match form {
         Form::Columns(mapping) => mapping.source.as_deref(),
