@@ -544,7 +544,7 @@ fn stars_speak_and_replace_an_older_rating() {
 #[test]
 fn lists_are_joined_as_the_language_does() {
     let body = mail(
-        "{{list customer.tags}}; {{list customer.tags type=\"or\"}}; {{list order.items}}; {{list order.items \"quantity\"}}; {{list customer.tags type=\"unit\"}}",
+        "{{list customer.tags}}; {{list customer.tags type=\"or\"}}; {{list order.items}}; {{list order.items \"quantity\"}}; {{list order.items type=\"unit\"}}",
     );
     let rendered = render(
         &[("templates/mail/a/b.de.md", &body)],
@@ -554,7 +554,7 @@ fn lists_are_joined_as_the_language_does() {
     assert!(
         rendered
             .text
-            .starts_with("a, b und c; a, b oder c; Nikon Z8 und Card; 1 und 2; a, b und c"),
+            .starts_with("a, b und c; a, b oder c; Nikon Z8 und Card; 1 und 2; Nikon Z8, Card"),
         "{}",
         rendered.text
     );
