@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 /// Days over which the events are spread: they are told at their own times.
 const DAYS_OF_NEWS: i64 = 12;
 /// Clock speed while they are told.
-const SPEED: u32 = 150_000;
+const SPEED: u32 = 100_000;
 /// Clock speed while nothing new happens.
-const QUIET_SPEED: u32 = 500_000;
+const QUIET_SPEED: u32 = 200_000;
 /// By then every series that began has ended.
 const LAST_DAY: i64 = 85;
 

@@ -302,7 +302,7 @@ async fn workers_share_the_queue_of_one_postgres() {
     for n in 0..40 {
         customer_with(&one, &format!("n{n}"), &[("one", 30)]).await;
     }
-    let (left, right) = tokio::join!(one.claim_sends(at(30), 20), two.claim_sends(at(30), 40));
+    let (left, right) = tokio::join!(one.claim_sends(at(30), 20), two.claim_sends(at(30), 20));
     let (left, right) = (left.unwrap(), right.unwrap());
     let mut all: Vec<SendId> = left.iter().chain(&right).map(|claim| claim.send).collect();
     all.sort();
