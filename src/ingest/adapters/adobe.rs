@@ -3,7 +3,7 @@
 //! product stand beside it with a parent: the parent is the line.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, slug, text,
@@ -162,35 +162,12 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
             "marketing_consent": unknown_consent("adobe:not-in-payload"),
         },
     });
-    let about = format!("order/{own}");
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{own}/placed"),
-        &about,
-        &about,
-        created,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{own}/paid"),
-            &about,
-            &about,
-            Some(version),
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &own, Some(version), base.clone());
     }
     if state == "canceled" {
-        let cancel = json!({ "reason": null, "cancelled_at": stamp(version) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{own}/cancelled"),
-            &about,
-            &about,
-            Some(version),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&own, None, version, &base);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! Statuses are numbers: 0 is an unfinished order, for which `order/created` comes too.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
     slug, text, whole,
@@ -152,24 +152,9 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
     });
     let about = format!("order/{own}");
     let about = about.as_str();
-    let named = |verb: &str| format!("order/{own}/{verb}");
-    facts.tell(
-        EventKind::OrderPlaced,
-        named("placed"),
-        about,
-        about,
-        created,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
-        facts.tell(
-            EventKind::OrderPaid,
-            named("paid"),
-            about,
-            about,
-            created,
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &own, created, base.clone());
     }
     let reference = order_ref(Some(&own), Some(&number));
     for one in list(&whole_order["shipments"]) {
@@ -198,15 +183,7 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
     }
     if matches!(status, CANCELLED | DECLINED) {
         let reason = (status == DECLINED).then_some("declined");
-        let cancel = json!({ "reason": reason, "cancelled_at": stamp(modified) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            named("cancelled"),
-            about,
-            about,
-            Some(modified),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&own, reason, modified, &base);
     }
     Ok(())
 }

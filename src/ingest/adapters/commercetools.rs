@@ -212,23 +212,9 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
         },
     });
     let about = format!("order/{own}");
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{own}/placed"),
-        &about,
-        &about,
-        created,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{own}/paid"),
-            &about,
-            &about,
-            created,
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &own, created, base.clone());
     }
     let of = Of {
         message: order,
@@ -243,15 +229,7 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
         }
     }
     if text(&order["orderState"]) == Some("Cancelled") {
-        let cancel = json!({ "reason": null, "cancelled_at": stamp(version) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{own}/cancelled"),
-            &about,
-            &about,
-            Some(version),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&own, None, version, &base);
     }
     Ok(())
 }
@@ -305,11 +283,9 @@ impl Of<'_> {
             return Ok(());
         }
         let order = needed(self.order.as_ref(), "resource.id")?;
-        facts.tell(
+        facts.of_order(
             EventKind::OrderCancelled,
-            format!("order/{order}/cancelled"),
-            &self.about,
-            &self.about,
+            order,
             Some(self.at),
             json!({
                 "order_ref": self.reference(),

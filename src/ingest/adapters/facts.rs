@@ -58,6 +58,33 @@ impl Facts {
         self.tell_as(kind, id, about, line, time, data, self.test);
     }
 
+    /// Tells a fact of an order's own life, which happens to an order once: it is named
+    /// after the order and the kind.
+    pub(super) fn of_order(
+        &mut self,
+        kind: EventKind,
+        order: &str,
+        time: Option<Timestamp>,
+        data: Value,
+    ) {
+        let about = format!("order/{order}");
+        let verb = kind.as_str().trim_start_matches("order.");
+        self.tell(kind, format!("{about}/{verb}"), &about, &about, time, data);
+    }
+
+    /// Tells that an order was called off; `base` is the order with its customer.
+    pub(super) fn cancelled(
+        &mut self,
+        order: &str,
+        reason: Option<&str>,
+        at: Timestamp,
+        base: &Value,
+    ) {
+        let cancel = json!({ "reason": reason, "cancelled_at": stamp(at) });
+        let data = with(base, json!({ "cancel": cancel }));
+        self.of_order(EventKind::OrderCancelled, order, Some(at), data);
+    }
+
     /// As [`Facts::tell`], where the fact itself says whether it is a test.
     #[expect(clippy::too_many_arguments, reason = "the parts of an event")]
     pub(super) fn tell_as(

@@ -135,38 +135,16 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
     });
     let about = format!("order/{own}");
     let about = about.as_str();
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{own}/placed"),
-        about,
-        about,
-        created,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{own}/paid"),
-            about,
-            about,
-            created,
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &own, created, base.clone());
     }
     let reference = order_ref(Some(&own), number.as_deref());
     for one in list(&order["fulfillments"]) {
         parcel(one, &reference, about, facts)?;
     }
     if let Some(at) = gmt(&order["canceled_at"]) {
-        let cancel = json!({ "reason": null, "cancelled_at": stamp(at) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{own}/cancelled"),
-            about,
-            about,
-            Some(at),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&own, None, at, &base);
     }
     Ok(())
 }

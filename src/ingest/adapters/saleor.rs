@@ -2,7 +2,7 @@
 //! `docs/sources.md`. What it leaves out is taken as unknown. 4xx is never sent again.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, as_history, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, as_history, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, text,
@@ -214,27 +214,13 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
     });
     let about = format!("order/{own}");
     let about = about.as_str();
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{own}/placed"),
-        about,
-        about,
-        created,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
         let when = match topic {
             "order_fully_paid" | "order_paid" => Some(at),
             _ => created,
         };
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{own}/paid"),
-            about,
-            about,
-            when,
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &own, when, base.clone());
     }
     let reference = order_ref(Some(&own), number(order).as_deref());
     for one in list(&order["fulfillments"]) {
@@ -262,15 +248,7 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
         );
     }
     if status == "CANCELED" || topic == "order_cancelled" {
-        let cancel = json!({ "reason": null, "cancelled_at": stamp(at) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{own}/cancelled"),
-            about,
-            about,
-            Some(at),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&own, None, at, &base);
     }
     Ok(())
 }

@@ -139,24 +139,10 @@ fn order(
         },
     });
     let about = format!("order/{own}");
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{own}/placed"),
-        &about,
-        &about,
-        Some(placed),
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &own, Some(placed), base.clone());
     if paid {
         let when = if verb == "paid" { at } else { placed };
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{own}/paid"),
-            &about,
-            &about,
-            Some(when),
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &own, Some(when), base.clone());
     }
     let reference = order_ref(Some(&own), number);
     for one in parcels {
@@ -165,15 +151,7 @@ fn order(
     }
     if matches!(verb, "canceled" | "cancelled") {
         let when = gmt(&data["canceled_at"]).unwrap_or(at);
-        let cancel = json!({ "reason": null, "cancelled_at": stamp(when) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{own}/cancelled"),
-            &about,
-            &about,
-            Some(when),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&own, None, when, &base);
     }
     Ok(())
 }

@@ -149,26 +149,11 @@ fn session(
         },
         "customer": buyer(session, address, place.as_deref(), at),
     });
-    let about = format!("order/{order}");
     if completed {
-        facts.tell(
-            EventKind::OrderPlaced,
-            format!("order/{order}/placed"),
-            &about,
-            &about,
-            Some(at),
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPlaced, &order, Some(at), base.clone());
     }
     if paid {
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{order}/paid"),
-            &about,
-            &about,
-            Some(at),
-            base,
-        );
+        facts.of_order(EventKind::OrderPaid, &order, Some(at), base);
     }
     Ok(())
 }

@@ -57,12 +57,9 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             let number = needed(id(&body["id"]), "the order's id")?;
             let via = via("woocommerce", topic, None, Some(API));
             let mut facts = Facts::of(origin, via, false);
-            let about = format!("order/{number}");
-            facts.tell(
+            facts.of_order(
                 EventKind::OrderCancelled,
-                format!("order/{number}/cancelled"),
-                &about,
-                &about,
+                &number,
                 None,
                 json!({
                     "order_ref": order_ref(Some(&number), None),
@@ -186,23 +183,9 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     });
     let about = format!("order/{number}");
     let about = about.as_str();
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{number}/placed"),
-        about,
-        about,
-        created,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, number, created, base.clone());
     if paid.is_some() {
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{number}/paid"),
-            about,
-            about,
-            paid,
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, number, paid, base.clone());
     }
     let reference = order_ref(Some(number), Some(&called));
     let tracked = parcels(body, &reference, about, delivered, modified, facts);
@@ -237,15 +220,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     }
     if matches!(status, "cancelled" | "trash") {
         let reason = (status == "trash").then_some("deleted");
-        let cancel = json!({ "reason": reason, "cancelled_at": stamp(modified) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{number}/cancelled"),
-            about,
-            about,
-            Some(modified),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(number, reason, modified, &base);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A whole order, in every fact that it attests.
 
 use super::super::super::shape::Misfit;
-use super::super::facts::{Facts, order_ref, unknown_consent, with};
+use super::super::facts::{Facts, order_ref, unknown_consent};
 use super::super::loose::{
     address, country, currency, flag, full_name, gid, list, minor, money, needed, price, quantity,
     sum, tags, text, word,
@@ -27,23 +27,9 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         Some("paid" | "partially_refunded" | "refunded")
     );
     let placed_at = placed.or(of.triggered);
-    facts.tell(
-        EventKind::OrderPlaced,
-        format!("order/{id}/placed"),
-        &about,
-        &about,
-        placed_at,
-        base.clone(),
-    );
+    facts.of_order(EventKind::OrderPlaced, &id, placed_at, base.clone());
     if paid {
-        facts.tell(
-            EventKind::OrderPaid,
-            format!("order/{id}/paid"),
-            &about,
-            &about,
-            placed_at,
-            base.clone(),
-        );
+        facts.of_order(EventKind::OrderPaid, &id, placed_at, base.clone());
     }
     let reference = order_ref(Some(&id), number.as_deref());
     for one in list(&body["fulfillments"]) {
@@ -51,15 +37,7 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     }
     after::refunds_of(body, &id, number.as_deref(), facts)?;
     if let Some(at) = gmt(&body["cancelled_at"]) {
-        let cancel = json!({ "reason": text(&body["cancel_reason"]), "cancelled_at": stamp(at) });
-        facts.tell(
-            EventKind::OrderCancelled,
-            format!("order/{id}/cancelled"),
-            &about,
-            &about,
-            Some(at),
-            with(&base, json!({ "cancel": cancel })),
-        );
+        facts.cancelled(&id, text(&body["cancel_reason"]), at, &base);
     }
     Ok(())
 }

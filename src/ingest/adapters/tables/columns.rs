@@ -296,23 +296,13 @@ pub(super) fn facts(
         .unwrap_or(false);
     let mut facts = Facts::of(source.origin(None), via("csv", "order", None, None), test);
     let about = format!("order/{id}");
+    facts.of_order(EventKind::OrderPlaced, &id, Some(placed), base.clone());
+    if let Some(at) = paid {
+        facts.of_order(EventKind::OrderPaid, &id, Some(at), base.clone());
+    }
     let mut tell = |kind: EventKind, name: String, at: Timestamp, data: Value| {
         facts.tell(kind, name, &about, &about, Some(at), data);
     };
-    tell(
-        EventKind::OrderPlaced,
-        format!("order/{id}/placed"),
-        placed,
-        base.clone(),
-    );
-    if let Some(at) = paid {
-        tell(
-            EventKind::OrderPaid,
-            format!("order/{id}/paid"),
-            at,
-            base.clone(),
-        );
-    }
     let parcel = format!("order:{id}");
     let mut tracking = Vec::new();
     if let Some(number) = whole("tracking_number") {
@@ -361,14 +351,7 @@ pub(super) fn facts(
         );
     }
     if let Some(at) = cancelled {
-        let cancel = json!({ "reason": null, "cancelled_at": stamp(at) });
-        let data = with(&base, json!({ "cancel": cancel }));
-        tell(
-            EventKind::OrderCancelled,
-            format!("order/{id}/cancelled"),
-            at,
-            data,
-        );
+        facts.cancelled(&id, None, at, &base);
     }
     Ok(facts.all)
 }
