@@ -101,7 +101,8 @@ pub const EVENTS_QUARANTINED: &str = "aftercare_events_quarantined_total";
 /// Requests turned away before anything was stored, by `status`.
 pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 /// Deliveries of platforms, by `source` (its name in the configuration) and `outcome`:
-/// `understood`, `unused` (a topic that we have no use for), `quarantined`, `ping`, `refused`.
+/// `understood`, `unused` (a topic that we have no use for), `to_fetch`
+/// (it names something and no more), `quarantined`, `ping`, `refused`.
 pub const HOOKS: &str = "aftercare_hooks_total";
 /// Whether a source is silent for longer than its rhythm explains, by `source` and `kind`.
 pub const SOURCE_SILENT: &str = "aftercare_source_silent";
@@ -176,7 +177,7 @@ fn describe() {
     describe_counter!(HOOKS, "Deliveries of platforms");
     describe_gauge!(
         SOURCE_SILENT,
-        "1 while a source is silent for longer than it uses to be"
+        "1 while a source is silent for longer than its own rhythm explains"
     );
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");

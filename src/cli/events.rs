@@ -7,6 +7,7 @@ use super::{Exit, Global, Out};
 use crate::ingest::mask;
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::CustomerId;
+use crate::model::nearest::nearest;
 use crate::model::time::Timestamp;
 use crate::store::{Access, Store, TailFilter, Told};
 use serde::Serialize;
@@ -65,18 +66,13 @@ pub async fn run(global: &Global, what: &Command, out: &mut Out) -> anyhow::Resu
     if let Some(kind) = &args.kind
         && kind.parse::<EventKind>().is_err()
     {
-        let near = EventKind::ALL
-            .iter()
-            .map(|known| {
-                (
-                    strsim::damerau_levenshtein(kind, known.as_str()),
-                    known.as_str(),
-                )
-            })
-            .min();
-        let near = near.map_or("order.placed", |(_, near)| near);
+        let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let hint = match nearest(kind, kinds.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("events are called {}", kinds.join(", ")),
+        };
         return Err(misuse(format!(
-            "--kind: no event is called {kind:?}\nhint: did you mean {near}?"
+            "--kind: no event is called {kind:?}\nhint: {hint}"
         )));
     }
     let shop = Shop::open(global)?;

@@ -2,7 +2,7 @@
 
 use super::{Exit, Global, Out, misuse};
 use crate::model::codes::{self, Page};
-use crate::sequence::nearest;
+use crate::model::nearest::nearest;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 

@@ -3,6 +3,7 @@
 
 use super::sources::Keys;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::nearest::nearest;
 use crate::model::torn::torn;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -392,15 +393,8 @@ pub(super) fn variable_of(key: &str) -> String {
 }
 
 fn unknown(problem: Diagnostic, word: &str, names: &[&str]) -> Diagnostic {
-    /// The largest difference that is still a slip of the pen.
-    const SLIP: usize = 4;
-    let near = names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, _)| *distance <= SLIP)
-        .min();
-    match near {
-        Some((_, near)) => problem.help(format!("did you mean {near}?")),
+    match nearest(word, names.iter().copied()) {
+        Some(near) => problem.help(format!("did you mean {near}?")),
         None => problem.help("the config/aftercare.toml that aftercare comes with lists every key"),
     }
 }

@@ -5,6 +5,7 @@ use super::meant::Reader;
 use super::raw::{Given, variable_of};
 use super::{Secret, Source};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::nearest::nearest;
 use crate::model::platform::Platform;
 use crate::model::time::TimeZone;
 use std::collections::BTreeMap;
@@ -169,13 +170,9 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                 format!("`intake.sources.{name}` does not say which platform it is")
             };
             let known = Platform::NAMES.join(", ");
-            let near = Platform::NAMES
-                .iter()
-                .map(|known| (strsim::damerau_levenshtein(text, known), known))
-                .filter(|(distance, _)| *distance <= 3)
-                .min();
+            let near = nearest(text, Platform::NAMES.iter().copied());
             let mut problem = given.problem("E105", message);
-            if let Some((_, near)) = near {
+            if let Some(near) = near {
                 problem = problem.help(format!("did you mean platform = \"{near}\"?"));
             }
             self.report(problem.help(format!("platform is one of {known}")));

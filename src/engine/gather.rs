@@ -4,7 +4,7 @@
 //! look like many.
 
 use crate::model::diagnostic::Diagnostic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Problems whose cause lies elsewhere: a partial, a layout, somebody who signs, a step, a
 /// SKU, and what a row of the feed makes of an event.
@@ -24,13 +24,13 @@ pub fn gather(problems: &mut Vec<Diagnostic>) {
             .push(one.file.clone());
     }
     files.retain(|_, files| files.len() > FEW);
-    let mut told: BTreeMap<(&'static str, String), ()> = BTreeMap::new();
+    let mut told: BTreeSet<(&'static str, String)> = BTreeSet::new();
     problems.retain_mut(|one| {
         let key = (one.code, one.message.clone());
         let Some(files) = files.get(&key) else {
             return true;
         };
-        if told.insert(key, ()).is_some() {
+        if !told.insert(key) {
             return false;
         }
         let mut others: Vec<&str> = files[1..].iter().map(String::as_str).collect();

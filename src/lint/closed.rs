@@ -4,12 +4,12 @@ use super::Shop;
 use super::source::{At, in_sequence};
 use crate::model::closed::{self, Closed};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::nearest::nearest;
 use crate::model::product::KitTrack;
 use crate::render::survey::{Compared, Survey};
 use crate::sequence::catalog::Sequence;
 use crate::sequence::condition::Condition;
 use crate::sequence::condition::claim::Is;
-use crate::sequence::nearest;
 
 pub fn look(shop: &Shop<'_>, surveys: &[&Survey], found: &mut Vec<Diagnostic>) {
     for sequence in shop.catalog.sequences.iter() {

@@ -21,6 +21,7 @@ pub mod kind;
 pub mod locale;
 pub mod money;
 pub mod names;
+pub mod nearest;
 pub mod places;
 pub mod platform;
 pub mod policy;

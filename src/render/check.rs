@@ -13,6 +13,7 @@ use super::strings::Shelf;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::names::{self, Field, IN_MAILS, Known, SHARED, Type};
+use crate::model::nearest::nearest;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,15 +96,6 @@ pub fn settle_values(problems: &mut Vec<Diagnostic>) {
         let in_partial = one.file.starts_with(PARTIALS);
         !(many(&one.message) || in_partial && meant.contains(&one.message))
     });
-}
-
-/// The nearest of some names to one that is unknown, if one is near enough.
-pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, name)| *distance <= (name.len().max(word.len()) / 3).clamp(1, 3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 /// One check of one mail in one language.

@@ -158,7 +158,7 @@ pub fn read(path: &str, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Fr
                     key_span,
                     format!("unknown key \"{key}\" in the head"),
                 );
-                problem = match super::check::nearest(key, KEYS.into_iter()) {
+                problem = match crate::model::nearest::nearest(key, KEYS) {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help(format!("a head holds {}", KEYS.join(", "))),
                 };

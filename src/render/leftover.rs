@@ -171,7 +171,7 @@ pub fn unsettled(path: &str, text: &str) -> Option<Diagnostic> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

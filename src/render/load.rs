@@ -5,7 +5,7 @@
 mod layouts;
 mod partials;
 
-use super::check::{Given, nearest};
+use super::check::Given;
 use super::html::State;
 use super::laid::{Laid, Page};
 use super::languages::{Languages, is_rtl, language_name};
@@ -18,6 +18,7 @@ use super::templates::{File, LoadPolicy, Mail, Mails, Templates, find, path_of};
 use super::{MAX_DEPTH, MAX_SOURCE, front, leftover, markdown, mjml, mjml_lint, mjml_torn, text};
 use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::nearest::nearest;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -228,7 +229,7 @@ impl<'l> Loader<'l> {
                 continue;
             }
             let folders = ["mail", "partials", "layouts", "strings", "pages", "brands"];
-            let near = nearest(folder, folders.into_iter()).filter(|near| *near != folder);
+            let near = nearest(folder, folders).filter(|near| *near != folder);
             let mut problem = Diagnostic::new(
                 "W108",
                 format!("templates/{path}"),

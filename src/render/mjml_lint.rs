@@ -9,9 +9,9 @@ mod values;
 use components::Component;
 pub use components::Components;
 
-use super::check::nearest;
 use super::markup::{Attribute, Element, Masked, Part, parts};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::nearest::nearest;
 use std::ops::Range;
 use values::fits;
 

@@ -117,7 +117,7 @@ fn attributes(text: &str, tag: &super::markup::Element) -> Option<Torn> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

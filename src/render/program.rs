@@ -497,7 +497,7 @@ impl Building<'_> {
             place.span(),
             format!("there is no helper \"{name}\""),
         );
-        if let Some(near) = super::check::nearest(name, Function::names()) {
+        if let Some(near) = crate::model::nearest::nearest(name, Function::names()) {
             problem = problem.help(format!("did you mean `{near}`?"));
         } else {
             problem = problem.help(format!(

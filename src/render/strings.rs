@@ -11,9 +11,9 @@
 pub mod compare;
 pub mod read;
 
-use super::check::nearest;
 use super::html::is_stray;
 use super::languages::{Language, is_foreign, isolate_into};
+use crate::model::nearest::nearest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 

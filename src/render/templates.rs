@@ -1,7 +1,7 @@
 //! All templates of a shop: read and compiled at load, rendered from then on without
 //! reading anything. Start here.
 
-use super::check::{Checker, Given, nearest};
+use super::check::{Checker, Given};
 use super::context::Context;
 use super::evaluate::{Evaluation, Places};
 use super::laid::{NEARLY_CLIPPED, Page};
@@ -16,6 +16,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::kind::Kind;
 use crate::model::locale;
 use crate::model::names::Known;
+use crate::model::nearest::nearest;
 use crate::model::policy::CampaignParameters;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,8 +2,8 @@
 //! shop's own statistics tell where visitors came from.
 
 use super::keys;
-use super::nearest;
 use super::syntax::{Section, one_of};
+use crate::model::nearest::nearest;
 use crate::model::policy::CampaignParameters;
 
 /// Longest parameter, in bytes; a link has to fit a line of the mail.

@@ -6,8 +6,8 @@ mod places;
 mod sound;
 
 use super::keys::FEED;
-use super::nearest;
 use super::syntax::Sheet;
+use crate::model::nearest::nearest;
 use crate::model::product::{Component, Product, Variant};
 use serde::Deserialize;
 use serde_json::Value;

@@ -20,6 +20,7 @@ pub(crate) mod value;
 pub use allow::allowances;
 
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::nearest::nearest;
 use crate::model::policy::{CampaignParameters, Policy};
 use crate::model::product::Products;
 use catalog::{Catalog, Sequence};
@@ -327,25 +328,6 @@ fn unread(files: &[(String, String)], feed: Option<&str>, found: &mut Vec<Diagno
             found.push(problem);
         }
     }
-}
-
-/// The name most like `word`, where one is so near that a slip is the likeliest reason.
-pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = word.to_lowercase();
-    names
-        .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&folded, &name.to_lowercase()),
-                name,
-            )
-        })
-        .filter(|(distance, name)| {
-            let longer = name.chars().count().max(folded.chars().count());
-            *distance <= (longer / 3).clamp(1, 3)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

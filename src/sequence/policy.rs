@@ -2,13 +2,14 @@
 //! default.
 
 use super::allow::KEY as ALLOW;
+use super::campaign;
 use super::keys;
 use super::syntax::{Section, Sheet, Spanned, address, length, one_of, time};
-use super::{campaign, nearest};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::email;
 use crate::model::holidays;
 use crate::model::kind::Kind;
+use crate::model::nearest::nearest;
 use crate::model::policy::{
     AskLimit, Assume, Away, ConsentRule, ConsentTable, EnrolMaxAge, Hours, Limits, Policy, Sender,
 };

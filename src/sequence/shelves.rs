@@ -2,8 +2,8 @@
 //! how long an unknown product is waited for.
 
 use super::keys;
-use super::nearest;
 use super::syntax::{Section, Sheet, Spanned};
+use crate::model::nearest::nearest;
 use crate::model::product::{Component, Family, Kit, KitTrack};
 use crate::model::time::Length;
 use toml_edit::Document;

@@ -3,9 +3,9 @@
 //! keys mean.
 
 use super::keys::{self, Table};
-use super::nearest;
 use crate::model::diagnostic::{Diagnostic, position};
 use crate::model::email::Address;
+use crate::model::nearest::nearest;
 use crate::model::time::{BadLength, Date, Length, Time};
 use crate::model::torn::torn;
 use crate::sequence::catalog::Place;

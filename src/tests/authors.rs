@@ -1,8 +1,6 @@
 //! What authors write from the documentation does what it says there: files laid over the
 //! shop that they would begin with, and stories that happen in it with mails really made.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use aftercare::engine::preview::{self, Press};
 use aftercare::engine::reload;
 use aftercare::links::Links;

@@ -9,12 +9,13 @@ use crate::model::cores;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::{Event, EventKind};
 use crate::model::locale;
+use crate::model::nearest::nearest;
 use crate::model::reason::Reason;
 use crate::model::time::{Date, TimeZone, Timestamp};
 use crate::sequence::catalog::Catalog;
 use crate::sequence::keys;
 use crate::sequence::syntax::{Section, Sheet, Spanned, one_of};
-use crate::sequence::{nearest, value};
+use crate::sequence::value;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

@@ -190,9 +190,7 @@ impl<'c> Checker<'c> {
         } else {
             nearest_local(path, scope)
                 .or_else(|| self.near(path, at, segment))
-                .or_else(|| {
-                    nearest(raw, ["else"].into_iter()).map(|_| "did you mean {{else}}?".to_owned())
-                })
+                .or_else(|| nearest(raw, ["else"]).map(|_| "did you mean {{else}}?".to_owned()))
                 .or_else(|| self.all_there_are(at))
         };
         self.report("E203", path.place, format!("`{raw}` does not exist"), help);

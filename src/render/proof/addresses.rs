@@ -196,7 +196,7 @@ fn address(sheet: &Sheet<'_>, href: &Range<usize>, place: &Range<usize>) -> Opti
         }
         Some(scheme) => Some(
             wrong(format!("links in mails cannot begin with \"{scheme}:\"")).help(
-                match super::super::check::nearest(scheme, SCHEMES.into_iter()) {
+                match crate::model::nearest::nearest(scheme, SCHEMES) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "they begin with https:, mailto: or tel:".into(),
                 },

@@ -78,7 +78,7 @@ pub fn check(path: &str, source: &str, problems: &mut Vec<Diagnostic>) {
                 "review",
                 "offer",
             ];
-            let near = super::super::check::nearest(words, scopes.into_iter());
+            let near = crate::model::nearest::nearest(words, scopes);
             let help = match near {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("write one of {}, or sequence:ID", scopes.join(", ")),

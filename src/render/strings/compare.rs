@@ -4,7 +4,7 @@
 use super::{Catalogue, Entry, Key, MAX_DEPTH, Part, Pattern, STARS, Selector};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::locale;
-use crate::render::check::nearest;
+use crate::model::nearest::nearest;
 use crate::render::languages::{Languages, language_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

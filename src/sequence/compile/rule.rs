@@ -5,10 +5,10 @@ use super::start::WithPayload;
 use crate::model::assignment::HOLDOUT;
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::names::Known;
+use crate::model::nearest::nearest;
 use crate::sequence::catalog::{Pause, Stop};
 use crate::sequence::condition::{Condition, Problem};
 use crate::sequence::keys;
-use crate::sequence::nearest;
 use crate::sequence::syntax::Section;
 
 impl<'s> Reader<'s> {

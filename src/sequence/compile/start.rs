@@ -3,10 +3,10 @@
 use super::{AGAIN, Reader};
 use crate::model::event::{DerivedKind, FactKind};
 use crate::model::names::{ITEM, Known, Type, field};
+use crate::model::nearest::nearest;
 use crate::model::time::Length;
 use crate::sequence::catalog::{Per, Start, Timed};
 use crate::sequence::keys;
-use crate::sequence::nearest;
 use crate::sequence::syntax::{Section, Spanned};
 
 impl<'s> Reader<'s> {

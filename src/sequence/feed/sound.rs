@@ -2,10 +2,10 @@
 //! ours, a blank, an amount that is none, an address that leads nowhere. What is left alone
 //! is what no mail could print wrong.
 
-use super::super::nearest;
 use super::super::syntax::Sheet;
 use super::places::{self, Node};
 use crate::model::closed::{self, Closed};
+use crate::model::nearest::nearest;
 use serde_json::Value;
 use std::cell::OnceCell;
 

@@ -8,6 +8,7 @@ use super::super::super::shape::Misfit;
 use super::super::headers::Headers;
 use super::super::loose::{currency, id as any_id, minor};
 use super::super::moment::{gmt, stamp};
+use crate::model::nearest::nearest;
 use crate::model::time::Timestamp;
 use cel::objects::{Key, Map as CelMap};
 use cel::{Context, Env, ExecutionError, Program, Value as Cel};
@@ -270,12 +271,7 @@ fn sentence(error: &ExecutionError) -> String {
 }
 
 fn near(word: &str, known: &[&str]) -> Option<String> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, name)| format!("did you mean {name}?"))
+    nearest(word, known.iter().copied()).map(|name| format!("did you mean {name}?"))
 }
 
 /// Keeps from the parser what it would recurse into too deeply.

@@ -5,6 +5,7 @@ use super::scheme::{Algorithm, Encoding, Part, Scheme, template};
 use super::{Mapping, Telling};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::EventKind;
+use crate::model::nearest::nearest;
 use crate::model::torn::torn;
 use std::ops::Range;
 use toml_edit::{Document, Item, TableLike};
@@ -106,12 +107,8 @@ impl Reader<'_> {
                 .key(name)
                 .and_then(toml_edit::Key::span)
                 .unwrap_or(0..0);
-            let near = known
-                .iter()
-                .map(|known| (strsim::damerau_levenshtein(name, known), known))
-                .filter(|(distance, _)| *distance <= 3)
-                .min()
-                .map(|(_, near)| format!("did you mean {near}?"));
+            let near =
+                nearest(name, known.iter().copied()).map(|near| format!("did you mean {near}?"));
             let help = near.unwrap_or_else(|| format!("{place} knows {}", known.join(", ")));
             let message = format!("unknown key \"{}\"", name.escape_debug());
             self.report("E104", span, message, Some(help));
@@ -272,12 +269,8 @@ impl Reader<'_> {
             Some(text) => {
                 let kind = text.parse::<EventKind>().ok();
                 if kind.is_none() {
-                    let near = EventKind::ALL
-                        .iter()
-                        .map(|known| (strsim::damerau_levenshtein(text, known.as_str()), known))
-                        .filter(|(distance, _)| *distance <= 4)
-                        .min_by_key(|(distance, _)| *distance)
-                        .map(|(_, near)| format!("did you mean {near}?"));
+                    let near = nearest(text, EventKind::ALL.iter().map(|kind| kind.as_str()))
+                        .map(|near| format!("did you mean {near}?"));
                     let message = format!("no event is called \"{}\"", text.escape_debug());
                     self.report("E105", span_of(table, "type"), message, near);
                 }

@@ -11,6 +11,7 @@ use super::super::loose::{
 use super::super::moment::{stamp, told};
 use super::{Rows, tidy, whole_id};
 use crate::model::event::EventKind;
+use crate::model::nearest::nearest;
 use crate::model::time::{TimeZone, Timestamp};
 use jiff::civil::{Date, DateTime};
 use serde::Deserialize;
@@ -57,8 +58,6 @@ const FIELDS: &[&str] = &[
 ];
 /// Those without which there is no order; the first names it.
 const NEEDED: &[&str] = &["order_id", "placed_at", "email", "currency"];
-/// How far a name may be from one that is known to be suggested.
-const NEAR: usize = 3;
 
 /// Which column is which.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,14 +137,10 @@ impl Mapping {
             .map_err(|error| MappingError::Syntax(error.to_string().trim_end().to_owned()))?;
         for name in written.columns.keys().chain(written.values.keys()) {
             if !FIELDS.contains(&name.as_str()) {
-                let near = FIELDS
-                    .iter()
-                    .map(|known| (strsim::damerau_levenshtein(name, known), known))
-                    .filter(|(distance, _)| *distance <= NEAR)
-                    .min();
+                let near = nearest(name, FIELDS.iter().copied());
                 return Err(MappingError::Field {
                     found: name.clone(),
-                    near: near.map(|(_, known)| (*known).to_owned()),
+                    near: near.map(str::to_owned),
                 });
             }
         }

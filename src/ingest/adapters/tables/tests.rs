@@ -1,6 +1,6 @@
 //! What tables of orders come to, row by row.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 use crate::model::event::EventKind;

@@ -3,7 +3,7 @@
 use super::book::{Book, Bought, Parcel, Part};
 use super::{Shorthand, counted};
 use crate::model::event::EventKind;
-use crate::sequence::nearest;
+use crate::model::nearest::nearest;
 use serde_json::{Value, json};
 
 impl Shorthand<'_, '_, '_> {

@@ -1,8 +1,8 @@
 //! An order from SKUs of the shop's catalogue, as a shop would send it.
 
 use super::{Shorthand, counted};
+use crate::model::nearest::nearest;
 use crate::model::product::{Product, Variant};
-use crate::sequence::nearest;
 use crate::sequence::syntax::Spanned;
 use serde_json::{Value, json};
 

@@ -65,7 +65,7 @@ pub(super) fn unknown(known: &Known, name: &str, whole: &str, fields: &[&str]) -
     if let Some(owner) = owner {
         return problem.help(format!("did you mean `{owner}.{whole}`?"));
     }
-    match crate::sequence::nearest(name, known.iter().chain(["now"])) {
+    match crate::model::nearest::nearest(name, known.iter().chain(["now"])) {
         Some(near) => problem.help(format!("did you mean `{}`?", whole.replacen(name, near, 1))),
         None => problem.help(format!(
             "known here are {}",
@@ -98,7 +98,8 @@ pub(super) fn no_such_field(
     if path == "order" && name == "line_items" {
         return vec!["did you mean `order.items`?".to_owned()];
     }
-    if let Some(near) = crate::sequence::nearest(name, fields.iter().map(|field| field.name)) {
+    if let Some(near) = crate::model::nearest::nearest(name, fields.iter().map(|field| field.name))
+    {
         return vec![format!("did you mean `{path}.{near}`?")];
     }
     // Another object known here may have it.
@@ -107,7 +108,8 @@ pub(super) fn no_such_field(
             of: Type::Object(inner),
             ..
         }) = field(names::SHARED, top)
-            && let Some(near) = crate::sequence::nearest(name, inner.iter().map(|field| field.name))
+            && let Some(near) =
+                crate::model::nearest::nearest(name, inner.iter().map(|field| field.name))
         {
             return vec![format!("did you mean `{top}.{near}`?")];
         }

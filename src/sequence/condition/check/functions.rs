@@ -165,7 +165,7 @@ impl Checker<'_> {
                 "conditions know no zones; count days with days_since(), and set times with at or slot"
                     .to_owned()
             }
-            _ => match (known, crate::sequence::nearest(name, names())) {
+            _ => match (known, crate::model::nearest::nearest(name, names())) {
                 (Some(known), _) => format!("write it like {}", known.example),
                 (None, Some(near)) => format!("did you mean {near}()?"),
                 (None, None) => {
