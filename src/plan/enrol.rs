@@ -258,13 +258,7 @@ pub(super) fn consider_subject(
         return;
     }
     let test = fact.test || order.is_some_and(|order| order.test);
-    let last = mind
-        .history
-        .enrolments
-        .iter()
-        .filter(|e| e.sequence == sequence.id && e.key == key && !is_merged_away(e))
-        .max_by_key(|e| e.n)
-        .cloned();
+    let last = last_run(mind, sequence, &key).cloned();
     match last {
         Some(last) if last.is_open() => join(mind, last, start, None),
         // Goods that came back to life under the same key: the run goes on where it was.
@@ -321,6 +315,17 @@ fn join(mind: &mut Mind, mut enrolment: Enrolment, start: Start, revive: Option<
         enrolment.starts.push(start);
     }
     mind.update(enrolment);
+}
+
+/// The newest run of a sequence under one key, where it was not merged into another.
+pub(super) fn last_run<'m>(
+    mind: &'m Mind,
+    sequence: &Sequence,
+    key: &str,
+) -> Option<&'m Enrolment> {
+    let runs = mind.history.enrolments.iter();
+    runs.filter(|run| run.sequence == sequence.id && run.key == key && !is_merged_away(run))
+        .max_by_key(|run| run.n)
 }
 
 fn is_merged_away(enrolment: &Enrolment) -> bool {

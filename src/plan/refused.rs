@@ -108,13 +108,7 @@ fn of(mind: &Mind, sequence: &Sequence, fact: &Fact, about: &Subject) -> Option<
     let Some(key) = enrol::key(sequence, about, &names) else {
         return Some(Refusal::Key);
     };
-    let last = mind
-        .history
-        .enrolments
-        .iter()
-        .filter(|run| run.sequence == sequence.id && run.key == key)
-        .max_by_key(|run| run.n);
-    match last {
+    match enrol::last_run(mind, sequence, &key) {
         Some(last) if !enrol::may_open_again(sequence, last, fact) => Some(Refusal::Again(
             sequence.start.again.map(|again| again.to_string()),
         )),
