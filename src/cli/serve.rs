@@ -12,6 +12,7 @@ use crate::store::Access;
 use crate::telemetry;
 use crate::web;
 use anyhow::Context as _;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -74,6 +75,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let settings = web::Settings {
         watch: args.watch,
         ..settings(&shop, roles)?
+    };
+    let asked = if roles.intake {
+        sources::asked(&shop.config)?
+    } else {
+        BTreeMap::new()
     };
     if args.watch && !shop.config.http.listen.ip().to_canonical().is_loopback() {
         return Err(misuse(format!(
@@ -156,6 +162,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             ended
         })
     });
+    let asking = tokio::spawn(serve::ask_platforms(
+        Arc::clone(&engine),
+        asked,
+        stop.clone(),
+    ));
     serve::run(
         Arc::clone(&engine),
         roles,
@@ -164,6 +175,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )
     .await;
     stop.cancel();
+    asking.await.context("asking platforms ended badly")?;
     if let Some(door) = door {
         door.await
             .context("the doors ended badly")?

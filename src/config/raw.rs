@@ -61,7 +61,7 @@ pub const KEYS: [&str; 40] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 16] = [
+pub const SOURCE_KEYS: [&str; 23] = [
     "platform",
     "source",
     "secrets",
@@ -78,7 +78,16 @@ pub const SOURCE_KEYS: [&str; 16] = [
     "dispatched_statuses",
     "delivered_statuses",
     "mapping",
+    "api_url",
+    "api_user",
+    "api_token",
+    "api_token_file",
+    "api_version",
+    "poll",
+    "poll_back",
 ];
+/// Those of them that hold secrets.
+const SOURCE_SECRETS: [&str; 2] = ["secrets", "api_token"];
 /// Longest name of a source, in characters.
 const MAX_SOURCE_NAME: usize = 40;
 
@@ -299,7 +308,8 @@ impl Raw {
                     continue;
                 };
                 let path = format!("{path}.{key}");
-                if let Some(given) = self.given(file, &path, key == "secrets", item, span) {
+                let is_secret = SOURCE_SECRETS.contains(&key);
+                if let Some(given) = self.given(file, &path, is_secret, item, span) {
                     keys.insert(key, given);
                 }
             }

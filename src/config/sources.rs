@@ -136,7 +136,9 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                     .help(format!("set mapping = \"config/sources/{name}.toml\"")),
             );
         }
+        let api = self.api(platform, keys, &section, storefront.as_deref());
         Some(Source {
+            api,
             mapping,
             name: name.to_owned(),
             platform: platform?,
@@ -180,7 +182,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         found
     }
 
-    fn of<T>(
+    pub(super) fn of<T>(
         &mut self,
         keys: &Keys,
         section: &str,
@@ -212,7 +214,12 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
     }
 
     /// The text of the file that a key names.
-    fn of_file(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<String> {
+    pub(super) fn of_file(
+        &mut self,
+        keys: &Keys,
+        section: &str,
+        key: &'static str,
+    ) -> Option<String> {
         let given = keys.get(key)?;
         let path = self.inside(given.text.trim());
         match (self.open)(&path) {

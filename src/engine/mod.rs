@@ -14,6 +14,7 @@ pub mod health;
 pub mod intake;
 pub mod mailer;
 pub mod outcome;
+pub mod platforms;
 pub mod preview;
 pub mod reload;
 pub mod sample;

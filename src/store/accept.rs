@@ -12,6 +12,7 @@ use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::{self, Write, expect_written};
 use super::{Secret, Store, assignments, erase};
+use crate::ingest::canonical;
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
@@ -51,6 +52,20 @@ pub struct Poison {
     /// A sentence.
     pub because: String,
     pub recorded: Timestamp,
+}
+
+impl From<canonical::Poison> for Poison {
+    fn from(bad: canonical::Poison) -> Poison {
+        Poison {
+            source: bad.source,
+            id: bad.id,
+            kind: bad.kind,
+            body: bad.body,
+            reason: bad.reason,
+            because: bad.because,
+            recorded: bad.recorded,
+        }
+    }
 }
 
 /// The key under which a number that was merged away still leads to the survivor.
@@ -152,6 +167,27 @@ impl Store {
         found
             .iter()
             .map(|row| Ok((row.text(0)?, row.text(1)?)))
+            .collect()
+    }
+}
+
+impl Store {
+    /// By fact of one source: the newest version of an order that was told with it, in
+    /// milliseconds; facts that are not known are left out.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn known_versions(
+        &self,
+        facts: &BTreeSet<(&str, &str)>,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        let list: Vec<&(&str, &str)> = facts.iter().collect();
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx.fetch(&FACTS, vec![rows(&list)?]).await?;
+        tx.rollback().await;
+        found
+            .iter()
+            .map(|row| Ok((row.text(1)?, row.int(2)?)))
             .collect()
     }
 }

@@ -296,7 +296,7 @@ pub(super) async fn store(
             }),
         })
         .collect();
-    let poison = poison.into_iter().map(quarantine).collect();
+    let poison = poison.into_iter().map(Poison::from).collect();
     match tokio::time::timeout(COMMIT_TIMEOUT, doors.engine.accept(batch, poison)).await {
         Ok(Ok(totals)) => Ok(totals),
         Ok(Err(error)) => {
@@ -310,19 +310,6 @@ pub(super) async fn store(
             tracing::error!("a delivery of events was not stored in time");
             Err(Problem::overload())
         }
-    }
-}
-
-/// What ingest could not take, as the store keeps it.
-fn quarantine(poison: canonical::Poison) -> Poison {
-    Poison {
-        source: poison.source,
-        id: poison.id,
-        kind: poison.kind,
-        body: poison.body,
-        reason: poison.reason,
-        because: poison.because,
-        recorded: poison.recorded,
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Source {
     pub notes: Notes,
     /// How a shop of its own make signs and speaks.
     pub mapping: Option<Arc<Mapping>>,
+    /// Whether somebody fetches what a delivery leaves out: then it is not told without.
+    pub fetches: bool,
 }
 
 /// What a platform's deliveries do not say of the shop.
@@ -117,11 +119,12 @@ impl Source {
             depth: super::canonical::MAX_DEPTH,
             notes: Notes::default(),
             mapping: None,
+            fetches: false,
         }
     }
 
     /// The `source` of events: as configured, else with what the platform says of itself.
-    fn origin(&self, told: Option<&str>) -> String {
+    pub fn origin(&self, told: Option<&str>) -> String {
         match (&self.origin, told) {
             (Some(origin), _) => origin.clone(),
             (None, Some(told)) => format!("/{}/{told}", self.platform),
