@@ -20,6 +20,7 @@ mod live_experiments;
 mod mutations;
 mod people;
 mod plan;
+mod platforms;
 mod previews;
 mod prove;
 mod prove_particular;

@@ -176,7 +176,7 @@ impl Standing {
         // Never backwards: the overlap alone may have been empty.
         let reached = self.since.map_or(reached, |since| since.max(reached));
         // A change that says it is of tomorrow must not hide those of today.
-        let since = reached.min(began);
+        let since = reached.min(began).min(now);
         self.since = Some(since);
         let edge = to_ms(time::saturating_add(since, -OVERLAP));
         let mut seen = run.seen;
