@@ -3,7 +3,7 @@
 //! product stand beside it with a parent: the parent is the line.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, slug, text,
@@ -119,7 +119,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
         .filter(|item| id(&item["parent_item_id"]).is_none())
         .map(|item| line(item, &code))
         .collect::<Result<_, _>>()?;
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -161,7 +161,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
             "tags": [],
             "marketing_consent": unknown_consent("adobe:not-in-payload"),
         },
-    });
+    }));
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
         facts.of_order(EventKind::OrderPaid, &own, Some(version), base.clone());

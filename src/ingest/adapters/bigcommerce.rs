@@ -5,7 +5,7 @@
 //! Statuses are numbers: 0 is an unfinished order, for which `order/created` comes too.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
     slug, text, whole,
@@ -108,7 +108,7 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
         .map(|one| line(one, &code))
         .collect::<Result<_, _>>()?;
     let paid = PAID.contains(&status);
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -149,7 +149,7 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
             "tags": [],
             "marketing_consent": unknown_consent("bigcommerce:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());

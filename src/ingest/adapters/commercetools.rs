@@ -4,7 +4,7 @@
 //! numbers; here it is text that sorts.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, as_history, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, as_history, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, digits, each, flag, full_name, id, list, money, needed, quantity,
     slug, text, whole,
@@ -111,7 +111,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     }
     if let Some(sequence) = whole(&message["sequenceNumber"]).filter(|number| *number >= 0) {
         for fact in &mut facts.all {
-            fact["sequence"] = format!("{sequence:0SEQUENCE_DIGITS$}").into();
+            fact.sequence = Some(format!("{sequence:0SEQUENCE_DIGITS$}"));
         }
     }
     let key = own.map_or_else(|| body_hash(topic, told.raw), str::to_owned);
@@ -168,7 +168,7 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
         .iter()
         .map(|one| line(one, &code, locale))
         .collect::<Result<_, _>>()?;
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -210,7 +210,7 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
             "tags": [],
             "marketing_consent": unknown_consent("commercetools:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {

@@ -4,7 +4,7 @@
 //! the currency, not in cents. An event without the order is thin.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, flag, full_name, id, list, minor, money, needed, price, quantity,
     text, word,
@@ -91,7 +91,7 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
         let bare = region.rsplit_once('-').map_or(region, |(_, bare)| bare);
         bare.to_uppercase()
     });
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -132,7 +132,7 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
             "tags": [],
             "marketing_consent": unknown_consent("medusa:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
@@ -210,13 +210,13 @@ fn parcel(one: &Value, reference: &Value, about: &str, facts: &mut Facts) -> Res
         .collect();
     let shipped = gmt(&one["shipped_at"]);
     let delivered = gmt(&one["delivered_at"]);
-    let base = json!({
+    let base = Shared::of(json!({
         "order_ref": reference,
         "shipment": {
             "shipment_id": own, "direction": "outbound", "tracking": tracking, "items": items,
             "shipped_at": shipped.map(stamp),
         },
-    });
+    }));
     let name = |verb: &str| format!("shipment/{own}/{verb}");
     if let Some(at) = gmt(&one["canceled_at"]) {
         let kind = EventKind::ShipmentCancelled;

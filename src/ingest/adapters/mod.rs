@@ -47,13 +47,14 @@ pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
 pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
 
-use super::canonical::{Learnt, Parsed, Poison, sort_in};
+use super::canonical::{Learnt, Poison};
 use super::json;
 use super::shape::Misfit;
 use super::signature::SignatureError;
 use crate::model::event::Event;
 use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
+use facts::{Fact, Reading};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -226,8 +227,8 @@ struct Heard {
 
 #[derive(Debug)]
 enum What {
-    /// Canonical events; none where it says nothing that matters.
-    Facts(Vec<Value>),
+    /// None where it says nothing that matters.
+    Facts(Vec<Fact>),
     /// A topic that we have no use for.
     Unused,
     /// It names something alone, which has to be fetched: what, and where it is.
@@ -254,7 +255,7 @@ impl Heard {
         }
     }
 
-    fn facts(topic: &str, key: Option<String>, facts: Vec<Value>) -> Heard {
+    fn facts(topic: &str, key: Option<String>, facts: Vec<Fact>) -> Heard {
         Heard {
             topic: topic.to_owned(),
             key,
@@ -325,7 +326,7 @@ pub fn canonical(
 ) -> Result<Said, String> {
     match heard(source, headers, body, beside, received) {
         Ok(heard) => Ok(match heard.what {
-            What::Facts(facts) => Said::Facts(facts),
+            What::Facts(facts) => Said::Facts(facts.iter().map(Fact::to_json).collect()),
             What::Unused => Said::Unused(heard.topic),
             What::Thin { about, path } => Said::ToFetch(to_fetch(&about, &path)),
         }),
@@ -351,7 +352,7 @@ pub fn hear(
         id: None,
         kind: Some(topic.chars().take(MAX_TOPIC).collect()),
         body: Recorded::of(source, headers, body).to_text(),
-        reason: misfit.reason.into_owned(),
+        reason: misfit.reason.to_owned(),
         because: misfit.because,
         recorded: received,
     };
@@ -391,16 +392,20 @@ pub fn hear(
             };
         }
     };
-    let mut parsed = Parsed::default();
-    for fact in facts {
-        sort_in(fact, Learnt::Now(received), &mut parsed);
+    let mut events = Vec::with_capacity(facts.len());
+    let mut bad = None;
+    let mut reading = Reading::default();
+    for fact in &facts {
+        match reading.event(fact, Learnt::Now(received)) {
+            Ok(event) => events.push(event),
+            Err(misfit) => {
+                bad.get_or_insert((fact.source(), misfit));
+            }
+        }
     }
     // The facts that can be read are taken; the delivery is kept once for those that
     // cannot, because replaying it tells the others again, which does no harm.
-    let poison = parsed.poison.into_iter().next().map(|bad| {
-        let misfit = Misfit::lasting(&bad.reason, bad.because);
-        keep(&heard.topic, bad.source, misfit)
-    });
+    let poison = bad.map(|(origin, misfit)| keep(&heard.topic, Some(origin.to_owned()), misfit));
     Taken {
         outcome: match poison {
             Some(_) => Outcome::Poison,
@@ -408,7 +413,7 @@ pub fn hear(
         },
         topic: heard.topic,
         key: heard.key.filter(|key| key.len() <= MAX_KEY),
-        events: parsed.events,
+        events,
         poison,
     }
 }

@@ -2,7 +2,7 @@
 //! `docs/sources.md`. What it leaves out is taken as unknown. 4xx is never sent again.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, as_history, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, as_history, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, text,
@@ -169,7 +169,7 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
     let locale = text(&order["languageCodeEnum"])
         .or_else(|| text(&user["languageCode"]))
         .map(locale);
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number(order),
@@ -211,7 +211,7 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
             "tags": [],
             "marketing_consent": unknown_consent("saleor:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());

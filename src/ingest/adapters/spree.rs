@@ -3,7 +3,7 @@
 //! version 6 with a carrier wired it knows deliveries.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, slug, text,
@@ -95,7 +95,7 @@ fn order(
             .or_else(|| text(&bill["last_name"])),
     );
     let who = id(&data["customer_id"]).or_else(|| id(&data["user_id"]));
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -137,7 +137,7 @@ fn order(
             "tags": [],
             "marketing_consent": unknown_consent("spree:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     facts.of_order(EventKind::OrderPlaced, &own, Some(placed), base.clone());
     if paid {
@@ -218,13 +218,13 @@ fn parcel(
         })
         .into_iter()
         .collect();
-    let base = json!({
+    let base = Shared::of(json!({
         "order_ref": reference,
         "shipment": {
             "shipment_id": own, "direction": "outbound", "tracking": tracking, "items": [],
             "shipped_at": shipped.map(stamp),
         },
-    });
+    }));
     let name = |verb: &str| format!("shipment/{own}/{verb}");
     if matches!(status, Some("canceled" | "cancelled")) {
         facts.tell(

@@ -7,7 +7,7 @@
 //! `charge.refunded` and `refund.created` tell of the same money: a shop wires one.
 
 use super::super::shape::{MAX_AMOUNT, Misfit};
-use super::facts::{Facts, unknown_consent, via};
+use super::facts::{Facts, Shared, unknown_consent, via};
 use super::loose::{
     address, country, currency, digits, flag, full_name, id, list, money, needed, quantity, text,
     whole,
@@ -123,7 +123,7 @@ fn session(
             "postal_code": text(&address["postal_code"]), "city": text(&address["city"]),
         })
     });
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": order,
             "order_number": number,
@@ -148,7 +148,7 @@ fn session(
             "aliases": aliases,
         },
         "customer": buyer(session, address, place.as_deref(), at),
-    });
+    }));
     if completed {
         facts.of_order(EventKind::OrderPlaced, &order, Some(at), base.clone());
     }

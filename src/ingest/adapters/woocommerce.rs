@@ -7,7 +7,7 @@
 //! theirs, and configuration says what they mean.
 
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
     sum, tags, text, word,
@@ -152,7 +152,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     let delivered = notes.delivered.iter().any(|known| known == status);
     let dispatched = delivered || notes.dispatched.iter().any(|known| known == status);
     let shipping = &body["shipping"];
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": number,
             "order_number": called,
@@ -180,7 +180,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
             "line_items": lines,
         },
         "customer": who,
-    });
+    }));
     let about = format!("order/{number}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, number, created, base.clone());

@@ -1,7 +1,7 @@
 //! A whole order, in every fact that it attests.
 
 use super::super::super::shape::Misfit;
-use super::super::facts::{Facts, order_ref, unknown_consent};
+use super::super::facts::{Facts, Shared, order_ref, unknown_consent};
 use super::super::loose::{
     address, country, currency, flag, full_name, gid, list, minor, money, needed, price, quantity,
     sum, tags, text, word,
@@ -21,7 +21,7 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let placed = gmt(&body["processed_at"]).or(created);
     let order = order(of, &id, placed)?;
     let number = number(body);
-    let base = json!({ "order": order, "customer": customer(body, created) });
+    let base = Shared::of(json!({ "order": order, "customer": customer(body, created) }));
     let paid = matches!(
         text(&body["financial_status"]),
         Some("paid" | "partially_refunded" | "refunded")

@@ -1,7 +1,7 @@
 //! Fulfilments and what happens to them on their way.
 
 use super::super::super::shape::Misfit;
-use super::super::facts::{Facts, Way, order_ref, with};
+use super::super::facts::{Facts, Shared, Way, order_ref, with};
 use super::super::loose::{flag, gid, list, needed, quantity, slug, text};
 use super::super::moment::{gmt, stamp};
 use super::Of;
@@ -32,7 +32,7 @@ pub(super) fn told(
     let id = needed(gid(&one["id"]), "a fulfilment's id")?;
     let created = gmt(&one["created_at"]);
     let updated = gmt(&one["updated_at"]).or(created);
-    let base = json!({ "order_ref": reference, "shipment": shipment(one, &id) });
+    let base = Shared::of(json!({ "order_ref": reference, "shipment": shipment(one, &id) }));
     match text(&one["status"]) {
         Some("success") => {}
         Some("cancelled") => {
