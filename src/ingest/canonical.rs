@@ -102,7 +102,7 @@ pub fn parse_structured(
 /// # Errors
 /// The body is no JSON list, too deep, or has a key twice.
 pub fn parse_batch(body: &[u8], recorded: Timestamp, limits: Limits) -> Result<Parsed, Malformed> {
-    let Value::Array(list) = json::read(body, limits.depth)? else {
+    let Value::Array(list) = json::owned(body, limits.depth)? else {
         return Err(Malformed::NoList);
     };
     let mut parsed = Parsed::default();
@@ -123,7 +123,7 @@ pub fn parse_binary(
     recorded: Timestamp,
     limits: Limits,
 ) -> Result<Parsed, Malformed> {
-    let data = json::read(body, limits.depth)?;
+    let data = json::owned(body, limits.depth)?;
     let mut whole: Map<String, Value> = attributes
         .iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), Value::String(value.clone())))
@@ -139,7 +139,7 @@ pub fn parse_binary(
 /// # Errors
 /// The line is no JSON, too deep, or has a key twice.
 pub fn parse_line(line: &[u8], learnt: Learnt, limits: Limits) -> Result<Parsed, Malformed> {
-    let value = json::read(line, limits.depth)?;
+    let value = json::owned(line, limits.depth)?;
     let mut parsed = Parsed::default();
     sort_in(value, learnt, &mut parsed);
     Ok(parsed)

@@ -48,7 +48,7 @@ pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
 
 use super::canonical::{Learnt, Poison};
-use super::json;
+use super::json::{self, Json};
 use super::shape::Misfit;
 use super::signature::SignatureError;
 use crate::model::event::Event;
@@ -210,9 +210,11 @@ struct Told<'t> {
     source: &'t Source,
     headers: &'t Headers,
     raw: &'t [u8],
-    body: &'t Value,
+    body: &'t Json<'t>,
     received: Timestamp,
     beside: &'t Beside,
+    /// The lines of the order, where they were asked for.
+    line_items: Option<Json<'t>>,
 }
 
 /// What an adapter understood.
@@ -440,6 +442,7 @@ fn heard(
         body: &body,
         received,
         beside,
+        line_items: beside.line_items.as_ref().map(Json::from),
     };
     let mapped = match source.platform {
         Platform::Shopify => shopify::map(&told),
@@ -485,7 +488,7 @@ fn header_topic(platform: Platform, headers: &Headers) -> Option<&str> {
 }
 
 /// The topic, where the body says it under one of the usual names.
-fn body_topic(body: &Value) -> Option<&str> {
+fn body_topic<'j>(body: &'j Json<'_>) -> Option<&'j str> {
     [
         "type",
         "event",

@@ -1,6 +1,7 @@
 //! CSV of any shop: its columns by our names, or a mapping that says which of its columns
 //! is which, what stands for all rows, and how it writes times and amounts.
 
+use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::Source;
 use super::super::facts::{Data, Fact, Facts, Shared, order_ref, unknown_consent, via, with};
@@ -374,7 +375,7 @@ fn buyer(mapping: &Mapping, rows: &Rows<'_>, placed: Timestamp) -> Value {
             "source": "csv:consent", "updated_at": stamp(placed),
         }),
     };
-    let email: Value = whole("email").into();
+    let email = whole("email").map_or(Json::Null, Json::from);
     json!({
         "customer_id": whole("customer_id"),
         "email": address(&email),

@@ -16,6 +16,7 @@ mod woocommerce;
 pub use columns::{Mapping, MappingError};
 
 use super::super::canonical::Learnt;
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Fact, Reading};
 use super::{Beside, Headers, Source, Told, What};
@@ -215,9 +216,10 @@ impl Table {
             source: &self.source,
             headers: &headers,
             raw: &[],
-            body: &body,
+            body: &Json::from(&body),
             received: now,
             beside: &Beside::default(),
+            line_items: None,
         };
         let heard = match &self.form {
             Form::WooCommerce => super::woocommerce::map(&told)?,
