@@ -3,6 +3,7 @@
 //! older interface of ShipStation sends only an address to fetch from; whoever fetches hands
 //! the parcels in beside it (`shipments`).
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::carried::{Carried, When};
 use super::facts::{Facts, Way, order_ref, via};
@@ -96,7 +97,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 }
 
 /// A parcel of the older interface: that it left, and never that it arrived.
-fn parcel(one: &Value, told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
+fn parcel(one: &Json, told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let own = id(&one["shipmentId"]).or_else(|| id(&one["fulfillmentId"]));
     let own = needed(own, "shipmentId")?;
     let zone = told.source.notes.zone.clone();
@@ -156,7 +157,7 @@ fn parcel(one: &Value, told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit>
     Ok(())
 }
 
-fn moment(event: &Value, zone: &TimeZone) -> Option<Timestamp> {
+fn moment(event: &Json, zone: &TimeZone) -> Option<Timestamp> {
     utc(&event["occurred_at"])
         .or_else(|| told_at(&event["carrier_occurred_at"], zone).map(|moment| moment.at))
 }
