@@ -16,6 +16,8 @@ const SHOPIFY: &str = "2026-07";
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(5);
 /// How long such a token is good where nobody says how long.
 const TOKEN_LIFE: i64 = 3600;
+/// The longest that one is taken to be good, in seconds.
+const LONGEST_LIFE: i64 = 7 * 86_400;
 
 /// Why there is no answer that helps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +67,16 @@ pub struct Interface {
     platform: Platform,
     client: Client,
     version: String,
-    /// Where tokens that are good for a while are given, and the one in use until when.
-    tokens: Option<(Client, Mutex<Option<(Secret, Timestamp)>>)>,
+    /// Where the platform gives tokens for a while, and takes no other.
+    tokens: Option<Giver>,
+}
+
+/// Who gives tokens that are good for a while.
+#[derive(Debug)]
+struct Giver {
+    client: Client,
+    /// The one in use, and until when.
+    held: Mutex<Option<(Secret, Timestamp)>>,
 }
 
 impl Interface {
@@ -110,7 +120,10 @@ impl Interface {
                     None => host.to_owned(),
                 };
                 let giver = Client::new(&format!("{scheme}://{host}"), basic())?;
-                tokens = Some((giver, Mutex::new(None)));
+                tokens = Some(Giver {
+                    client: giver,
+                    held: Mutex::new(None),
+                });
                 Auth::None
             }
             _ => Auth::Bearer(token()),
@@ -145,13 +158,13 @@ impl Interface {
     pub async fn ask(&self, ask: Ask, now: Timestamp) -> Result<Answer, Trouble> {
         let answer = match &self.tokens {
             None => self.client.send(ask).await?,
-            Some((giver, held)) => {
-                let token = token(giver, held, now).await?;
+            Some(giver) => {
+                let token = giver.token(now).await?;
                 let client = self.client.clone().with_auth(Auth::Bearer(token));
                 let answer = client.send(ask).await?;
                 if answer.status() == 401 {
                     // Taken back before its time: the next one asks for another.
-                    *held.lock().await = None;
+                    *giver.held.lock().await = None;
                 }
                 answer
             }
@@ -172,29 +185,27 @@ impl Interface {
     }
 }
 
-/// The token in use, or a new one (RFC 6749 §4.4).
-async fn token(
-    giver: &Client,
-    held: &Mutex<Option<(Secret, Timestamp)>>,
-    now: Timestamp,
-) -> Result<Secret, Trouble> {
-    let mut held = held.lock().await;
-    if let Some((token, until)) = &*held
-        && *until > now
-    {
-        return Ok(token.clone());
+impl Giver {
+    /// The token in use, or a new one (RFC 6749 §4.4).
+    async fn token(&self, now: Timestamp) -> Result<Secret, Trouble> {
+        let mut held = self.held.lock().await;
+        if let Some((token, until)) = &*held
+            && *until > now
+        {
+            return Ok(token.clone());
+        }
+        let ask = Ask::post("/oauth/token").form(&[("grant_type", "client_credentials")]);
+        let answer = judged(self.client.send(ask).await?, now)?.json()?;
+        let Some(token) = answer["access_token"].as_str() else {
+            return Err(Trouble::odd("the platform gives no token"));
+        };
+        let life = answer["expires_in"].as_i64().unwrap_or(TOKEN_LIFE);
+        let life = SignedDuration::from_secs(life.clamp(0, LONGEST_LIFE));
+        let end = time::saturating_add(now, life);
+        let token = Secret::new(token);
+        *held = Some((token.clone(), time::saturating_add(end, -RENEW_BEFORE)));
+        Ok(token)
     }
-    let ask = Ask::post("/oauth/token").form(&[("grant_type", "client_credentials")]);
-    let answer = judged(giver.send(ask).await?, now)?.json()?;
-    let Some(token) = answer["access_token"].as_str() else {
-        return Err(Trouble::odd("the platform gives no token"));
-    };
-    let life = answer["expires_in"].as_i64().unwrap_or(TOKEN_LIFE);
-    let end = time::saturating_add(now, SignedDuration::from_secs(life.clamp(0, 7 * 86_400)));
-    let until = time::saturating_add(end, -RENEW_BEFORE);
-    let token = Secret::new(token);
-    *held = Some((token.clone(), until));
-    Ok(token)
 }
 
 /// What an answer's status means.

@@ -102,7 +102,7 @@ async fn a_poll_that_is_killed_loses_nothing() {
     };
     {
         let mut world = mock.world();
-        world.orders = (1..=12)
+        world.orders = (1..=24)
             .map(|id| {
                 let mut order = fixture("shopify/orders_create.json");
                 order["id"] = id.into();
@@ -135,7 +135,7 @@ async fn a_poll_that_is_killed_loses_nothing() {
     service.kill().unwrap();
     service.wait().unwrap();
     let told = install.run(&["events", "tail", "--json", "--lines", "1000"]);
-    for id in 1..=12 {
+    for id in 1..=24 {
         for fact in ["placed", "paid"] {
             let name = format!("\"order/{id}/{fact}\"");
             assert_eq!(told.matches(&name).count(), 1, "{name} in\n{told}");
@@ -145,11 +145,5 @@ async fn a_poll_that_is_killed_loses_nothing() {
     assert!(
         !log.contains("token-of-the-shop"),
         "the token is in the log"
-    );
-    let doctor = install.run(&["doctor", "events"]);
-    assert!(
-        doctor.contains("24 facts came by asking alone")
-            || doctor.contains("facts came by asking alone"),
-        "{doctor}"
     );
 }

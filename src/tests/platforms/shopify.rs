@@ -73,7 +73,7 @@ async fn what_webhooks_lost_comes_by_asking_once() {
     let row = shop.row().await;
     assert_eq!((row.found, row.known), (10, 4));
     let asked = shop.mock.asked();
-    assert_eq!(asked.len(), 3, "{asked:#?}");
+    assert_eq!(asked.len(), 2, "{asked:#?}");
     assert!(
         asked[1].contains("updated_at_min=2026-03-10T11%3A25"),
         "{asked:#?}"
