@@ -4,7 +4,11 @@
 //! [`Json`] borrows from the body and keeps members as they come: of a platform's delivery
 //! a tenth is looked at, and what is not costs next to nothing.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
@@ -50,6 +54,13 @@ impl<'b> Json<'b> {
         }
     }
 
+    pub(super) fn as_i64(&self) -> Option<i64> {
+        match self {
+            Json::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
     pub(super) fn as_array(&self) -> Option<&[Json<'b>]> {
         match self {
             Json::Array(all) => Some(all),
@@ -71,6 +82,20 @@ impl<'b> Json<'b> {
             Json::Object(all) => all,
             _ => &[],
         }
+    }
+
+    /// The members of an object; of anything else none.
+    pub(super) fn into_members(self) -> Vec<(Cow<'b, str>, Json<'b>)> {
+        match self {
+            Json::Object(all) => all,
+            _ => Vec::new(),
+        }
+    }
+
+    /// As JSON, for those who keep it.
+    pub(super) fn to_text(&self) -> String {
+        // Writing what was read into a text does not fail.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -168,6 +193,65 @@ impl Serialize for Json<'_> {
     }
 }
 
+/// Reads what a type wants out of a value that is there already.
+impl<'de> Deserializer<'de> for &'de Json<'_> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::Null => visitor.visit_unit(),
+            Json::Bool(flag) => visitor.visit_bool(*flag),
+            Json::Number(number) => number.deserialize_any(visitor),
+            Json::String(text) => visitor.visit_borrowed_str(text),
+            Json::Array(all) => visitor.visit_seq(SeqDeserializer::new(all.iter())),
+            Json::Object(all) => {
+                let all = all.iter().map(|(name, one)| (name.as_ref(), one));
+                visitor.visit_map(MapDeserializer::new(all))
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::String(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
+            // Of what we read, no enum holds anything.
+            _ => Err(Self::Error::custom("expected a name")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for &'de Json<'_> {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
 /// Reads a whole body.
 ///
 /// # Errors
@@ -189,14 +273,6 @@ pub(super) fn read(body: &[u8], depth: usize) -> Result<Json<'_>, BadJson> {
                 BadJson::Syntax(error.to_string())
             }
         })
-}
-
-/// Reads a whole body into a value of its own.
-///
-/// # Errors
-/// As [`read`].
-pub(super) fn owned(body: &[u8], depth: usize) -> Result<Value, BadJson> {
-    Ok(read(body, depth)?.into())
 }
 
 impl From<Json<'_>> for Value {
