@@ -22,7 +22,7 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let placed = gmt(&body["processed_at"]).or(created);
     let order = order(of, &id, placed)?;
     let number = number(body);
-    let base = Shared::of(json!({ "order": order, "customer": customer(body, created) }));
+    let base = Shared::order(order, customer(body, created));
     let paid = matches!(
         text(&body["financial_status"]),
         Some("paid" | "partially_refunded" | "refunded")
@@ -149,7 +149,7 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
     } else {
         Value::Null
     };
-    Ok(json!({
+    let mut order = json!({
         "order_id": id,
         "order_number": number(body),
         "version": stamp(version),
@@ -169,8 +169,9 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
         "discount_codes": codes,
         "shipping_method": text(&body["shipping_lines"][0]["title"]),
         "ship_to": ship_to,
-        "line_items": lines?,
-    }))
+    });
+    order["line_items"] = lines?.into();
+    Ok(order)
 }
 
 fn line(one: &Json, currency: &str, order: &Json) -> Result<Value, Misfit> {
