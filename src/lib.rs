@@ -8,7 +8,7 @@
 //!   COMMANDS  cli
 //!   DOORS     web
 //!   ENGINE    engine      accept · plan_due · deliver_due · reload
-//!   HANDS     store       mail       files      clock      telemetry
+//!   HANDS     store       mail       journal    files      clock      telemetry
 //!  ~~~~~~~~~~ below: no I/O, no async, no clock, no chance ~~~~~~~~~~
 //!   CORE      plan        lint
 //!   TRADES    sequence    state      ingest     render     links      config
@@ -25,6 +25,7 @@ pub mod config;
 pub mod engine;
 pub mod files;
 pub mod ingest;
+pub mod journal;
 pub mod links;
 pub mod lint;
 pub mod mail;

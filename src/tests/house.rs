@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 7] = [
     &["model"],
     &["sequence", "state", "ingest", "render", "links", "config"],
     &["plan", "lint"],
-    &["store", "mail", "files", "clock", "telemetry"],
+    &["store", "mail", "journal", "files", "clock", "telemetry"],
     &["engine"],
     &["web"],
     &["cli"],
