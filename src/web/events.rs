@@ -376,7 +376,7 @@ async fn commit(
             Err(Some(error))
         }
         Err(_) => {
-            tracing::warn!("a delivery of events was not stored in time");
+            tracing::debug!("a delivery of events was not stored in time");
             Err(None)
         }
     }
