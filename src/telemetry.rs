@@ -108,6 +108,18 @@ pub const HOOKS: &str = "aftercare_hooks_total";
 pub const SOURCE_SILENT: &str = "aftercare_source_silent";
 /// How long `POST /events` took, the durable commit included.
 pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
+/// Deliveries kept in the journal, by `because`: `away`, `slow`, `crowded`, `fast`, `behind`.
+pub const SPILL_KEPT: &str = "aftercare_spill_kept_total";
+/// Deliveries of the journal that the database has taken since.
+pub const SPILL_DRAINED: &str = "aftercare_spill_drained_total";
+/// Deliveries that wait in the journal.
+pub const SPILL_RECORDS: &str = "aftercare_spill_records";
+/// Bytes of them.
+pub const SPILL_BYTES: &str = "aftercare_spill_bytes";
+/// How long the oldest of them has waited.
+pub const SPILL_AGE: &str = "aftercare_spill_age_seconds";
+/// Deliveries refused because their source sends faster than it may, by `source`.
+pub const THROTTLED: &str = "aftercare_throttled_total";
 /// Opt-outs from the public page, by `how`: `one_click` or `page`.
 pub const OPT_OUTS: &str = "aftercare_opt_outs_total";
 /// Sends that reached a state, by `state` and `kind`.
@@ -179,6 +191,21 @@ fn describe() {
         SOURCE_SILENT,
         "1 while a source is silent for longer than its own rhythm explains"
     );
+    describe_counter!(SPILL_KEPT, "Deliveries kept in the journal");
+    describe_counter!(
+        SPILL_DRAINED,
+        "Deliveries of the journal that the database has taken since"
+    );
+    describe_gauge!(SPILL_RECORDS, "Deliveries that wait in the journal");
+    describe_gauge!(SPILL_BYTES, "Bytes that wait in the journal");
+    describe_gauge!(
+        SPILL_AGE,
+        "How long the oldest delivery in the journal has waited"
+    );
+    describe_counter!(
+        THROTTLED,
+        "Deliveries refused because their source sends faster than it may"
+    );
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");
     describe_counter!(MAILS_HELD, "Mails held because they could not be made");
@@ -228,6 +255,29 @@ pub fn refused(status: u16) {
 /// Counts one delivery of a platform; `source` is a name of the configuration.
 pub fn hook(source: &str, outcome: &'static str) {
     metrics::counter!(HOOKS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts one delivery that was kept in the journal.
+pub fn spilled(because: &'static str) {
+    metrics::counter!(SPILL_KEPT, "because" => because).increment(1);
+}
+
+/// Counts deliveries of the journal that the database has taken.
+pub fn drained(count: u64) {
+    metrics::counter!(SPILL_DRAINED).increment(count);
+}
+
+/// Shows what waits in the journal.
+pub fn spill(records: u64, bytes: u64, age: Duration) {
+    metrics::gauge!(SPILL_RECORDS).set(records as f64);
+    metrics::gauge!(SPILL_BYTES).set(bytes as f64);
+    metrics::gauge!(SPILL_AGE).set(age.as_secs_f64());
+}
+
+/// Counts one delivery that was refused for its source's rate; `source` is a name of the
+/// configuration.
+pub fn throttled(source: &str) {
+    metrics::counter!(THROTTLED, "source" => source.to_owned()).increment(1);
 }
 
 /// Shows whether a source is silent; both names come from events, which are signed.

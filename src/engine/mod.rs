@@ -21,6 +21,7 @@ pub mod scheduler;
 pub mod serve;
 pub mod sheet;
 pub mod silence;
+pub mod spill;
 mod waking;
 
 pub use crate::store::Counts;

@@ -286,6 +286,13 @@ pub static SERVICE_INTAKE: Table = Table {
             "not served",
             "[intake.sources.shopify]",
         ),
+        may(
+            "journal",
+            Shape::Table(&SERVICE_JOURNAL),
+            "What stands in for the database.",
+            "as below",
+            "[intake.journal]",
+        ),
     ],
     others: None,
 };
@@ -405,6 +412,20 @@ pub static SERVICE_SOURCE: Table = Table {
             "none",
             "\"config/sources/lantern.toml\"",
         ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "1000",
+            "1000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "10000",
+        ),
     ],
     others: None,
 };
@@ -455,7 +476,33 @@ pub static SERVICE_EVENTS: Table = Table {
             "\"5min\"",
             "\"5min\"",
         ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "no bound",
+            "5000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "50000",
+        ),
     ],
+    others: None,
+};
+pub static SERVICE_JOURNAL: Table = Table {
+    title: "[intake.journal]",
+    about: "Where deliveries are kept that the database cannot take now.",
+    keys: &[may(
+        "max",
+        Shape::Number(16_777_216, 1_099_511_627_776),
+        "Bytes that it may hold.",
+        "1073741824",
+        "1073741824",
+    )],
     others: None,
 };
 pub static SERVICE_MAILER: Table = Table {

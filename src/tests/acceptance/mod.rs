@@ -12,6 +12,7 @@ mod foretold;
 mod install;
 mod kills;
 mod opt_out;
+mod overload;
 mod relay;
 mod relay_trouble;
 mod stopping;
