@@ -63,6 +63,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let smtp = self.smtp();
         let intake = self.intake(http.as_ref().map(|http| http.listen));
         let sources = self.sources(http.as_ref().map(|http| http.listen));
+        let brokers = self.brokers(&sources);
         let mailer = Mailer {
             keep_bodies: self.flag("mailer.keep_bodies").unwrap_or(false),
             message_id_domain: self.parsed(
@@ -86,6 +87,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             smtp: smtp?,
             intake,
             sources,
+            brokers,
             mailer,
             clock,
             log: Log {

@@ -12,6 +12,7 @@ use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::{self, Write, expect_written};
 use super::{Secret, Store, assignments, erase};
+use crate::ingest::canonical;
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
@@ -51,12 +52,34 @@ pub struct Poison {
     /// A sentence.
     pub because: String,
     pub recorded: Timestamp,
+    /// The delivery's own key: the same one is kept once, however often it comes. `None`
+    /// where the way has none.
+    pub transport: Option<String>,
+}
+
+impl From<canonical::Poison> for Poison {
+    fn from(poison: canonical::Poison) -> Poison {
+        Poison {
+            source: poison.source,
+            id: poison.id,
+            kind: poison.kind,
+            body: poison.body,
+            reason: poison.reason,
+            because: poison.because,
+            recorded: poison.recorded,
+            transport: None,
+        }
+    }
 }
 
 /// The key under which a number that was merged away still leads to the survivor.
 pub(super) fn own_key(of: CustomerId) -> String {
     format!("own:{of}")
 }
+
+/// Under what keys of deliveries in quarantine stand among those of events: what was kept
+/// once must not keep its mended repetition out.
+const OF_QUARANTINE: &str = "quarantine:";
 
 /// How many rounds of parked events finding each other one intake follows.
 const ROUNDS: usize = 8;
@@ -260,10 +283,33 @@ async fn numbers(tx: &mut Tx) -> Result<Numbers, StoreError> {
     Ok(numbers)
 }
 
-/// Keeps what is no event; gives the last number used.
+/// Keeps what is no event, each delivery once; gives the last number used.
 async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, StoreError> {
+    let place = |one: &Poison| {
+        let source = one.source.as_deref().unwrap_or_default();
+        let key = one.transport.as_deref()?;
+        Some((clean(&format!("{OF_QUARANTINE}{source}")), clean(key)))
+    };
+    let deliveries: BTreeMap<(String, String), i64> = poison
+        .iter()
+        .filter_map(|one| Some((place(one)?, to_ms(one.recorded))))
+        .collect();
+    let mut new: HashSet<(String, String)> = HashSet::new();
+    if !deliveries.is_empty() {
+        let list: Vec<(&String, &String, i64)> = deliveries
+            .iter()
+            .map(|((source, key), at)| (source, key, *at))
+            .collect();
+        for row in tx.fetch(&DELIVER, vec![rows(&list)?]).await? {
+            new.insert((row.text(0)?, row.text(1)?));
+        }
+    }
     let mut list = Vec::with_capacity(poison.len());
     for one in poison {
+        // Once taken out, a repetition in the same batch finds nothing.
+        if place(one).is_some_and(|place| !new.remove(&place)) {
+            continue;
+        }
         last += 1;
         list.push((
             last,
@@ -276,7 +322,9 @@ async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, Sto
             to_ms(one.recorded),
         ));
     }
-    tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
+    if !list.is_empty() {
+        tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
+    }
     Ok(last)
 }
 

@@ -138,6 +138,7 @@ on_both! {
             reason: "unknown_type".into(),
             because: "nobody eats orders".into(),
             recorded: at(3),
+            transport: None,
         };
         store.accept(vec![], vec![poison.clone(), poison], at(3)).await.unwrap();
         let kept = store.quarantined(0, 10).await.unwrap();
