@@ -65,15 +65,10 @@ pub struct Understood {
 pub fn understand(reading: &Reading, message: &Message, received: Timestamp) -> Understood {
     let usual = |key: &Option<String>| key.clone().filter(|key| is_key(key));
     let own = usual(&message.id).or_else(|| usual(&message.position));
-    let keep = |reason: &'static str, because: String| Understood {
+    let unread = |reason: &'static str, because: String| Understood {
         parsed: Parsed {
             events: Vec::new(),
-            poison: vec![Kept::of(reading, message).poison(
-                reason,
-                because,
-                message.position.clone(),
-                received,
-            )],
+            poison: vec![keep(reading, message, reason, because, received)],
         },
         key: own.clone(),
         outcome: Outcome::Poison,
@@ -89,10 +84,10 @@ pub fn understand(reading: &Reading, message: &Message, received: Timestamp) -> 
             "the body holds more than {} bytes{cut}",
             reading.max_body
         );
-        return keep("too_large", because);
+        return unread("too_large", because);
     }
     if std::str::from_utf8(&message.body).is_err() {
-        return keep("not_json", "the body is no UTF-8".to_owned());
+        return unread("not_json", "the body is no UTF-8".to_owned());
     }
     match &reading.source {
         Some(source) => {
@@ -117,7 +112,7 @@ pub fn understand(reading: &Reading, message: &Message, received: Timestamp) -> 
                 parsed,
                 key: own,
             },
-            Err(because) => keep("not_json", because),
+            Err(because) => unread("not_json", because),
         },
     }
 }
@@ -212,6 +207,25 @@ pub fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
+/// A message that cannot be used, for quarantine: whole, with the reason.
+pub fn keep(
+    reading: &Reading,
+    message: &Message,
+    reason: &'static str,
+    because: String,
+    received: Timestamp,
+) -> Poison {
+    Poison {
+        source: Some(format!("/broker/{}", reading.broker)),
+        id: message.position.clone(),
+        kind: None,
+        body: Kept::of(reading, message).to_text(),
+        reason: reason.to_owned(),
+        because,
+        recorded: received,
+    }
+}
+
 /// A message as it is kept: which broker it came from, its headers without what could
 /// prove who somebody is, and its body, whole up to [`KEPT_WHOLE`] bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,24 +256,6 @@ impl Kept {
                 id: message.id.clone(),
                 position: message.position.clone(),
             },
-        }
-    }
-
-    fn poison(
-        &self,
-        reason: &'static str,
-        because: String,
-        position: Option<String>,
-        recorded: Timestamp,
-    ) -> Poison {
-        Poison {
-            source: Some(format!("/broker/{}", self.broker)),
-            id: position,
-            kind: None,
-            body: self.to_text(),
-            reason: reason.to_owned(),
-            because,
-            recorded,
         }
     }
 

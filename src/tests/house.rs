@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 7] = [
     &["plan", "lint"],
     &["store", "mail", "files", "clock", "telemetry"],
     &["engine"],
-    &["web"],
+    &["web", "consume"],
     &["cli"],
 ];
 /// The first floor above the waterline.
