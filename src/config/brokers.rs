@@ -198,8 +198,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         };
         let (subject, field, group) = (named("subject"), named("field"), named("group"));
         let batch = self.of_number(keys, &section, "batch", 1, MAX_BATCH);
-        let max_body =
-            self.of_number(keys, &section, "max_body", 1024, super::meant::MAX_BODY);
+        let max_body = self.of_number(keys, &section, "max_body", 1024, super::meant::MAX_BODY);
         let max_depth = self.of_number(keys, &section, "max_depth", 8, super::meant::MAX_DEPTH);
         let redeliver_after = self.of(
             keys,
@@ -218,9 +217,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             .map(|given| given.text.clone())
             .or_else(|| file.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()))
             .map(Secret);
-        let credentials = self
-            .of_file(keys, &section, "credentials_file")
-            .map(Secret);
+        let credentials = self.of_file(keys, &section, "credentials_file").map(Secret);
         let ca_file = keys
             .get("ca_file")
             .map(|given| self.inside(given.text.trim()));
@@ -281,9 +278,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             return None;
         };
         let holds_password = |server: &String| {
-            Url::parse(server).is_ok_and(|url| url.password().is_some() || {
-                // NATS takes a token in the place of a user.
-                kind == BrokerKind::Nats && !url.username().is_empty()
+            Url::parse(server).is_ok_and(|url| {
+                url.password().is_some() || {
+                    // NATS takes a token in the place of a user.
+                    kind == BrokerKind::Nats && !url.username().is_empty()
+                }
             })
         };
         if servers.iter().any(holds_password) && !given.is_of_environment() {
@@ -339,22 +338,23 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             return None;
         }
         // One of its brothers was given: that is told already.
-        if !["stream", "queue", "topic"].iter().any(|key| keys.contains_key(key)) {
+        if !["stream", "queue", "topic"]
+            .iter()
+            .any(|key| keys.contains_key(key))
+        {
             self.report(
-                at.problem("E102", format!("`{section}` does not say which {key} to read"))
-                    .help("the messages of your shop wait there, and so do its customers")
-                    .help(format!("set {key} = \"orders\"")),
+                at.problem(
+                    "E102",
+                    format!("`{section}` does not say which {key} to read"),
+                )
+                .help("the messages of your shop wait there, and so do its customers")
+                .help(format!("set {key} = \"orders\"")),
             );
         }
         None
     }
 
-    fn source_of(
-        &mut self,
-        given: &Given,
-        section: &str,
-        sources: &[Source],
-    ) -> Option<String> {
+    fn source_of(&mut self, given: &Given, section: &str, sources: &[Source]) -> Option<String> {
         let name = given.text.trim();
         if sources.iter().any(|source| source.name == name) {
             return Some(name.to_owned());

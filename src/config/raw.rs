@@ -304,8 +304,10 @@ impl Raw {
     fn family(&mut self, family: Family, file: &str, item: &Item, span: Range<usize>) {
         let above = family.above;
         let wants = |path: &str, span| {
-            Diagnostic::new("E103", file, span, format!("`{path}` wants a table"))
-                .help(format!("write [{above}.{}], and its keys below", family.example))
+            Diagnostic::new("E103", file, span, format!("`{path}` wants a table")).help(format!(
+                "write [{above}.{}], and its keys below",
+                family.example
+            ))
         };
         let Some(all) = item.as_table_like() else {
             self.problems.push(wants(above, span));
@@ -356,7 +358,9 @@ impl Raw {
                     continue;
                 };
                 let path = format!("{path}.{key}");
-                if let Some(given) = self.given(file, &path, family.secrets.contains(&key), item, span) {
+                if let Some(given) =
+                    self.given(file, &path, family.secrets.contains(&key), item, span)
+                {
                     keys.insert(key, given);
                 }
             }
