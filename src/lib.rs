@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   COMMANDS  cli
-//!   DOORS     web
+//!   DOORS     web        consume
 //!   ENGINE    engine      accept · plan_due · deliver_due · reload
 //!   HANDS     store       mail       client     journal    files      clock      telemetry
 //!  ~~~~~~~~~~ below: no I/O, no async, no clock, no chance ~~~~~~~~~~
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod consume;
 pub mod engine;
 pub mod files;
 pub mod ingest;

@@ -106,6 +106,14 @@ pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 pub const HOOKS: &str = "aftercare_hooks_total";
 /// Whether a source is silent for longer than its rhythm explains, by `source` and `kind`.
 pub const SOURCE_SILENT: &str = "aftercare_source_silent";
+/// Messages of brokers, by `broker` (its name in the configuration) and `outcome`:
+/// `received`, `redelivered` (of those, delivered before), `acknowledged`, `poison` (gone
+/// to quarantine).
+pub const BROKER_MESSAGES: &str = "aftercare_broker_messages_total";
+/// Messages that a broker's group has not acknowledged, by `broker`.
+pub const BROKER_LAG: &str = "aftercare_broker_lag";
+/// Whether a broker is connected, by `broker`.
+pub const BROKER_CONNECTED: &str = "aftercare_broker_connected";
 /// How long `POST /events` took, the durable commit included.
 pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
 /// Deliveries kept in the journal, by `because`: `away`, `slow`, `crowded`, `fast`, `behind`.
@@ -206,6 +214,12 @@ fn describe() {
         THROTTLED,
         "Deliveries refused because their source sends faster than it may"
     );
+    describe_counter!(BROKER_MESSAGES, "Messages of brokers");
+    describe_gauge!(
+        BROKER_LAG,
+        "Messages that a broker's group has not acknowledged"
+    );
+    describe_gauge!(BROKER_CONNECTED, "1 while a broker is connected");
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");
     describe_counter!(MAILS_HELD, "Mails held because they could not be made");
@@ -245,6 +259,47 @@ pub fn events_duplicate(count: u64) {
 /// Counts bodies put into quarantine.
 pub fn events_quarantined(count: u64) {
     metrics::counter!(EVENTS_QUARANTINED).increment(count);
+}
+
+/// What became of a message of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerMessage {
+    /// It was handed to us.
+    Received,
+    /// It was handed to us, and before to somebody.
+    Redelivered,
+    /// We said that it is durable.
+    Acknowledged,
+    /// It cannot be used and is in quarantine.
+    Poison,
+}
+
+impl BrokerMessage {
+    fn as_str(self) -> &'static str {
+        match self {
+            BrokerMessage::Received => "received",
+            BrokerMessage::Redelivered => "redelivered",
+            BrokerMessage::Acknowledged => "acknowledged",
+            BrokerMessage::Poison => "poison",
+        }
+    }
+}
+
+/// Counts messages of a broker; `broker` is a name of the configuration.
+pub fn broker(broker: &str, what: BrokerMessage, count: usize) {
+    metrics::counter!(BROKER_MESSAGES, "broker" => broker.to_owned(), "outcome" => what.as_str())
+        .increment(count as u64);
+}
+
+/// Shows how many messages of a broker are not acknowledged yet.
+pub fn broker_lag(broker: &str, messages: u64) {
+    metrics::gauge!(BROKER_LAG, "broker" => broker.to_owned()).set(messages as f64);
+}
+
+/// Shows whether a broker is connected.
+pub fn broker_connected(broker: &str, connected: bool) {
+    let value = if connected { 1.0 } else { 0.0 };
+    metrics::gauge!(BROKER_CONNECTED, "broker" => broker.to_owned()).set(value);
 }
 
 /// Counts one request turned away with an HTTP status.

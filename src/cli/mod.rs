@@ -6,6 +6,7 @@
 
 mod arm;
 mod batches;
+mod brokers;
 mod check;
 pub mod context;
 mod demo;

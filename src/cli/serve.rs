@@ -3,8 +3,9 @@
 
 use super::context::{self, Open, Shop};
 use super::exit::misuse;
-use super::{Exit, Global, Out, key, sources};
+use super::{Exit, Global, Out, brokers, key, sources};
 use crate::config::LogFormat;
+use crate::consume;
 use crate::engine::serve::{self, Roles};
 use crate::engine::spill::Spill;
 use crate::engine::{Engine, EngineError};
@@ -37,7 +38,7 @@ pub struct Args {
 /// One part of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
-    /// Takes events at POST /events
+    /// Takes events at POST /events and /hooks, and from brokers
     Intake,
     /// Plans who gets what
     Scheduler,
@@ -84,6 +85,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             shop.config.http.listen
         )));
     }
+    let read = if roles.intake {
+        brokers::ready(&shop.config)?
+    } else {
+        Vec::new()
+    };
     let transport = shop.transport()?;
     if shop.config.clock.is_some() && !transport.stays_here() {
         return Err(misuse(
@@ -169,6 +175,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             ended
         })
     });
+    let reading = tokio::spawn(consume::consume(read, Arc::clone(&engine), stop.clone()));
     serve::run(
         Arc::clone(&engine),
         roles,
@@ -177,6 +184,10 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )
     .await;
     stop.cancel();
+    reading
+        .await
+        .context("the brokers' loop ended badly")?
+        .map_err(|error| misuse(error.to_string()))?;
     if let Some(door) = door {
         door.await
             .context("the doors ended badly")?

@@ -10,7 +10,8 @@ use crate::web::{self, Hook};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Every source with its limits, by name.
+/// Every source that delivers over HTTP, with its limits, by name. One that cannot prove
+/// who sends and comes by a broker has no door here.
 ///
 /// # Errors
 /// A secret is too short.
@@ -18,6 +19,7 @@ pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
     config
         .sources
         .iter()
+        .filter(|told| told.unsigned || told.can_prove() || !config.comes_by_broker(&told.name))
         .map(|told| {
             let hook = Hook {
                 source: source(told)?,

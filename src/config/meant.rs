@@ -74,6 +74,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                 .number("intake.journal.max", MIN_JOURNAL, MAX_JOURNAL)
                 .map(|max| max as u64),
         };
+        let brokers = self.brokers(&sources);
         let mailer = Mailer {
             keep_bodies: self.flag("mailer.keep_bodies").unwrap_or(false),
             message_id_domain: self.parsed(
@@ -98,6 +99,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             intake,
             sources,
             journal,
+            brokers,
             mailer,
             clock,
             log: Log {

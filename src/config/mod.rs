@@ -2,12 +2,14 @@
 //! values first ([`raw`]), then what they mean ([`meant`]). Nothing here opens a file or
 //! asks the process for its environment: both are handed in.
 
+mod brokers;
 mod meant;
 mod raw;
 mod sources;
 
+pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER};
 pub use meant::read;
-pub use raw::{KEYS, SOURCE_KEYS};
+pub use raw::{BROKER_KEYS, KEYS, SOURCE_KEYS};
 pub use sources::MAX_SOURCE_SECRETS;
 
 use crate::model::platform::Platform;
@@ -37,6 +39,8 @@ pub struct Config {
     /// `[intake.sources.…]`: who delivers to `POST /hooks/…`, by name.
     pub sources: Vec<Source>,
     pub journal: Journal,
+    /// `[intake.brokers.…]`: message brokers that events are read from, by name.
+    pub brokers: Vec<Broker>,
     pub mailer: Mailer,
     /// The rehearsal clock; unset, the real one.
     pub clock: Option<Rehearsal>,
@@ -237,6 +241,13 @@ pub struct Source {
     pub mapping: Option<(String, String)>,
 }
 
+impl Source {
+    /// Whether anything could prove who sends to `POST /hooks/NAME`.
+    pub fn can_prove(&self) -> bool {
+        !self.secrets.is_empty() || self.public_keys.is_some()
+    }
+}
+
 /// `[mailer]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mailer {
@@ -318,6 +329,7 @@ impl Default for Config {
             intake: None,
             sources: Vec::new(),
             journal: Journal::default(),
+            brokers: Vec::new(),
             mailer: Mailer::default(),
             clock: None,
             log: Log::default(),
@@ -338,7 +350,7 @@ impl Config {
             return Err(Unready::NoSecrets);
         }
         let open = |source: &&Source| {
-            !source.unsigned && source.secrets.is_empty() && source.public_keys.is_none()
+            !source.unsigned && !source.can_prove() && !self.comes_by_broker(&source.name)
         };
         match self.sources.iter().find(open) {
             Some(source) => Err(Unready::NoSourceSecrets {
@@ -346,6 +358,13 @@ impl Config {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Whether a broker brings the deliveries of a source. Whoever may write to the broker
+    /// is trusted, so such a source needs no secret.
+    pub fn comes_by_broker(&self, source: &str) -> bool {
+        let brings = |broker: &Broker| broker.source.as_deref() == Some(source);
+        self.brokers.iter().any(brings)
     }
 }
 

@@ -182,7 +182,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         found
     }
 
-    fn of<T>(
+    pub(super) fn of<T>(
         &mut self,
         keys: &Keys,
         section: &str,
@@ -198,7 +198,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         value
     }
 
-    fn of_number(
+    pub(super) fn of_number(
         &mut self,
         keys: &Keys,
         section: &str,
@@ -219,7 +219,12 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
     }
 
     /// The text of the file that a key names.
-    fn of_file(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<String> {
+    pub(super) fn of_file(
+        &mut self,
+        keys: &Keys,
+        section: &str,
+        key: &'static str,
+    ) -> Option<String> {
         let given = keys.get(key)?;
         let path = self.inside(given.text.trim());
         match (self.open)(&path) {

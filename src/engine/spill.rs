@@ -356,6 +356,7 @@ async fn quarantine(
         reason: reason.to_owned(),
         because: because.to_owned(),
         recorded: engine.now(),
+        transport: None,
     };
     engine.accept(Vec::new(), vec![poison]).await?;
     Ok(())

@@ -12,6 +12,7 @@ use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::{self, Write, expect_written};
 use super::{Secret, Store, assignments, erase};
+use crate::ingest::canonical;
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
@@ -53,12 +54,34 @@ pub struct Poison {
     /// A sentence.
     pub because: String,
     pub recorded: Timestamp,
+    /// The delivery's own key: the same one is kept once, however often it comes. `None`
+    /// where the way has none.
+    pub transport: Option<String>,
+}
+
+impl From<canonical::Poison> for Poison {
+    fn from(poison: canonical::Poison) -> Poison {
+        Poison {
+            source: poison.source,
+            id: poison.id,
+            kind: poison.kind,
+            body: poison.body,
+            reason: poison.reason,
+            because: poison.because,
+            recorded: poison.recorded,
+            transport: None,
+        }
+    }
 }
 
 /// The key under which a number that was merged away still leads to the survivor.
 pub(super) fn own_key(of: CustomerId) -> String {
     format!("own:{of}")
 }
+
+/// Under what keys of deliveries in quarantine stand among those of events: what was kept
+/// once must not keep its mended repetition out.
+const OF_QUARANTINE: &str = "quarantine:";
 
 /// How many rounds of parked events finding each other one intake follows.
 const ROUNDS: usize = 8;
@@ -262,25 +285,31 @@ async fn numbers(tx: &mut Tx) -> Result<Numbers, StoreError> {
     Ok(numbers)
 }
 
-/// Keeps what is no event; gives the last number used. What was kept before from the same
-/// delivery (the same body, learnt in the same instant) is not kept twice: a delivery may
-/// come by the journal as well.
+/// Keeps what is no event, each delivery once; gives the last number used. A delivery
+/// without a key of its own is known by what it holds and when it came: it may come by the
+/// journal as well.
 async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, StoreError> {
-    let deliveries: BTreeMap<(&str, String), i64> = poison
+    let place = |one: &Poison| {
+        let key = one.transport.clone().unwrap_or_else(|| key_of(one));
+        let source = format!("{OF_QUARANTINE}{}", source_of(one));
+        (clean(&source), clean(&key))
+    };
+    let deliveries: BTreeMap<(String, String), i64> = poison
         .iter()
-        .map(|one| ((source_of(one), key_of(one)), to_ms(one.recorded)))
+        .map(|one| (place(one), to_ms(one.recorded)))
         .collect();
-    let rows_of: Vec<(&str, &String, i64)> = deliveries
+    let rows_of: Vec<(&String, &String, i64)> = deliveries
         .iter()
-        .map(|((source, key), at)| (*source, key, *at))
+        .map(|((source, key), at)| (source, key, *at))
         .collect();
-    let mut new: HashSet<String> = HashSet::new();
+    let mut new: HashSet<(String, String)> = HashSet::new();
     for row in tx.fetch(&DELIVER, vec![rows(&rows_of)?]).await? {
-        new.insert(row.text(1)?);
+        new.insert((row.text(0)?, row.text(1)?));
     }
     let mut list = Vec::with_capacity(poison.len());
     for one in poison {
-        if !new.remove(&key_of(one)) {
+        // Once taken out, a repetition in the same batch finds nothing.
+        if !new.remove(&place(one)) {
             continue;
         }
         last += 1;

@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 8] = [
         "telemetry",
     ],
     &["engine"],
-    &["web"],
+    &["web", "consume"],
     &["cli"],
 ];
 /// The first floor above the waterline.

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::engine::spill::Because;
 use crate::engine::{EngineError, Totals};
 use crate::ingest::canonical::{self, Limits, Malformed, Parsed};
+use crate::ingest::message::percent_decode;
 use crate::ingest::signature;
 use crate::store::{Incoming, Poison};
 use crate::telemetry;
@@ -223,32 +224,6 @@ fn attributes(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
     Ok(attributes)
 }
 
-/// `%C3%A9` to `é`; `None` where the bytes are no UTF-8. A `%` that opens no pair of
-/// hex digits stands for itself.
-fn percent_decode(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let digit = |place: usize| {
-        bytes
-            .get(place)
-            .and_then(|byte| char::from(*byte).to_digit(16))
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut place = 0;
-    while let Some(&byte) = bytes.get(place) {
-        if byte == b'%'
-            && let (Some(high), Some(low)) = (digit(place + 1), digit(place + 2))
-        {
-            decoded.push(high * 16 + low);
-            place += 3;
-        } else {
-            decoded.push(byte);
-            place += 1;
-        }
-    }
-    String::from_utf8(decoded).ok()
-}
-
 /// Where a delivery came in, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Came<'d> {
@@ -317,7 +292,7 @@ pub(super) async fn store(
             }),
         })
         .collect();
-    let poison: Vec<Poison> = poison.into_iter().map(quarantine).collect();
+    let poison: Vec<Poison> = poison.into_iter().map(Poison::from).collect();
     if batch.is_empty() && poison.is_empty() {
         return Ok(Stored::Told(Totals::default()));
     }
@@ -379,35 +354,5 @@ async fn commit(
             tracing::debug!("a delivery of events was not stored in time");
             Err(None)
         }
-    }
-}
-
-/// What ingest could not take, as the store keeps it.
-fn quarantine(poison: canonical::Poison) -> Poison {
-    Poison {
-        source: poison.source,
-        id: poison.id,
-        kind: poison.kind,
-        body: poison.body,
-        reason: poison.reason,
-        because: poison.because,
-        recorded: poison.recorded,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attributes_are_percent_decoded() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(percent_decode(text).as_deref(), expected, "{text}");
-        };
-        check("plain", Some("plain"));
-        check("caf%C3%A9", Some("café"));
-        check("100%", Some("100%"));
-        check("%zz%2", Some("%zz%2"));
-        check("%ff", None);
     }
 }

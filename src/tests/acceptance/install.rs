@@ -149,8 +149,10 @@ pub struct Install {
     pub relay: String,
     /// How much faster than real time the clock runs; may change between starts.
     pub speed: u32,
-    /// Further variables of its environment.
+    /// More variables of its environment.
     pub environment: Vec<(String, String)>,
+    /// What `serve` is told.
+    pub arguments: Vec<String>,
 }
 
 impl Install {
@@ -171,6 +173,7 @@ impl Install {
             relay: relay.to_owned(),
             speed: 1,
             environment: Vec::new(),
+            arguments: Vec::new(),
             folder: Some(folder),
         }
     }
@@ -259,6 +262,7 @@ impl Install {
             .unwrap();
         let child = self
             .command(&["serve"])
+            .args(&self.arguments)
             .env("AFTERCARE_HTTP__LISTEN", address.to_string())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -372,6 +376,11 @@ impl Service {
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|rest| rest.split_whitespace().next());
         kib.unwrap().parse::<u64>().unwrap() / 1024
+    }
+
+    /// Waits until it has ended by itself; returns how.
+    pub fn ended(mut self) -> ExitStatus {
+        until("the service ends", || self.child.try_wait().unwrap())
     }
 
     /// `kill -9`.

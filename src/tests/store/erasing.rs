@@ -28,7 +28,7 @@ on_both! {
         let poison = aftercare::store::Poison {
             source: None, id: None, kind: None,
             body: "{\"email\": \"CANARY@example.com\"".into(),
-            reason: "json".into(), because: "broken".into(), recorded: at(1),
+            reason: "json".into(), because: "broken".into(), recorded: at(1), transport: None,
         };
         store.accept(vec![], vec![poison], at(1)).await.unwrap();
 

@@ -138,6 +138,7 @@ on_both! {
             reason: "unknown_type".into(),
             because: "nobody eats orders".into(),
             recorded: at(3),
+            transport: None,
         };
         let later = Poison { recorded: at(4), ..poison.clone() };
         store.accept(vec![], vec![poison.clone(), later], at(3)).await.unwrap();
