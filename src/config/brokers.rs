@@ -91,13 +91,46 @@ impl BrokerKind {
         match self {
             BrokerKind::Nats => &["subject", "credentials_file", "redeliver_after"],
             BrokerKind::Redis => &["field", "redeliver_after"],
-            BrokerKind::Amqp | BrokerKind::Kafka => &[],
+            BrokerKind::Kafka => &["mechanism"],
+            BrokerKind::Amqp => &[],
         }
     }
 }
 
+/// How a user of Kafka proves its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SaslMechanism {
+    /// It is shown, so the connection should be one with TLS.
+    Plain,
+    ScramSha256,
+    #[default]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    const ALL: [SaslMechanism; 3] = [
+        SaslMechanism::Plain,
+        SaslMechanism::ScramSha256,
+        SaslMechanism::ScramSha512,
+    ];
+
+    /// Its name, as Kafka has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    fn of(text: &str) -> Option<SaslMechanism> {
+        let is = |one: &SaslMechanism| one.as_str().eq_ignore_ascii_case(text);
+        SaslMechanism::ALL.into_iter().find(is)
+    }
+}
+
 /// Keys that do not mean something for every broker.
-const SOME: [&str; 7] = [
+const SOME: [&str; 8] = [
     "stream",
     "queue",
     "topic",
@@ -105,6 +138,7 @@ const SOME: [&str; 7] = [
     "field",
     "credentials_file",
     "redeliver_after",
+    "mechanism",
 ];
 
 /// `[intake.brokers.NAME]`.
@@ -136,6 +170,8 @@ pub struct Broker {
     pub max_depth: Option<usize>,
     /// How long a message may stay with a process that says nothing.
     pub redeliver_after: Duration,
+    /// How the user proves its password (Kafka).
+    pub mechanism: SaslMechanism,
     /// The source of `[intake.sources]` whose adapter reads the messages; unset, they are
     /// canonical events.
     pub source: Option<String>,
@@ -198,8 +234,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         };
         let (subject, field, group) = (named("subject"), named("field"), named("group"));
         let batch = self.of_number(keys, &section, "batch", 1, MAX_BATCH);
-        let max_body =
-            self.of_number(keys, &section, "max_body", 1024, super::meant::MAX_BODY);
+        let max_body = self.of_number(keys, &section, "max_body", 1024, super::meant::MAX_BODY);
         let max_depth = self.of_number(keys, &section, "max_depth", 8, super::meant::MAX_DEPTH);
         let redeliver_after = self.of(
             keys,
@@ -207,6 +242,13 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             "redeliver_after",
             "a time such as \"30s\" or \"5min\", a second at least",
             |text| super::meant::wait(text).filter(|wait| *wait >= Duration::from_secs(1)),
+        );
+        let mechanism = self.of(
+            keys,
+            &section,
+            "mechanism",
+            "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+            SaslMechanism::of,
         );
         let user = keys
             .get("user")
@@ -218,9 +260,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             .map(|given| given.text.clone())
             .or_else(|| file.map(|text| text.trim_end_matches(['\r', '\n']).to_owned()))
             .map(Secret);
-        let credentials = self
-            .of_file(keys, &section, "credentials_file")
-            .map(Secret);
+        let credentials = self.of_file(keys, &section, "credentials_file").map(Secret);
         let ca_file = keys
             .get("ca_file")
             .map(|given| self.inside(given.text.trim()));
@@ -244,6 +284,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             max_body,
             max_depth,
             redeliver_after: redeliver_after.unwrap_or(REDELIVER_AFTER),
+            mechanism: mechanism.unwrap_or_default(),
             source,
         })
     }
@@ -281,9 +322,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             return None;
         };
         let holds_password = |server: &String| {
-            Url::parse(server).is_ok_and(|url| url.password().is_some() || {
-                // NATS takes a token in the place of a user.
-                kind == BrokerKind::Nats && !url.username().is_empty()
+            Url::parse(server).is_ok_and(|url| {
+                url.password().is_some() || {
+                    // NATS takes a token in the place of a user.
+                    kind == BrokerKind::Nats && !url.username().is_empty()
+                }
             })
         };
         if servers.iter().any(holds_password) && !given.is_of_environment() {
@@ -339,22 +382,23 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             return None;
         }
         // One of its brothers was given: that is told already.
-        if !["stream", "queue", "topic"].iter().any(|key| keys.contains_key(key)) {
+        if !["stream", "queue", "topic"]
+            .iter()
+            .any(|key| keys.contains_key(key))
+        {
             self.report(
-                at.problem("E102", format!("`{section}` does not say which {key} to read"))
-                    .help("the messages of your shop wait there, and so do its customers")
-                    .help(format!("set {key} = \"orders\"")),
+                at.problem(
+                    "E102",
+                    format!("`{section}` does not say which {key} to read"),
+                )
+                .help("the messages of your shop wait there, and so do its customers")
+                .help(format!("set {key} = \"orders\"")),
             );
         }
         None
     }
 
-    fn source_of(
-        &mut self,
-        given: &Given,
-        section: &str,
-        sources: &[Source],
-    ) -> Option<String> {
+    fn source_of(&mut self, given: &Given, section: &str, sources: &[Source]) -> Option<String> {
         let name = given.text.trim();
         if sources.iter().any(|source| source.name == name) {
             return Some(name.to_owned());

@@ -82,11 +82,12 @@ pub const SOURCE_KEYS: [&str; 16] = [
 /// Where brokers stand, each under a name of its own.
 const BROKERS: &str = "intake.brokers";
 /// Every key of one broker.
-pub const BROKER_KEYS: [&str; 17] = [
+pub const BROKER_KEYS: [&str; 18] = [
     "url",
     "user",
     "password",
     "password_file",
+    "mechanism",
     "credentials_file",
     "ca_file",
     "stream",
@@ -304,8 +305,10 @@ impl Raw {
     fn family(&mut self, family: Family, file: &str, item: &Item, span: Range<usize>) {
         let above = family.above;
         let wants = |path: &str, span| {
-            Diagnostic::new("E103", file, span, format!("`{path}` wants a table"))
-                .help(format!("write [{above}.{}], and its keys below", family.example))
+            Diagnostic::new("E103", file, span, format!("`{path}` wants a table")).help(format!(
+                "write [{above}.{}], and its keys below",
+                family.example
+            ))
         };
         let Some(all) = item.as_table_like() else {
             self.problems.push(wants(above, span));
@@ -356,7 +359,9 @@ impl Raw {
                     continue;
                 };
                 let path = format!("{path}.{key}");
-                if let Some(given) = self.given(file, &path, family.secrets.contains(&key), item, span) {
+                if let Some(given) =
+                    self.given(file, &path, family.secrets.contains(&key), item, span)
+                {
                     keys.insert(key, given);
                 }
             }

@@ -212,7 +212,12 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
     }
 
     /// The text of the file that a key names.
-    pub(super) fn of_file(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<String> {
+    pub(super) fn of_file(
+        &mut self,
+        keys: &Keys,
+        section: &str,
+        key: &'static str,
+    ) -> Option<String> {
         let given = keys.get(key)?;
         let path = self.inside(given.text.trim());
         match (self.open)(&path) {

@@ -36,9 +36,7 @@ impl Backoff {
     }
 
     fn after(&mut self, chance: u32) -> Duration {
-        let step = FIRST
-            .saturating_mul(1 << self.failed.min(16))
-            .min(LONGEST);
+        let step = FIRST.saturating_mul(1 << self.failed.min(16)).min(LONGEST);
         self.failed = self.failed.saturating_add(1);
         let half = step / 2;
         half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))

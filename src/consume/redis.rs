@@ -140,9 +140,13 @@ impl Redis {
     /// Whether entries were deleted before anybody of the group read them.
     async fn deleted(&self, connection: &mut MultiplexedConnection) -> Option<Finding> {
         let stream = &self.settings.reads;
-        let about: Value = ask(connection, cmd("XINFO").arg("STREAM").arg(stream)).await.ok()?;
+        let about: Value = ask(connection, cmd("XINFO").arg("STREAM").arg(stream))
+            .await
+            .ok()?;
         let deleted = text_of(&about, "max-deleted-entry-id")?;
-        let groups: Value = ask(connection, cmd("XINFO").arg("GROUPS").arg(stream)).await.ok()?;
+        let groups: Value = ask(connection, cmd("XINFO").arg("GROUPS").arg(stream))
+            .await
+            .ok()?;
         let group = groups
             .as_sequence()?
             .iter()
@@ -163,9 +167,9 @@ async fn durability(connection: &mut MultiplexedConnection) -> Vec<Finding> {
     let told = info(connection).await;
     let append = match setting(connection, "appendonly").await {
         Ok(value) => value,
-        Err(_) => told.get("aof_enabled").map(|on| {
-            if on == "1" { "yes" } else { "no" }.to_owned()
-        }),
+        Err(_) => told
+            .get("aof_enabled")
+            .map(|on| if on == "1" { "yes" } else { "no" }.to_owned()),
     };
     let sync = setting(connection, "appendfsync").await;
     let policy = match setting(connection, "maxmemory-policy").await {
@@ -196,7 +200,10 @@ async fn durability(connection: &mut MultiplexedConnection) -> Vec<Finding> {
             )),
         }
     }
-    if policy.as_deref().is_some_and(|policy| policy.starts_with("allkeys-")) {
+    if policy
+        .as_deref()
+        .is_some_and(|policy| policy.starts_with("allkeys-"))
+    {
         findings.push(Finding::new(
             format!(
                 "Redis throws keys away when memory is short (maxmemory-policy {}): a stream with everything in it may be next",
@@ -291,7 +298,10 @@ impl Stream {
         claim.arg("COUNT").arg(most.messages);
         let told = self.ask("XAUTOCLAIM (Redis 6.2 or newer)", &claim).await?;
         let mut parts = told.into_sequence().unwrap_or_default().into_iter();
-        self.cursor = parts.next().and_then(text).unwrap_or_else(|| "0-0".to_owned());
+        self.cursor = parts
+            .next()
+            .and_then(text)
+            .unwrap_or_else(|| "0-0".to_owned());
         let entries = parts.next().map(entries_of).unwrap_or_default();
         if let Some(gone) = parts.next().and_then(|gone| gone.into_sequence().ok()) {
             self.say_gone(gone.len());
@@ -444,9 +454,15 @@ impl Session for Stream {
         if held.as_sequence().is_some_and(<[Value]>::is_empty) {
             let mut forget = cmd("XGROUP");
             forget.arg("DELCONSUMER");
-            forget.arg(&self.stream).arg(&self.group).arg(&self.consumer);
+            forget
+                .arg(&self.stream)
+                .arg(&self.group)
+                .arg(&self.consumer);
             if let Err(trouble) = self.ask("XGROUP DELCONSUMER", &forget).await {
-                tracing::debug!(because = trouble.chain(), "the consumer's name stays behind");
+                tracing::debug!(
+                    because = trouble.chain(),
+                    "the consumer's name stays behind"
+                );
             }
         }
     }

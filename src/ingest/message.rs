@@ -80,10 +80,7 @@ pub fn understand(reading: &Reading, message: &Message, received: Timestamp) -> 
         } else {
             String::new()
         };
-        let because = format!(
-            "the body holds more than {} bytes{cut}",
-            reading.max_body
-        );
+        let because = format!("the body holds more than {} bytes{cut}", reading.max_body);
         return unread("too_large", because);
     }
     if std::str::from_utf8(&message.body).is_err() {
@@ -123,11 +120,7 @@ fn is_key(key: &str) -> bool {
 
 /// Canonical events: all in the body, or the attributes in headers. The content type
 /// decides; where it says nothing, attributes in headers do, then the body's first letter.
-fn canonical(
-    reading: &Reading,
-    message: &Message,
-    received: Timestamp,
-) -> Result<Parsed, String> {
+fn canonical(reading: &Reading, message: &Message, received: Timestamp) -> Result<Parsed, String> {
     let limits = Limits {
         depth: reading.depth,
     };
@@ -243,9 +236,10 @@ impl Kept {
         } else {
             body
         };
-        let headers = message.headers.every().filter(|(name, _)| {
-            attribute(name).is_some() || !Headers::proves(name)
-        });
+        let headers = message
+            .headers
+            .every()
+            .filter(|(name, _)| attribute(name).is_some() || !Headers::proves(name));
         Kept {
             broker: reading.broker.clone(),
             message: Message {
@@ -271,14 +265,20 @@ impl Kept {
         whole.insert(MARK.to_owned(), FORM.into());
         whole.insert("broker".to_owned(), self.broker.as_str().into());
         whole.insert("headers".to_owned(), headers.into());
-        for (name, value) in [("id", &self.message.id), ("position", &self.message.position)] {
+        for (name, value) in [
+            ("id", &self.message.id),
+            ("position", &self.message.position),
+        ] {
             if let Some(value) = value {
                 whole.insert(name.to_owned(), value.as_str().into());
             }
         }
         match std::str::from_utf8(&self.message.body) {
             Ok(text) => whole.insert("body".to_owned(), text.into()),
-            Err(_) => whole.insert("base64".to_owned(), BASE64.encode(&self.message.body).into()),
+            Err(_) => whole.insert(
+                "base64".to_owned(),
+                BASE64.encode(&self.message.body).into(),
+            ),
         };
         Value::Object(whole).to_string()
     }
@@ -365,9 +365,20 @@ mod tests {
         };
         let one = ["order/1/cancelled"];
         check(&[], EVENT, &one);
-        check(&[("Content-Type", "application/cloudevents+json; charset=utf-8")], EVENT, &one);
+        check(
+            &[(
+                "Content-Type",
+                "application/cloudevents+json; charset=utf-8",
+            )],
+            EVENT,
+            &one,
+        );
         check(&[], &format!("[{EVENT}]"), &one);
-        check(&[("content-type", "application/cloudevents-batch+json")], "[]", &[]);
+        check(
+            &[("content-type", "application/cloudevents-batch+json")],
+            "[]",
+            &[],
+        );
         for prefix in ["ce-", "ce_", "cloudEvents:", "cloudEvents_"] {
             let names: Vec<(String, &str)> = [
                 ("specversion", "1.0"),
@@ -413,12 +424,21 @@ mod tests {
     #[test]
     fn a_message_is_known_by_its_producers_id_else_by_its_place() {
         let mut told = message(&[], EVENT.as_bytes());
-        assert_eq!(understand(&reading(None), &told, now()).key.as_deref(), Some("ORDERS/7"));
+        assert_eq!(
+            understand(&reading(None), &told, now()).key.as_deref(),
+            Some("ORDERS/7")
+        );
         told.id = Some("m-1".to_owned());
-        assert_eq!(understand(&reading(None), &told, now()).key.as_deref(), Some("m-1"));
+        assert_eq!(
+            understand(&reading(None), &told, now()).key.as_deref(),
+            Some("m-1")
+        );
         for useless in [String::new(), "x".repeat(MAX_KEY + 1)] {
             told.id = Some(useless);
-            assert_eq!(understand(&reading(None), &told, now()).key.as_deref(), Some("ORDERS/7"));
+            assert_eq!(
+                understand(&reading(None), &told, now()).key.as_deref(),
+                Some("ORDERS/7")
+            );
         }
     }
 
@@ -448,8 +468,15 @@ mod tests {
         let huge = message(&[], &vec![b' '; KEPT_WHOLE + 1]);
         let understood = understand(&reading(None), &huge, now());
         let poison = &understood.parsed.poison[0];
-        assert!(poison.because.contains("first 65536 bytes"), "{}", poison.because);
-        assert_eq!(Kept::read(&poison.body).unwrap().message.body.len(), KEPT_HEAD);
+        assert!(
+            poison.because.contains("first 65536 bytes"),
+            "{}",
+            poison.because
+        );
+        assert_eq!(
+            Kept::read(&poison.body).unwrap().message.body.len(),
+            KEPT_HEAD
+        );
     }
 
     #[test]

@@ -74,8 +74,7 @@ impl Headers {
     /// What says what the delivery is about and proves nothing: what may be kept.
     pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
         self.every().filter(|(name, _)| {
-            TOLD.iter().any(|begin| name.starts_with(begin))
-                && !Headers::proves(name)
+            TOLD.iter().any(|begin| name.starts_with(begin)) && !Headers::proves(name)
         })
     }
 }
