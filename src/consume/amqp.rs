@@ -26,6 +26,9 @@ use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 
 /// Seconds after which a connection that says nothing counts as dead, on both sides.
 const HEARTBEAT: u16 = 15;
+/// What the broker adds to a message about how often it handed it out: it would make each
+/// time another message of it.
+const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 /// Most messages that a broker hands out ahead: the protocol counts them in 16 bits.
 const MAX_PREFETCH: usize = 0xffff;
 
@@ -127,7 +130,7 @@ impl Broker for Amqp {
         let findings = tokio::time::timeout(ANSWER, looking).await;
         // What matters was told; the connection ends in any case.
         let _ = connection.close(200, "answered".into()).await;
-        findings.map_err(|error| Trouble::new("the broker does not answer", error))
+        findings.map_err(|error| Trouble::new("the broker does not answer", error))?
     }
 }
 
@@ -294,7 +297,7 @@ fn taken(delivery: lapin::message::Delivery) -> Delivery<u64> {
     let properties = &delivery.properties;
     let mut headers: Vec<(String, String)> = Vec::new();
     if let Some(told) = properties.headers() {
-        headers.extend(table::texts(told));
+        headers.extend(table::texts(told).filter(|(name, _)| !COUNTS.contains(&name.as_str())));
     }
     if let Some(media) = properties.content_type() {
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));

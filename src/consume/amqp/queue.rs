@@ -32,7 +32,10 @@ pub(super) async fn count(connection: &Connection, queue: &str) -> Result<u64, T
 /// Why messages of a queue could be lost before anybody reads them. A queue cannot be asked what it is: it is declared once more as it should
 /// be, and the broker, which lets nobody declare one queue in two ways, says where it
 /// differs. What it does not say to this user, is not doubted.
-pub(super) async fn findings(connection: &Connection, queue: &str) -> Vec<Finding> {
+pub(super) async fn findings(
+    connection: &Connection,
+    queue: &str,
+) -> Result<Vec<Finding>, Trouble> {
     let options = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
@@ -40,9 +43,7 @@ pub(super) async fn findings(connection: &Connection, queue: &str) -> Vec<Findin
     let mut beside: Vec<(String, AMQPValue)> = Vec::new();
     for _ in 0..MAX_ARGUMENTS {
         // Without it the declaration would make the queue.
-        if count(connection, queue).await.is_err() {
-            break;
-        }
+        count(connection, queue).await?;
         let mut arguments = FieldTable::default();
         arguments.insert(
             "x-queue-type".into(),
@@ -58,12 +59,12 @@ pub(super) async fn findings(connection: &Connection, queue: &str) -> Vec<Findin
             break;
         };
         match Differs::read(&told) {
-            Differs::Harmful(harm) => return vec![Finding::new(harm.words(queue), QUORUM)],
+            Differs::Harmful(harm) => return Ok(vec![Finding::new(harm.words(queue), QUORUM)]),
             Differs::Beside(name, value) => beside.push((name, value)),
             Differs::Unknown => break,
         }
     }
-    limits(queue, &beside)
+    Ok(limits(queue, &beside))
 }
 
 /// What the arguments of a queue let the broker throw away.
