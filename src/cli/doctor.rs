@@ -1,6 +1,7 @@
 //! `doctor`: looks after an install. Files, database, key, relay, zones, what waits for
 //! a human, and the invariants of delivery that the ledger itself can show.
 
+mod brokers;
 mod sources;
 
 use super::context::{Open, Shop};
@@ -116,6 +117,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         if all || args.what == Some(What::Events) {
             events(&store, &mut findings).await?;
             sources::look(&shop, &store, &mut findings).await?;
+            brokers::look(&shop, &mut findings).await?;
         }
         store.close().await;
         // Without good files the ledger has no rules to be held against.

@@ -31,6 +31,7 @@ mod run;
 mod session;
 
 pub use open::{Unbuilt, built, consume, inspect};
+pub use run::run;
 pub use session::{Broker, Delivery, Finding, Most, Session, Trouble};
 
 use crate::config::{BrokerKind, SaslMechanism};

@@ -22,7 +22,7 @@ const HOLDS: u32 = 3;
 const USUAL_BYTES: usize = 4096;
 
 /// Reads one broker until `stop`, whatever becomes of the connection.
-pub(super) async fn run<B: Broker>(
+pub async fn run<B: Broker>(
     broker: B,
     settings: Settings,
     engine: Arc<Engine>,

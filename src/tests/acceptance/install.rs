@@ -149,6 +149,10 @@ pub struct Install {
     pub relay: String,
     /// How much faster than real time the clock runs; may change between starts.
     pub speed: u32,
+    /// More variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// What `serve` is told.
+    pub arguments: Vec<String>,
 }
 
 impl Install {
@@ -168,6 +172,8 @@ impl Install {
             database,
             relay: relay.to_owned(),
             speed: 1,
+            environment: Vec::new(),
+            arguments: Vec::new(),
             folder: Some(folder),
         }
     }
@@ -202,6 +208,7 @@ impl Install {
             .env("AFTERCARE_INTAKE__EVENTS__UNSIGNED", "true")
             .env("AFTERCARE_CLOCK__START", START)
             .env("AFTERCARE_CLOCK__SPEED", self.speed.to_string())
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -255,6 +262,7 @@ impl Install {
             .unwrap();
         let child = self
             .command(&["serve"])
+            .args(&self.arguments)
             .env("AFTERCARE_HTTP__LISTEN", address.to_string())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -358,6 +366,11 @@ impl Service {
         until("the clock gets there", || {
             (self.now() >= then).then_some(())
         });
+    }
+
+    /// Waits until it has ended by itself; returns how.
+    pub fn ended(mut self) -> ExitStatus {
+        until("the service ends", || self.child.try_wait().unwrap())
     }
 
     /// `kill -9`.
