@@ -91,8 +91,8 @@ impl BrokerKind {
         match self {
             BrokerKind::Nats => &["subject", "credentials_file", "redeliver_after"],
             BrokerKind::Redis => &["field", "redeliver_after"],
-            BrokerKind::Kafka => &["mechanism"],
-            BrokerKind::Amqp => &[],
+            BrokerKind::Amqp => &["redeliver_after"],
+            BrokerKind::Kafka => &["mechanism", "redeliver_after"],
         }
     }
 }

@@ -24,8 +24,11 @@ use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 
-/// Seconds after which a connection that says nothing counts as dead, on both sides.
-const HEARTBEAT: u16 = 15;
+/// Heartbeats in `redeliver_after`: the broker gives a connection up, and hands out its
+/// messages anew, after two that it missed.
+const HEARTBEATS: u64 = 2;
+/// The longest time between two heartbeats, in seconds. RabbitMQ's own default.
+const MAX_HEARTBEAT: u64 = 60;
 /// What the broker adds to a message about how often it handed it out: it would make each
 /// time another message of it.
 const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
@@ -277,7 +280,8 @@ fn address(settings: &Settings, server: &str) -> Result<AMQPUri, Trouble> {
         address.vhost = "/".to_owned();
     }
     if address.query.heartbeat.is_none() {
-        address.query.heartbeat = Some(HEARTBEAT);
+        let seconds = settings.redeliver_after.as_secs() / HEARTBEATS;
+        address.query.heartbeat = u16::try_from(seconds.clamp(1, MAX_HEARTBEAT)).ok();
     }
     if let Some(user) = &settings.user {
         address.authority.userinfo.username.clone_from(user);

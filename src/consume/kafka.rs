@@ -32,8 +32,8 @@ use watch::Watch;
 
 /// Where a cluster listens unless it is told otherwise.
 const PORT: u16 = 9092;
-/// How long a process may be silent before its partitions go to another. Kafka's default.
-const SESSION: Duration = Duration::from_secs(45);
+/// Heartbeats in the time after which a silent member's partitions go to others.
+const HEARTBEATS: u32 = 3;
 /// How long one commit of ours may take before the group takes the partitions away: the
 /// messages are read again by somebody whose database answers.
 const MAX_POLL: Duration = Duration::from_secs(300);
@@ -135,7 +135,7 @@ fn copies<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<usize, Tr
     let copies = known.map(|known| known.partitions().iter().map(|one| one.replicas().len()));
     copies.map(|copies| copies.min().unwrap_or(0)).ok_or_else(|| {
         Trouble::plain(format!(
-            "the cluster has no topic \"{topic}\", or does not show it to this user. Nobody makes it but you: kafka-topics.sh --create --topic {topic} --replication-factor 3 --config min.insync.replicas=2"
+            "there is no topic {topic}, or this user is not shown it: make it with `kafka-topics.sh --create --topic {topic} --replication-factor 3 --config min.insync.replicas=2`"
         ))
     })
 }
@@ -407,8 +407,15 @@ fn client(settings: &Settings) -> Result<ClientConfig, Trouble> {
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .set("check.crcs", "true")
-        .set("session.timeout.ms", milliseconds(SESSION))
-        .set("max.poll.interval.ms", milliseconds(MAX_POLL))
+        .set("session.timeout.ms", milliseconds(settings.redeliver_after))
+        .set(
+            "heartbeat.interval.ms",
+            milliseconds(settings.redeliver_after / HEARTBEATS),
+        )
+        .set(
+            "max.poll.interval.ms",
+            milliseconds(settings.redeliver_after.max(MAX_POLL)),
+        )
         .set("queued.max.messages.kbytes", FETCHED_KILOBYTES.to_string())
         .set_log_level(RDKafkaLogLevel::Warning);
     let mut servers = Vec::new();

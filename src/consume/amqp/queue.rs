@@ -22,7 +22,7 @@ pub(super) async fn count(connection: &Connection, queue: &str) -> Result<u64, T
         Ok(found) => Ok(found.message_count().into()),
         Err(error) => Err(match refusal(&error) {
             Some((AMQPSoftError::NOTFOUND, _)) => Trouble::plain(format!(
-                "the broker has no queue \"{queue}\". Nobody makes it but you: rabbitmqadmin declare queue name={queue} durable=true arguments='{{\"x-queue-type\":\"quorum\"}}'"
+                "there is no queue {queue}: make it with `rabbitmqadmin declare queue name={queue} durable=true arguments='{{\"x-queue-type\":\"quorum\"}}'`"
             )),
             _ => lost(error),
         }),
