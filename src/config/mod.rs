@@ -7,7 +7,7 @@ mod meant;
 mod raw;
 mod sources;
 
-pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER};
+pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER, SaslMechanism};
 pub use meant::read;
 pub use raw::{BROKER_KEYS, KEYS, SOURCE_KEYS};
 pub use sources::MAX_SOURCE_SECRETS;

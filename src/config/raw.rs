@@ -87,11 +87,12 @@ pub const SOURCE_KEYS: [&str; 18] = [
 /// Where brokers stand, each under a name of its own.
 const BROKERS: &str = "intake.brokers";
 /// Every key of one broker.
-pub const BROKER_KEYS: [&str; 17] = [
+pub const BROKER_KEYS: [&str; 18] = [
     "url",
     "user",
     "password",
     "password_file",
+    "mechanism",
     "credentials_file",
     "ca_file",
     "stream",

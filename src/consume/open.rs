@@ -41,7 +41,8 @@ pub fn built(kind: BrokerKind) -> bool {
     match kind {
         BrokerKind::Nats => cfg!(feature = "nats"),
         BrokerKind::Redis => cfg!(feature = "redis"),
-        BrokerKind::Amqp | BrokerKind::Kafka => false,
+        BrokerKind::Amqp => cfg!(feature = "amqp"),
+        BrokerKind::Kafka => cfg!(feature = "kafka"),
     }
 }
 
@@ -71,6 +72,16 @@ pub async fn consume(
                 let broker = super::redis::Redis::new(settings.clone());
                 tasks.spawn(run::run(broker, settings, engine, stop));
             }
+            #[cfg(feature = "amqp")]
+            BrokerKind::Amqp => {
+                let broker = super::amqp::Amqp::new(settings.clone());
+                tasks.spawn(run::run(broker, settings, engine, stop));
+            }
+            #[cfg(feature = "kafka")]
+            BrokerKind::Kafka => {
+                let broker = super::kafka::Kafka::new(settings.clone());
+                tasks.spawn(run::run(broker, settings, engine, stop));
+            }
             #[allow(unreachable_patterns, reason = "where all are built")]
             _ => drop((engine, stop)),
         }
@@ -94,6 +105,10 @@ pub async fn inspect(settings: &Settings) -> Result<Vec<Finding>, Trouble> {
         BrokerKind::Nats => super::nats::Nats::new(settings.clone()).inspect().await,
         #[cfg(feature = "redis")]
         BrokerKind::Redis => super::redis::Redis::new(settings.clone()).inspect().await,
+        #[cfg(feature = "amqp")]
+        BrokerKind::Amqp => super::amqp::Amqp::new(settings.clone()).inspect().await,
+        #[cfg(feature = "kafka")]
+        BrokerKind::Kafka => super::kafka::Kafka::new(settings.clone()).inspect().await,
         #[allow(unreachable_patterns, reason = "where all are built")]
         _ => Err(Trouble::plain(unbuilt(settings).to_string())),
     }

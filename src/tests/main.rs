@@ -24,6 +24,8 @@ mod plan;
 mod previews;
 mod prove;
 mod prove_particular;
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+mod queues;
 mod reference;
 mod rereading;
 mod shop;

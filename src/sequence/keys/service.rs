@@ -504,6 +504,13 @@ pub static SERVICE_BROKER: Table = Table {
             "\"/run/secrets/aftercare-broker\"",
         ),
         may(
+            "mechanism",
+            Shape::Text,
+            "How the password is proved (Kafka): PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+            "\"SCRAM-SHA-512\"",
+            "\"PLAIN\"",
+        ),
+        may(
             "credentials_file",
             Shape::Text,
             "A file of credentials (NATS).",

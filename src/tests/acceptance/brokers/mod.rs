@@ -2,8 +2,12 @@
 //! has to keep to is written once, here, and run for each; a broker is a [`Server`]. A
 //! test whose server is not there says so and is passed over, like those of PostgreSQL.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "amqp")]
+mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
 mod unbuilt;
