@@ -1,6 +1,7 @@
 //! Facts as they are told: canonical events (CloudEvents in JSON) with the names by which
 //! the same fact is known again, whichever delivery it came in.
 
+use super::super::shape::Misfit;
 use super::moment::stamp;
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
@@ -13,6 +14,8 @@ pub(super) struct Facts {
     via: Value,
     test: bool,
     pub(super) all: Vec<Value>,
+    /// The first part that cannot be read, where the rest can.
+    pub(super) unread: Option<Misfit>,
 }
 
 /// How a delivery came: which adapter, topic, delivery and version of the interface.
@@ -36,6 +39,20 @@ impl Facts {
             via,
             test,
             all: Vec::new(),
+            unread: None,
+        }
+    }
+
+    /// Goes on without a part that cannot be read: one line, one parcel, one refund must
+    /// not lose the order that it stands in. What is wrong with the first such part is
+    /// kept, and the delivery with it.
+    pub(super) fn part<T>(&mut self, read: Result<T, Misfit>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(misfit) => {
+                self.unread.get_or_insert(misfit);
+                None
+            }
         }
     }
 

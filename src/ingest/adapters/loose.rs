@@ -120,6 +120,21 @@ pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
+/// What stands in a list, nulls apart. Where a list has gaps, PHP writes it as an object
+/// whose names are the places.
+pub(super) fn members(value: &Value) -> impl Iterator<Item = &Value> {
+    let placed = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    let gappy = value
+        .as_object()
+        .filter(|map| map.keys().all(placed))
+        .into_iter()
+        .flat_map(serde_json::Map::values);
+    list(value)
+        .iter()
+        .chain(gappy)
+        .filter(|member| !member.is_null())
+}
+
 /// Tags: a list of texts, or one text with commas.
 pub(super) fn tags(value: &Value) -> Vec<String> {
     let all: Vec<String> = match value {

@@ -24,6 +24,7 @@ mod klaviyo;
 mod loose;
 mod medusa;
 mod moment;
+mod plain;
 mod proof;
 mod public_keys;
 mod recorded;
@@ -46,6 +47,8 @@ pub use headers::Headers;
 pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
 pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
+
+use facts::Facts;
 
 use super::canonical::{Learnt, Parsed, Poison, sort_in};
 use super::json;
@@ -122,6 +125,7 @@ impl Source {
 
     /// The `source` of events: as configured, else with what the platform says of itself.
     fn origin(&self, told: Option<&str>) -> String {
+        let told = told.filter(|told| !told.chars().any(char::is_control));
         match (&self.origin, told) {
             (Some(origin), _) => origin.clone(),
             (None, Some(told)) => format!("/{}/{told}", self.platform),
@@ -222,6 +226,8 @@ struct Heard {
     /// What tells a repetition of this delivery from another one.
     key: Option<String>,
     what: What,
+    /// The first part of it that cannot be read, where the rest can.
+    unread: Option<Misfit>,
 }
 
 #[derive(Debug)]
@@ -243,6 +249,7 @@ impl Heard {
                 about: about.to_owned(),
                 path: path.to_owned(),
             },
+            unread: None,
         }
     }
 
@@ -251,14 +258,26 @@ impl Heard {
             topic: topic.to_owned(),
             key: None,
             what: What::Unused,
+            unread: None,
         }
     }
 
-    fn facts(topic: &str, key: Option<String>, facts: Vec<Value>) -> Heard {
+    fn facts(topic: &str, key: Option<String>, facts: Facts) -> Heard {
         Heard {
             topic: topic.to_owned(),
             key,
-            what: What::Facts(facts),
+            what: What::Facts(facts.all),
+            unread: facts.unread,
+        }
+    }
+
+    /// A topic that we know, which says nothing that matters.
+    fn nothing(topic: &str, key: Option<String>) -> Heard {
+        Heard {
+            topic: topic.to_owned(),
+            key,
+            what: What::Facts(Vec::new()),
+            unread: None,
         }
     }
 }
@@ -397,10 +416,12 @@ pub fn hear(
     }
     // The facts that can be read are taken; the delivery is kept once for those that
     // cannot, because replaying it tells the others again, which does no harm.
-    let poison = parsed.poison.into_iter().next().map(|bad| {
+    let misfit = parsed.poison.into_iter().next().map(|bad| {
         let misfit = Misfit::lasting(&bad.reason, bad.because);
-        keep(&heard.topic, bad.source, misfit)
+        (bad.source, misfit)
     });
+    let misfit = misfit.or(heard.unread.map(|misfit| (None, misfit)));
+    let poison = misfit.map(|(origin, misfit)| keep(&heard.topic, origin, misfit));
     Taken {
         outcome: match poison {
             Some(_) => Outcome::Poison,

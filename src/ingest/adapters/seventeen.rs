@@ -16,7 +16,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     match topic {
         "TRACKING_UPDATED" => {}
         // They gave up looking.
-        "TRACKING_STOPPED" => return Ok(Heard::facts(topic, key, Vec::new())),
+        "TRACKING_STOPPED" => return Ok(Heard::nothing(topic, key)),
         _ => return Ok(Heard::unused(topic)),
     }
     let data = &body["data"];
@@ -70,7 +70,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         };
         parcel.tell(way, &when, &mut facts);
     }
-    Ok(Heard::facts(topic, key, facts.all))
+    Ok(Heard::facts(topic, key, facts))
 }
 
 fn way(status: &str, fine: &str) -> Option<Way> {
