@@ -29,7 +29,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             let bytes = STANDARD
                 .decode(wrapped)
                 .map_err(|_| Misfit::new("wrong_type", "message.data: expected base64"))?;
-            pushed = super::json::read(&bytes, told.source.depth)
+            pushed = super::json::read_worn(&bytes, told.source.depth)
                 .map_err(|bad| Misfit::new("not_json", format!("message.data: {bad}")))?;
             &pushed
         }

@@ -442,7 +442,7 @@ fn heard(
     beside: &Beside,
     received: Timestamp,
 ) -> Result<Heard, (String, Misfit)> {
-    let body = json::read(raw, source.depth).map_err(|bad| {
+    let body = json::read_worn(raw, source.depth).map_err(|bad| {
         let topic = header_topic(source.platform, headers).unwrap_or_default();
         (
             topic.to_owned(),
