@@ -4,8 +4,9 @@
 //!
 //! Statuses are numbers: 0 is an unfinished order, for which `order/created` comes too.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, full_name, id, list, members, minor, money, needed, price,
     quantity, slug, text, whole,
@@ -34,7 +35,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         .one("webhook-id")
         .map_or_else(|| body_hash(topic, told.raw), str::to_owned);
     let key = Some(key);
-    let thin = |what: &str, own: &Value, path: &str| {
+    let thin = |what: &str, own: &Json, path: &str| {
         let own = needed(id(own), "data.id")?;
         Ok(Heard::thin(
             topic,
@@ -81,7 +82,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     }
 }
 
-fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), Misfit> {
+fn order(told: &Told<'_>, whole_order: &Json, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&whole_order["id"]), "the order's id")?;
     let status = needed(whole(&whole_order["status_id"]), "the order's status_id")?;
     if status == INCOMPLETE {
@@ -103,15 +104,15 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
     let to = list(&whole_order["shipping_addresses"])
         .first()
         .unwrap_or(bill);
-    let region = |place: &Value| text(&place["state"]).map(str::to_owned);
+    let region = |place: &Json| text(&place["state"]).map(str::to_owned);
     let (first, last) = (text(&bill["first_name"]), text(&bill["last_name"]));
     let who = id(&whole_order["customer_id"]);
-    let products = told.beside.line_items.as_ref();
+    let products = told.line_items.as_ref();
     let lines: Vec<Value> = members(products.unwrap_or(&whole_order["products"]))
         .filter_map(|one| facts.part(line(one, &code)))
         .collect();
     let paid = PAID.contains(&status);
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -152,7 +153,7 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
             "tags": [],
             "marketing_consent": unknown_consent("bigcommerce:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
@@ -193,11 +194,11 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
 }
 
 /// The older interface writes dates as mails do; they are UTC.
-fn when(value: &Value) -> Option<Timestamp> {
+fn when(value: &Json) -> Option<Timestamp> {
     utc(value).or_else(|| gmt(value))
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let unit = minor(&one["price_inc_tax"], code);
@@ -237,7 +238,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 fn parcel(
-    one: &Value,
+    one: &Json,
     reference: &Value,
     about: &str,
     learnt: Timestamp,

@@ -2,6 +2,7 @@
 //! times are dirty: local ones with a false `Z`, events unsorted, "delivered" twice. The
 //! older interface of ShipStation sends only an address to fetch from.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::carried::{Carried, When};
 use super::facts::{Facts, Way, via};
@@ -79,7 +80,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 }
 
 /// The carrier, where the address alone says it: `…?carrier_code=usps&tracking_number=…`.
-fn carrier_in(url: &Value) -> Option<&str> {
+fn carrier_in<'j>(url: &'j Json<'_>) -> Option<&'j str> {
     let (_, query) = text(url)?.split_once('?')?;
     let code = query
         .split('&')
@@ -88,7 +89,7 @@ fn carrier_in(url: &Value) -> Option<&str> {
     (!code.is_empty() && code.bytes().all(plain)).then_some(code)
 }
 
-fn moment(event: &Value, zone: &TimeZone) -> Option<Timestamp> {
+fn moment(event: &Json, zone: &TimeZone) -> Option<Timestamp> {
     utc(&event["occurred_at"])
         .or_else(|| told_at(&event["carrier_occurred_at"], zone).map(|moment| moment.at))
 }

@@ -2,8 +2,9 @@
 //! interface gives. Older versions call fulfilments shipments and items line items. Since
 //! version 6 with a carrier wired it knows deliveries.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, members, minor, money, needed,
     price, quantity, slug, text,
@@ -48,7 +49,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 
 fn order(
     told: &Told<'_>,
-    data: &Value,
+    data: &Json,
     verb: &str,
     at: Timestamp,
     facts: &mut Facts,
@@ -70,13 +71,13 @@ fn order(
         .filter_map(|one| facts.part(line(one, &code)))
         .collect();
     let off = minor(&data["promo_total"], &code).map(i64::saturating_abs);
-    let parcels: Vec<&Value> = members(first(data, &["fulfillments", "shipments"])).collect();
-    let where_to = |place: &Value| {
+    let parcels: Vec<&Json> = members(first(data, &["fulfillments", "shipments"])).collect();
+    let where_to = |place: &Json| {
         country(&place["country_iso"])
             .or_else(|| country(&place["country_code"]))
             .or_else(|| country(&place["country"]["iso"]))
     };
-    let region = |place: &Value| {
+    let region = |place: &Json| {
         text(&place["state_abbr"])
             .or_else(|| text(&place["state_code"]))
             .or_else(|| text(&place["state_name"]))
@@ -91,7 +92,7 @@ fn order(
             .or_else(|| text(&bill["last_name"])),
     );
     let who = id(&data["customer_id"]).or_else(|| id(&data["user_id"]));
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -133,7 +134,7 @@ fn order(
             "tags": [],
             "marketing_consent": unknown_consent("spree:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     facts.of_order(EventKind::OrderPlaced, &own, Some(placed), base.clone());
     if paid {
@@ -154,15 +155,15 @@ fn order(
 }
 
 /// The first of several names under which something stands.
-fn first<'v>(value: &'v Value, names: &[&str]) -> &'v Value {
+fn first<'v>(value: &'v Json<'v>, names: &[&str]) -> &'v Json<'v> {
     names
         .iter()
         .map(|name| &value[*name])
         .find(|found| !found.is_null())
-        .unwrap_or(&Value::Null)
+        .unwrap_or(&Json::Null)
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let unit = minor(&one["price"], code);
@@ -196,7 +197,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 fn parcel(
-    one: &Value,
+    one: &Json,
     reference: &Value,
     about: &str,
     delivered: Option<Timestamp>,
@@ -217,13 +218,13 @@ fn parcel(
         })
         .into_iter()
         .collect();
-    let base = json!({
+    let base = Shared::of(json!({
         "order_ref": reference,
         "shipment": {
             "shipment_id": own, "direction": "outbound", "tracking": tracking, "items": [],
             "shipped_at": shipped.map(stamp),
         },
-    });
+    }));
     let name = |verb: &str| format!("shipment/{own}/{verb}");
     if matches!(status, Some("canceled" | "cancelled")) {
         facts.tell(
@@ -278,7 +279,7 @@ fn parcel(
     Ok(())
 }
 
-fn customer(data: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn customer(data: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&data["id"]), "the customer's id")?;
     let updated = gmt(&data["updated_at"]).unwrap_or(at);
     let (first_name, last_name) = (text(&data["first_name"]), text(&data["last_name"]));

@@ -71,12 +71,12 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     };
     let scope = Scope::new(told.body, told.headers, told.received);
     let topic = match &mapping.topic {
-        Some(topic) => text(&topic.value(&scope, None)?).map(str::to_owned),
+        Some(topic) => text(&topic.json(&scope, None)?).map(str::to_owned),
         None => None,
     };
     let topic = topic.unwrap_or_else(|| "delivery".to_owned());
     let key = match &mapping.key {
-        Some(key) => id(&key.value(&scope, None)?),
+        Some(key) => id(&key.json(&scope, None)?),
         None => None,
     };
     let key = key.unwrap_or_else(|| body_hash(&topic, told.raw));
@@ -131,7 +131,7 @@ impl Telling {
     ) -> Result<(), Misfit> {
         let item = item.as_ref();
         let named = |expression: &Expression| -> Result<String, Misfit> {
-            word(&expression.value(scope, item)?)
+            word(&expression.json(scope, item)?)
                 .ok_or_else(|| expression.misfit("expected a text, found nothing"))
         };
         let name = named(&self.id)?;
@@ -148,7 +148,7 @@ impl Telling {
             None => None,
             Some(time) => {
                 let zone = told.source.notes.zone.clone().unwrap_or(TimeZone::UTC);
-                let value = time.value(scope, item)?;
+                let value = time.json(scope, item)?;
                 if value.is_null() {
                     None
                 } else {
@@ -159,7 +159,7 @@ impl Telling {
         };
         let test = match &self.test {
             None => false,
-            Some(test) => flag(&test.value(scope, item)?).unwrap_or(false),
+            Some(test) => flag(&test.json(scope, item)?).unwrap_or(false),
         };
         let mut data = Map::new();
         for (name, expression) in &self.data {
@@ -168,7 +168,7 @@ impl Telling {
         }
         let data = Value::Object(data);
         let history = match &self.history {
-            Some(history) => flag(&history.value(scope, item)?) == Some(true),
+            Some(history) => flag(&history.json(scope, item)?) == Some(true),
             None => false,
         };
         facts.tell_as(self.kind, name, &about, &line, time, data, test);

@@ -2,11 +2,12 @@
 //! of one order with names in the manner of Python and amounts beside each other. It is
 //! turned into what the query would have given.
 
+use super::super::super::json::Json;
 use super::super::loose::{currency, members, text};
 use serde_json::{Value, json};
 
 /// Such a delivery as the answer of a query; `None` where it is one already.
-pub(super) fn modern(body: &Value) -> Option<Value> {
+pub(super) fn modern(body: &Json) -> Option<Json<'static>> {
     let order = &body[0];
     if text(&order["type"]) != Some("Order") || order["total_gross_amount"].is_null() {
         return None;
@@ -14,7 +15,7 @@ pub(super) fn modern(body: &Value) -> Option<Value> {
     let code = members(&order["lines"])
         .find_map(|line| currency(&line["currency"]))
         .or_else(|| currency(&order["channel"]["currency_code"]));
-    let gross = |amount: &Value| json!({ "gross": { "amount": amount, "currency": code } });
+    let gross = |amount: &Json| json!({ "gross": { "amount": amount, "currency": code } });
     let paid = members(&order["payments"])
         .any(|one| text(&one["charge_status"]).is_some_and(|status| status == "fully-charged"));
     let lines: Vec<Value> = members(&order["lines"])
@@ -39,7 +40,7 @@ pub(super) fn modern(body: &Value) -> Option<Value> {
             })
         })
         .collect();
-    Some(json!({ "order": {
+    let order = json!({ "order": {
         "id": order["id"],
         "number": order["number"],
         "created": order["created"],
@@ -55,10 +56,11 @@ pub(super) fn modern(body: &Value) -> Option<Value> {
         "billingAddress": place(&order["billing_address"]),
         "lines": lines,
         "fulfillments": fulfillments,
-    }}))
+    }});
+    Some(order.into())
 }
 
-fn place(address: &Value) -> Value {
+fn place(address: &Json) -> Value {
     if !address.is_object() {
         return Value::Null;
     }

@@ -2,8 +2,9 @@
 //! (`legacy_v3`, still chosen by old webhooks): the thing stands under its name, and other
 //! words mean the same. They are turned into the words of today.
 
+use super::super::super::json::Json;
 use super::super::loose::{flag, members};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Names that changed: what they were, and what they are.
 const RENAMED: &[(&str, &str)] = &[
@@ -20,27 +21,28 @@ const RENAMED: &[(&str, &str)] = &[
 ];
 
 /// A delivery of that interface in the words of today; `None` where it is of today.
-pub(super) fn modern(body: &Value) -> Option<Value> {
+pub(super) fn modern(body: &Json) -> Option<Json<'static>> {
     if !body["id"].is_null() {
         return None;
     }
     let old = ["order", "customer", "product"]
         .iter()
-        .find_map(|name| body[*name].as_object())?;
-    let mut new = Map::with_capacity(old.len());
-    for (name, value) in old {
-        let renamed = RENAMED.iter().find(|(was, _)| was == name);
-        let name = renamed.map_or(name.as_str(), |(_, is)| is);
-        new.insert(name.to_owned(), value.clone());
+        .map(|name| &body[*name])
+        .find(|thing| thing.is_object())?;
+    let mut new = Map::with_capacity(old.members().len());
+    for (name, value) in old.members() {
+        let name = name.as_ref();
+        let renamed = RENAMED.iter().find(|(was, _)| *was == name);
+        let name = renamed.map_or(name, |(_, is)| is);
+        new.insert(name.to_owned(), value.clone().into());
     }
     // It says that it was paid and not when: not before it was placed.
     if flag(&body["order"]["payment_details"]["paid"]) == Some(true) {
-        let created = old.get("created_at").cloned().unwrap_or_default();
-        new.insert("date_paid_gmt".to_owned(), created);
+        new.insert("date_paid_gmt".to_owned(), old["created_at"].clone().into());
     }
     let lines: Vec<Value> = members(&body["order"]["line_items"])
         .map(|line| {
-            let mut line = line.clone();
+            let mut line = Value::from(line.clone());
             if line["meta"].is_array() {
                 line["meta_data"] = line["meta"].take();
             }
@@ -48,9 +50,5 @@ pub(super) fn modern(body: &Value) -> Option<Value> {
         })
         .collect();
     new.insert("line_items".to_owned(), lines.into());
-    if let Some(images) = new.get("images").filter(|_| body["product"].is_object()) {
-        let image = images[0]["src"].clone();
-        new.insert("images".to_owned(), json!([{ "src": image }]));
-    }
-    Some(Value::Object(new))
+    Some(Value::Object(new).into())
 }

@@ -9,8 +9,9 @@
 mod legacy;
 mod parcel;
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, full_name, id, list, members, minor, money, needed, price,
     quantity, sum, tags, text, word,
@@ -115,8 +116,8 @@ fn site(headers: &Headers) -> Option<String> {
 }
 
 /// A date of which the site keeps two: in UTC, and in its own time.
-fn dated(body: &Value, name: &str, notes: &Notes) -> Option<Timestamp> {
-    gmt(&body[format!("{name}_gmt")]).or_else(|| {
+fn dated(body: &Json, name: &str, notes: &Notes) -> Option<Timestamp> {
+    gmt(&body[format!("{name}_gmt").as_str()]).or_else(|| {
         let zone = notes.zone.clone().unwrap_or(TimeZone::UTC);
         told_at(&body[name], &zone).map(|moment| moment.at)
     })
@@ -126,7 +127,7 @@ fn hash(number: &str) -> String {
     format!("#{}", number.trim_start_matches('#'))
 }
 
-fn order(told: &Told<'_>, body: &Value, number: &str, facts: &mut Facts) -> Result<(), Misfit> {
+fn order(told: &Told<'_>, body: &Json, number: &str, facts: &mut Facts) -> Result<(), Misfit> {
     let notes = &told.source.notes;
     let status = text(&body["status"]).map(|status| status.strip_prefix("wc-").unwrap_or(status));
     let status = needed(status, "the order's status")?;
@@ -150,7 +151,7 @@ fn order(told: &Told<'_>, body: &Value, number: &str, facts: &mut Facts) -> Resu
     let delivered = notes.delivered.iter().any(|known| known == status);
     let dispatched = delivered || notes.dispatched.iter().any(|known| known == status);
     let to = place(body);
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": number,
             "order_number": called,
@@ -178,7 +179,7 @@ fn order(told: &Told<'_>, body: &Value, number: &str, facts: &mut Facts) -> Resu
             "line_items": lines,
         },
         "customer": who,
-    });
+    }));
     let about = format!("order/{number}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, number, created, base.clone());
@@ -186,7 +187,15 @@ fn order(told: &Told<'_>, body: &Value, number: &str, facts: &mut Facts) -> Resu
         facts.of_order(EventKind::OrderPaid, number, paid, base.clone());
     }
     let reference = order_ref(Some(number), Some(&called));
-    let tracked = parcel::parcels(body, &reference, about, delivered, modified, facts);
+    let tracked = parcel::parcels(
+        body,
+        told.source.depth,
+        &reference,
+        about,
+        delivered,
+        modified,
+        facts,
+    );
     if dispatched && !tracked {
         // A status alone says so, and not what is in the parcel.
         let at = dated(body, "date_completed", notes).unwrap_or(modified);
@@ -224,7 +233,7 @@ fn order(told: &Told<'_>, body: &Value, number: &str, facts: &mut Facts) -> Resu
 }
 
 /// One of the refunds that an order lists: no more than its amount and a reason.
-fn refund(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn refund(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a refund")?;
     let back = minor(&one["total"], code).or_else(|| minor(&one["amount"], code));
     let back = needed(back, "the total of a refund")?;
@@ -236,7 +245,7 @@ fn refund(one: &Value, code: &str) -> Result<Value, Misfit> {
 
 /// Where it goes: where it is shipped, else, as a form that is left empty means, where the
 /// bill goes.
-fn place(body: &Value) -> &Value {
+fn place<'j>(body: &'j Json<'j>) -> &'j Json<'j> {
     let (shipping, billing) = (&body["shipping"], &body["billing"]);
     if country(&shipping["country"]).is_some() || country(&billing["country"]).is_none() {
         shipping
@@ -245,7 +254,7 @@ fn place(body: &Value) -> &Value {
     }
 }
 
-fn buyer(body: &Value) -> Value {
+fn buyer(body: &Json) -> Value {
     let (billing, to) = (&body["billing"], place(body));
     let customer = id(&body["customer_id"]);
     let (first, last) = (text(&billing["first_name"]), text(&billing["last_name"]));
@@ -266,7 +275,7 @@ fn buyer(body: &Value) -> Value {
     })
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let line = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let stated = minor(&one["total"], code).or_else(|| {
@@ -302,7 +311,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 /// What the buyer chose: meta data that is not hidden.
-fn properties(all: &Value) -> Map<String, Value> {
+fn properties(all: &Json) -> Map<String, Value> {
     members(all)
         .filter_map(|one| {
             let hidden = text(&one["key"]).is_some_and(|key| key.starts_with('_'));
@@ -315,7 +324,7 @@ fn properties(all: &Value) -> Map<String, Value> {
         .collect()
 }
 
-fn record(body: &Value, number: &str) -> Value {
+fn record(body: &Json, number: &str) -> Value {
     let (billing, to) = (&body["billing"], place(body));
     let first = text(&body["first_name"]).or_else(|| text(&billing["first_name"]));
     let last = text(&body["last_name"]).or_else(|| text(&billing["last_name"]));
@@ -337,12 +346,12 @@ fn record(body: &Value, number: &str) -> Value {
 }
 
 /// Tags and categories by their names.
-fn named(all: &Value) -> Vec<String> {
+fn named(all: &Json) -> Vec<String> {
     let names = tags(all).into_iter();
     names.map(|name| plain(&name).into_owned()).collect()
 }
 
-fn product(told: &Told<'_>, body: &Value, facts: &mut Facts) -> Result<(), Misfit> {
+fn product(told: &Told<'_>, body: &Json, facts: &mut Facts) -> Result<(), Misfit> {
     let notes = &told.source.notes;
     let number = needed(id(&body["id"]), "the product's id")?;
     let title = needed(text(&body["name"]), "the product's name")?;

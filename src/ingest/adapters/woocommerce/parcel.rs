@@ -1,6 +1,7 @@
 //! What an order's meta data say of its parcels. Core knows none: plugins write them down,
 //! each under a key of its own, the common ones in a list of items with the same names.
 
+use super::super::super::json::{self, Json};
 use super::super::facts::{Facts, with};
 use super::super::loose::{id, members, slug, text, word};
 use super::super::moment::{gmt, stamp, utc};
@@ -27,7 +28,8 @@ const SINGLE: &[[&str; 3]] = &[
 
 /// Parcels that a tracking plugin wrote down; whether there are any.
 pub(super) fn parcels(
-    body: &Value,
+    body: &Json,
+    depth: usize,
     reference: &Value,
     about: &str,
     delivered: bool,
@@ -39,13 +41,17 @@ pub(super) fn parcels(
             .find(|meta| text(&meta["key"]) == Some(key))
             .map(|meta| &meta["value"])
     };
-    let mut found: Vec<Value> = Vec::new();
+    let mut found: Vec<Json> = Vec::new();
     for key in LISTS {
         match meta(key) {
             // Some versions keep the list as a text.
-            Some(Value::String(text)) => {
-                let read: Value = serde_json::from_str(text).unwrap_or_default();
-                found.extend(members(&read).cloned());
+            Some(Json::String(text)) => {
+                let read = json::read(text.as_bytes(), depth).unwrap_or(Json::Null);
+                found.extend(
+                    members(&read)
+                        .cloned()
+                        .map(|one| Json::from(Value::from(one))),
+                );
             }
             Some(list) => found.extend(members(list).cloned()),
             None => {}
@@ -55,10 +61,11 @@ pub(super) fn parcels(
         // The same parcel may stand there twice: in a list, and as before there were lists.
         found.extend(SINGLE.iter().find_map(|[number, provider, shipped]| {
             let number = word(meta(number)?)?;
-            Some(json!({
+            let one = json!({
                 "tracking_number": number, "tracking_provider": meta(provider),
                 "date_shipped": meta(shipped),
-            }))
+            });
+            Some(Json::from(one))
         }));
     }
     let mut any = false;
