@@ -387,6 +387,7 @@ impl<'de> Visitor<'de> for Name {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_key_stands_once_however_many_there_are() {
