@@ -19,6 +19,8 @@ pub(super) struct Facts {
     via: Rc<Value>,
     test: bool,
     pub(super) all: Vec<Fact>,
+    /// The first part that cannot be read, where the rest can.
+    pub(super) unread: Option<Misfit>,
 }
 
 /// One fact.
@@ -110,6 +112,20 @@ impl Facts {
             via: Rc::new(via),
             test,
             all: Vec::new(),
+            unread: None,
+        }
+    }
+
+    /// Goes on without a part that cannot be read: one line, one parcel, one refund must
+    /// not lose the order that it stands in. What is wrong with the first such part is
+    /// kept, and the delivery with it.
+    pub(super) fn part<T>(&mut self, read: Result<T, Misfit>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(misfit) => {
+                self.unread.get_or_insert(misfit);
+                None
+            }
         }
     }
 
