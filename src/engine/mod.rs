@@ -21,6 +21,7 @@ pub mod scheduler;
 pub mod serve;
 pub mod sheet;
 pub mod silence;
+pub mod transit;
 mod waking;
 
 pub use crate::store::Counts;

@@ -2,7 +2,7 @@
 //! was none waits for a notification, the head of the due queue or a short while.
 
 use super::mailer::Mailer;
-use super::{Engine, EngineError, reload, silence};
+use super::{Engine, EngineError, reload, silence, transit};
 use crate::files;
 use crate::model::diagnostic::Severity;
 use crate::model::time::Timestamp;
@@ -69,6 +69,7 @@ pub async fn run(
     tasks.spawn(upkeep_loop(Arc::clone(&engine), stop.clone()));
     if roles.scheduler {
         tasks.spawn(silence_loop(Arc::clone(&engine), stop.clone()));
+        tasks.spawn(learn_loop(Arc::clone(&engine), stop.clone()));
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -221,6 +222,9 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
         if let Err(error) = engine.catch_up_with_products().await {
             tracing::warn!(%error, "people could not be woken for new products; it is tried again");
         }
+        if let Err(error) = engine.look_for_transits().await {
+            tracing::warn!(%error, "news of transit times could not be looked for; it is tried again");
+        }
         if let Ok(next) = engine.store.next_due().await {
             let overdue = next.map_or(0, |due| engine.now().duration_since(due).as_millis().max(0));
             crate::telemetry::due_lag(Duration::from_millis(u64::try_from(overdue).unwrap_or(0)));
@@ -239,6 +243,19 @@ async fn silence_loop(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if let Err(error) = engine.look_for_silence(&mut listener).await {
             tracing::warn!(%error, "silent sources could not be looked for; it is tried again");
+        }
+    }
+}
+
+/// The first lesson comes at once: what came in while nobody was here may teach enough.
+async fn learn_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = engine.learn_transits().await {
+            tracing::warn!(%error, "transit times could not be learnt; it is tried again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(transit::EVERY) => {}
         }
     }
 }

@@ -31,6 +31,7 @@ mod store;
 mod story;
 mod timeline;
 mod tools;
+mod transit;
 mod twin;
 mod waking;
 mod watching;
