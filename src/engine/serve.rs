@@ -66,7 +66,11 @@ pub async fn run(
     if let Some(shop) = shop {
         tasks.spawn(reload_loop(Arc::clone(&engine), shop, stop.clone()));
     }
-    tasks.spawn(upkeep_loop(Arc::clone(&engine), stop.clone()));
+    tasks.spawn(upkeep_loop(
+        Arc::clone(&engine),
+        roles.scheduler,
+        stop.clone(),
+    ));
     if roles.scheduler {
         tasks.spawn(silence_loop(Arc::clone(&engine), stop.clone()));
         tasks.spawn(learn_loop(Arc::clone(&engine), stop.clone()));
@@ -207,7 +211,17 @@ async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken
     }
 }
 
-async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
+/// What came in otherwise than through this process, and what waited too long.
+async fn look_after_waiting(engine: &Engine) {
+    if let Err(error) = engine.forget_shops().await {
+        tracing::warn!(%error, "requests to forget a shop could not be carried out; it is tried again");
+    }
+    if let Err(error) = engine.expire_parked().await {
+        tracing::warn!(%error, "what waits too long could not be moved; it is tried again");
+    }
+}
+
+async fn upkeep_loop(engine: Arc<Engine>, scheduler: bool, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -224,6 +238,9 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if let Err(error) = engine.look_for_transits().await {
             tracing::warn!(%error, "news of transit times could not be looked for; it is tried again");
+        }
+        if scheduler {
+            look_after_waiting(&engine).await;
         }
         if let Ok(next) = engine.store.next_due().await {
             let overdue = next.map_or(0, |due| engine.now().duration_since(due).as_millis().max(0));

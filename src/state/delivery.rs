@@ -355,7 +355,7 @@ fn capped(
     let silent = |parcel: &&mut Parcel| {
         parcel.shipment.delivered_at.is_none() && parcel.shipment.assumed.is_none()
     };
-    if assumed.is_some() && !outbound().any(|parcel| silent(parcel)) {
+    if assumed.is_some() && !outbound().any(silent) {
         return None;
     }
     let mut last: Option<(Timestamp, usize)> = None;

@@ -21,6 +21,7 @@ mod mutations;
 mod people;
 mod plan;
 mod previews;
+mod privacy;
 mod prove;
 mod prove_particular;
 mod reference;
