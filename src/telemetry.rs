@@ -98,6 +98,8 @@ pub const EVENTS_ACCEPTED: &str = "aftercare_events_accepted_total";
 pub const EVENTS_DUPLICATE: &str = "aftercare_events_duplicate_total";
 /// Bodies that parse and are no event we know.
 pub const EVENTS_QUARANTINED: &str = "aftercare_events_quarantined_total";
+/// Events that waited in vain for what they are about, and are in quarantine.
+pub const PARKED_EXPIRED: &str = "aftercare_parked_expired_total";
 /// Requests turned away before anything was stored, by `status`.
 pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 /// Deliveries of platforms, by `source` (its name in the configuration) and `outcome`:
@@ -300,6 +302,11 @@ pub fn broker_lag(broker: &str, messages: u64) {
 pub fn broker_connected(broker: &str, connected: bool) {
     let value = if connected { 1.0 } else { 0.0 };
     metrics::gauge!(BROKER_CONNECTED, "broker" => broker.to_owned()).set(value);
+}
+
+/// Counts events that waited in vain for somebody to turn up.
+pub fn parked_expired(count: u64) {
+    metrics::counter!(PARKED_EXPIRED).increment(count);
 }
 
 /// Counts one request turned away with an HTTP status.

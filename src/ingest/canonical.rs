@@ -350,6 +350,37 @@ fn event(value: &Json, learnt: Learnt) -> Result<Event, Misfit> {
     })
 }
 
+/// Writes an event as it would be sent to us: what [`parse_line`] reads back.
+pub fn written(event: &Event) -> Value {
+    let mut map = Map::new();
+    let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+    put("specversion", "1.0".into());
+    put("id", event.id.clone().into());
+    put("source", event.source.clone().into());
+    put("type", event.kind.as_str().into());
+    put("subject", event.subject.clone().into());
+    put("time", event.time.to_string().into());
+    put("recordedtime", event.recorded.to_string().into());
+    if let Some(sequence) = &event.sequence {
+        put("sequence", sequence.clone().into());
+    }
+    if let Some(partition) = &event.partition {
+        put("partitionkey", partition.clone().into());
+    }
+    let mode = match event.mode {
+        IngestMode::Live => "live",
+        IngestMode::Backfill => "backfill",
+        IngestMode::Replay => "replay",
+    };
+    put("ingestmode", mode.into());
+    // What was read can be written.
+    put(
+        "data",
+        serde_json::to_value(&*event.body).unwrap_or_default(),
+    );
+    Value::Object(map)
+}
+
 /// Reads `data` that was checked against the tables, nulls taken as absent.
 pub(super) fn body(data: &Json, time: Timestamp) -> Result<Body, Misfit> {
     // Nearly every body reads as it is; only some nulls need the slower way.

@@ -271,6 +271,11 @@ const ERASURE: &[Part] = &[
     may("orders", Shape::List(&Shape::Any)),
     may("due_at", Shape::Instant),
 ];
+const REQUEST: &[Part] = &[
+    may("request_id", Shape::Text),
+    may("orders", Shape::List(&Shape::Any)),
+    may("due_at", Shape::Instant),
+];
 const COMPONENT: &[Part] = &[
     must("sku", Shape::Text),
     may("quantity", Shape::Int(1, MAX_QUANTITY)),
@@ -323,6 +328,7 @@ const DATA: &[Part] = &[
     may("changes", Shape::Object(CHANGES)),
     may("previous", Shape::Object(PREVIOUS)),
     may("erasure", Shape::Object(ERASURE)),
+    may("request", Shape::Object(REQUEST)),
     may("product", Shape::Object(PRODUCT)),
     may("test", Shape::Bool),
 ];

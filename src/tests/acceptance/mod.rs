@@ -5,7 +5,12 @@
 //! `AFTERCARE_TEST_SEED` repeats a run, `AFTERCARE_TEST_KILLS` makes the long one longer
 //! (`scripts/acceptance`).
 
-#[cfg(any(feature = "nats", feature = "redis", feature = "amqp", feature = "kafka"))]
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
 mod brokers;
 mod copied;
 mod events;

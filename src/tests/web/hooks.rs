@@ -318,6 +318,41 @@ async fn a_redaction_is_carried_out() {
     assert!(!kept().await, "a straggler brought it back");
 }
 
+/// A redaction that names nobody but by an address.
+#[tokio::test]
+async fn a_redaction_may_name_an_address_alone() {
+    use aftercare::ingest::adapters::{Beside, Headers, hear};
+    let doors = Doors::open(settings()).await;
+    let body = body_of("shopify", "orders_create.json");
+    let answer = send(&doors, "shopify", "orders_create", body).await;
+    assert!(answer.status.is_success(), "{}", answer.body);
+    let kept = async || {
+        let people: Vec<CustomerId> = (1..50).map(CustomerId).collect();
+        let all = doors.engine.store.histories(&people).await.unwrap();
+        format!("{all:?}").to_lowercase().contains("amelia")
+    };
+    assert!(kept().await);
+    let body = serde_json::json!({
+        "shop_id": 71120045, "shop_domain": "harborpine-example.myshopify.com",
+        "customer": {"id": null, "email": "Amelia.Hart@Example.com", "phone": null}, "orders_to_redact": [],
+    });
+    let topic = ("x-shopify-topic".to_owned(), "customers/redact".to_owned());
+    let taken = hear(
+        &Source::new("shopify", Platform::Shopify),
+        &Headers::new([topic]),
+        body.to_string().as_bytes(),
+        &Beside::default(),
+        doors.engine.now(),
+    );
+    assert_eq!((taken.poison, taken.events.len()), (None, 1));
+    let event = taken.events.into_iter().next().unwrap();
+    let transport = None;
+    let batch = vec![aftercare::store::Incoming { event, transport }];
+    doors.engine.accept(batch, vec![]).await.unwrap();
+    while doors.engine.plan_due().await.unwrap() > 0 {}
+    assert!(!kept().await);
+}
+
 /// The shop took the app away: everybody whom it told of is forgotten, nobody else.
 #[tokio::test]
 async fn the_redaction_of_a_shop_is_carried_out() {
