@@ -23,6 +23,8 @@ use tokio::time::Instant;
 const BODIES: [&str; 5] = ["body", "data", "event", "payload", "message"];
 /// The field that holds the producer's own id of a message.
 const ID: &str = "message-id";
+/// Entries that are asked for at once.
+const PIECE: usize = 128;
 /// How many times in `redeliver_after` it is looked for what others left behind.
 const LOOKS: u32 = 2;
 
@@ -143,8 +145,9 @@ impl Redis {
         let about: Value = ask(connection, cmd("XINFO").arg("STREAM").arg(stream))
             .await
             .ok()?;
-        let groups = ask(connection, cmd("XINFO").arg("GROUPS").arg(stream));
-        let groups = groups.await.ok()?;
+        let groups: Value = ask(connection, cmd("XINFO").arg("GROUPS").arg(stream))
+            .await
+            .ok()?;
         let group = groups
             .as_sequence()?
             .iter()
@@ -391,9 +394,25 @@ impl Session for Stream {
                 return Ok(found);
             }
         }
-        let block = (!most.wait.is_zero()).then_some(most.wait);
-        let entries = self.read(most, ">", block).await?;
-        self.deliver(entries, false).await
+        let mut block = (!most.wait.is_zero()).then_some(most.wait);
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        // Redis does not bound what it sends by its size, so it is asked for little at once.
+        while found.len() < most.messages && bytes < most.bytes {
+            let piece = Most {
+                messages: PIECE.min(most.messages - found.len()),
+                ..most
+            };
+            let entries = self.read(piece, ">", block.take()).await?;
+            let is_last = entries.len() < piece.messages;
+            let some = self.deliver(entries, false).await?;
+            bytes += some.iter().map(|one| one.message.body.len()).sum::<usize>();
+            found.extend(some);
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     async fn hold(&mut self, receipts: &[String]) -> Result<(), Trouble> {
