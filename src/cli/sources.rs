@@ -5,6 +5,7 @@ use super::exit::misuse;
 use crate::config::{self, Config};
 use crate::ingest::adapters::{Mapping, Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
+use crate::web::admission::Pace;
 use crate::web::{self, Hook};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
                 source: source(told)?,
                 max_body: told.max_body.unwrap_or(web::MAX_BODY),
                 read_timeout: told.read_timeout.unwrap_or(web::READ_TIMEOUT),
+                pace: Pace::of(told.rate, told.burst).unwrap_or_default(),
             };
             Ok((told.name.clone(), hook))
         })

@@ -38,6 +38,7 @@ pub struct Config {
     pub intake: Option<Intake>,
     /// `[intake.sources.…]`: who delivers to `POST /hooks/…`, by name.
     pub sources: Vec<Source>,
+    pub journal: Journal,
     /// `[intake.brokers.…]`: message brokers that events are read from, by name.
     pub brokers: Vec<Broker>,
     pub mailer: Mailer,
@@ -186,6 +187,17 @@ pub struct Intake {
     pub read_timeout: Option<Duration>,
     /// How far a signature's time may lie from ours, either way.
     pub signature_window: Option<Duration>,
+    /// Deliveries a second that may come for long.
+    pub rate: Option<u32>,
+    /// Deliveries that may come at once beyond that.
+    pub burst: Option<u32>,
+}
+
+/// `[intake.journal]`: where deliveries are kept that the database cannot take now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Journal {
+    /// Bytes that it may hold.
+    pub max: Option<u64>,
 }
 
 /// `[intake.sources.NAME]`. What is unset is the door's own, or what the platform says.
@@ -211,6 +223,10 @@ pub struct Source {
     pub read_timeout: Option<Duration>,
     /// How far a signed time may lie from ours, either way.
     pub signature_window: Option<Duration>,
+    /// Deliveries a second that may come for long.
+    pub rate: Option<u32>,
+    /// Deliveries that may come at once beyond that.
+    pub burst: Option<u32>,
     /// Where the shop's pages are; no slash at its end.
     pub storefront: Option<String>,
     /// The currency of prices that name none.
@@ -312,6 +328,7 @@ impl Default for Config {
             },
             intake: None,
             sources: Vec::new(),
+            journal: Journal::default(),
             brokers: Vec::new(),
             mailer: Mailer::default(),
             clock: None,

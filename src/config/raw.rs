@@ -15,7 +15,7 @@ pub const PREFIX: &str = "AFTERCARE_";
 pub const ENVIRONMENT: &str = "environment";
 
 /// Every key there is.
-pub const KEYS: [&str; 40] = [
+pub const KEYS: [&str; 43] = [
     "data_dir",
     "arming_key_file",
     "secret_file",
@@ -51,6 +51,9 @@ pub const KEYS: [&str; 40] = [
     "intake.events.max_depth",
     "intake.events.read_timeout",
     "intake.events.signature_window",
+    "intake.events.rate",
+    "intake.events.burst",
+    "intake.journal.max",
     "mailer.keep_bodies",
     "mailer.message_id_domain",
     "clock.start",
@@ -61,7 +64,7 @@ pub const KEYS: [&str; 40] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 16] = [
+pub const SOURCE_KEYS: [&str; 18] = [
     "platform",
     "source",
     "secrets",
@@ -78,6 +81,8 @@ pub const SOURCE_KEYS: [&str; 16] = [
     "dispatched_statuses",
     "delivered_statuses",
     "mapping",
+    "rate",
+    "burst",
 ];
 /// Where brokers stand, each under a name of its own.
 const BROKERS: &str = "intake.brokers";

@@ -1,7 +1,21 @@
 //! From settings to the broker that they mean, as far as this program was built with it.
 
-use super::session::{Broker, Finding, Trouble};
-use super::{Settings, run};
+use super::Settings;
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
+use super::run;
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
+use super::session::Broker;
+use super::session::{Finding, Trouble};
 use crate::config::BrokerKind;
 use crate::engine::Engine;
 use std::sync::Arc;
@@ -44,7 +58,7 @@ pub async fn consume(
     if let Some(missing) = all.iter().find(|one| !built(one.kind)) {
         return Err(unbuilt(missing));
     }
-    let mut tasks = JoinSet::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
     for settings in all {
         let (engine, stop) = (Arc::clone(&engine), stop.clone());
         match settings.kind {

@@ -22,6 +22,7 @@ mod mutations;
 mod people;
 mod plan;
 mod previews;
+mod privacy;
 mod prove;
 mod prove_particular;
 #[cfg(any(feature = "amqp", feature = "kafka"))]
@@ -34,6 +35,7 @@ mod store;
 mod story;
 mod timeline;
 mod tools;
+mod transit;
 mod twin;
 mod waking;
 mod watching;

@@ -24,6 +24,7 @@ mod klaviyo;
 mod loose;
 mod medusa;
 mod moment;
+mod plain;
 mod proof;
 mod public_keys;
 mod recorded;
@@ -54,7 +55,7 @@ use super::signature::SignatureError;
 use crate::model::event::Event;
 use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
-use facts::{Fact, Reading};
+use facts::{Fact, Facts, Reading};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -123,6 +124,7 @@ impl Source {
 
     /// The `source` of events: as configured, else with what the platform says of itself.
     fn origin(&self, told: Option<&str>) -> String {
+        let told = told.filter(|told| !told.chars().any(char::is_control));
         match (&self.origin, told) {
             (Some(origin), _) => origin.clone(),
             (None, Some(told)) => format!("/{}/{told}", self.platform),
@@ -225,6 +227,8 @@ struct Heard {
     /// What tells a repetition of this delivery from another one.
     key: Option<String>,
     what: What,
+    /// The first part of it that cannot be read, where the rest can.
+    unread: Option<Misfit>,
 }
 
 #[derive(Debug)]
@@ -246,6 +250,7 @@ impl Heard {
                 about: about.to_owned(),
                 path: path.to_owned(),
             },
+            unread: None,
         }
     }
 
@@ -254,14 +259,26 @@ impl Heard {
             topic: topic.to_owned(),
             key: None,
             what: What::Unused,
+            unread: None,
         }
     }
 
-    fn facts(topic: &str, key: Option<String>, facts: Vec<Fact>) -> Heard {
+    fn facts(topic: &str, key: Option<String>, facts: Facts) -> Heard {
         Heard {
             topic: topic.to_owned(),
             key,
-            what: What::Facts(facts),
+            what: What::Facts(facts.all),
+            unread: facts.unread,
+        }
+    }
+
+    /// A topic that we know, which says nothing that matters.
+    fn nothing(topic: &str, key: Option<String>) -> Heard {
+        Heard {
+            topic: topic.to_owned(),
+            key,
+            what: What::Facts(Vec::new()),
+            unread: None,
         }
     }
 }
@@ -407,7 +424,10 @@ pub fn hear(
     }
     // The facts that can be read are taken; the delivery is kept once for those that
     // cannot, because replaying it tells the others again, which does no harm.
-    let poison = bad.map(|(origin, misfit)| keep(&heard.topic, Some(origin.to_owned()), misfit));
+    let misfit = bad
+        .map(|(origin, misfit)| (Some(origin.to_owned()), misfit))
+        .or(heard.unread.map(|misfit| (None, misfit)));
+    let poison = misfit.map(|(origin, misfit)| keep(&heard.topic, origin, misfit));
     Taken {
         outcome: match poison {
             Some(_) => Outcome::Poison,
@@ -428,7 +448,7 @@ fn heard(
     beside: &Beside,
     received: Timestamp,
 ) -> Result<Heard, (String, Misfit)> {
-    let body = json::read(raw, source.depth).map_err(|bad| {
+    let body = json::read_worn(raw, source.depth).map_err(|bad| {
         let topic = header_topic(source.platform, headers).unwrap_or_default();
         (
             topic.to_owned(),

@@ -286,7 +286,13 @@ pub(super) fn saleor(
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .ok_or(SignatureError::Signature)?;
-    if told["alg"].as_str() != Some("RS256") {
+    // What a header marks as critical and nobody understands refuses (RFC 7515, 4.1.11).
+    let critical = match &told["crit"] {
+        serde_json::Value::Null => true,
+        serde_json::Value::Array(all) => all.iter().all(|name| name.as_str() == Some("b64")),
+        _ => false,
+    };
+    if told["alg"].as_str() != Some("RS256") || !critical {
         return Err(SignatureError::Signature);
     }
     let mut message = [protected.as_bytes(), b"."].concat();

@@ -287,6 +287,13 @@ pub static SERVICE_INTAKE: Table = Table {
             "[intake.sources.shopify]",
         ),
         may(
+            "journal",
+            Shape::Table(&SERVICE_JOURNAL),
+            "What stands in for the database.",
+            "as below",
+            "[intake.journal]",
+        ),
+        may(
             "brokers",
             Shape::Table(&SERVICE_BROKERS),
             "Message brokers.",
@@ -411,6 +418,20 @@ pub static SERVICE_SOURCE: Table = Table {
             "What the deliveries of a shop of its own make mean (`platform = \"generic\"`).",
             "none",
             "\"config/sources/lantern.toml\"",
+        ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "1000",
+            "1000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "10000",
         ),
     ],
     others: None,
@@ -595,7 +616,33 @@ pub static SERVICE_EVENTS: Table = Table {
             "\"5min\"",
             "\"5min\"",
         ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "no bound",
+            "5000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "50000",
+        ),
     ],
+    others: None,
+};
+pub static SERVICE_JOURNAL: Table = Table {
+    title: "[intake.journal]",
+    about: "Where deliveries are kept that the database cannot take now.",
+    keys: &[may(
+        "max",
+        Shape::Number(16_777_216, 1_099_511_627_776),
+        "Bytes that it may hold.",
+        "1073741824",
+        "1073741824",
+    )],
     others: None,
 };
 pub static SERVICE_MAILER: Table = Table {
