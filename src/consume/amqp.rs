@@ -319,3 +319,54 @@ fn taken(delivery: lapin::message::Delivery) -> Delivery<u64> {
         redelivered: delivery.redelivered,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_address_says_who_and_where() {
+        let told = |user: Option<&str>, server: &str| {
+            let settings = Settings {
+                kind: crate::config::BrokerKind::Amqp,
+                servers: Vec::new(),
+                user: user.map(str::to_owned),
+                password: user.map(|_| "secret".to_owned()),
+                credentials: None,
+                ca_file: None,
+                reads: "orders".to_owned(),
+                subject: None,
+                field: None,
+                group: "aftercare".to_owned(),
+                batch: 10,
+                redeliver_after: Duration::from_secs(30),
+                mechanism: crate::config::SaslMechanism::default(),
+                reading: crate::ingest::message::Reading {
+                    broker: "shop".to_owned(),
+                    source: None,
+                    max_body: 1024,
+                    depth: 8,
+                },
+            };
+            address(&settings, server).unwrap()
+        };
+        let plain = told(None, "amqp://rabbit.example.com");
+        assert_eq!((plain.vhost.as_str(), plain.authority.port), ("/", 5672));
+        assert_eq!(plain.query.heartbeat, Some(15));
+        assert_eq!(told(None, "amqp://rabbit.example.com/").vhost, "/");
+        let full = told(
+            Some("shop"),
+            "amqps://guest@rabbit.example.com:5999/shop%2fa?heartbeat=7",
+        );
+        assert_eq!((full.vhost.as_str(), full.authority.port), ("shop/a", 5999));
+        let login = &full.authority.userinfo;
+        assert_eq!(
+            (login.username.as_str(), login.password.as_str()),
+            ("shop", "secret")
+        );
+        assert_eq!(full.query.heartbeat, Some(7));
+    }
+}

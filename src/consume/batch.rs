@@ -37,6 +37,7 @@ pub(super) fn read<R>(
 ) -> (Batch, Vec<R>) {
     let mut items = Vec::with_capacity(deliveries.len());
     let mut receipts = Vec::with_capacity(deliveries.len());
+    let (mut unusable, mut first) = (0, None);
     for delivery in deliveries {
         let Understood {
             parsed,
@@ -47,14 +48,9 @@ pub(super) fn read<R>(
             telemetry::hook(&source.name, outcome.as_str());
         }
         if outcome == Outcome::Poison {
-            telemetry::broker(&reading.broker, telemetry::BrokerMessage::Poison, 1);
-            // The reason repeats nothing of what was sent.
-            tracing::warn!(
-                broker = reading.broker,
-                position = delivery.message.position,
-                reason = parsed.poison.first().map(|poison| poison.reason.as_str()),
-                "a message cannot be read and goes to quarantine"
-            );
+            unusable += 1;
+            let reason = parsed.poison.first().map(|poison| poison.reason.clone());
+            first = first.or(reason.map(|reason| (reason, delivery.message.position.clone())));
         }
         // One message may carry many; each keeps a key of its own under that of the message.
         let under = |key: &Option<String>, many: bool, place: usize| {
@@ -93,6 +89,17 @@ pub(super) fn read<R>(
             message: delivery.message,
         });
         receipts.push(delivery.receipt);
+    }
+    if let Some((reason, position)) = first {
+        telemetry::broker(&reading.broker, telemetry::BrokerMessage::Poison, unusable);
+        // One line, however many. The reason repeats nothing of what was sent.
+        tracing::warn!(
+            broker = reading.broker,
+            count = unusable,
+            reason,
+            position,
+            "messages cannot be used and go to quarantine"
+        );
     }
     (Batch(items), receipts)
 }

@@ -5,43 +5,35 @@
 //! again there: facts are known by their names, so that does no harm. Nothing is ever
 //! committed for a partition that went away in between, even if it came back.
 //!
-//! Start reading at [`Member::fetch`]; [`watch`] is what the client tells in between, and
-//! [`promise`] what the topic's own settings say about the messages' safety.
+//! Start reading at [`Member::fetch`]. [`client`] is how the client is set up, [`watch`]
+//! what it tells in between, [`judge`] which of its errors end a session, and [`promise`]
+//! what the topic's own settings say about the messages' safety.
 
+mod client;
+mod judge;
+mod lag;
 mod promise;
 mod watch;
 
 use super::session::{Broker, Delivery, Finding, Most, Session, Trouble};
 use super::{ANSWER, Settings};
-use crate::config::SaslMechanism;
 use crate::ingest::adapters::Headers;
-use crate::ingest::message::{Message, percent_decode};
+use crate::ingest::message::Message;
+use client::client;
 use futures_util::FutureExt;
+use judge::judge;
+use lag::Lag;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::{Client, ClientContext, DefaultClientContext};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
 use watch::Watch;
 
-/// Where a cluster listens unless it is told otherwise.
-const PORT: u16 = 9092;
-/// Heartbeats in the time after which a silent member's partitions go to others.
-const HEARTBEATS: u32 = 3;
-/// How long one commit of ours may take before the group takes the partitions away: the
-/// messages are read again by somebody whose database answers.
-const MAX_POLL: Duration = Duration::from_secs(300);
-/// Messages that wait in memory, fetched ahead, in kilobytes.
-const FETCHED_KILOBYTES: u32 = 16 << 10;
-
-/// What is said of a cluster that cannot be read any longer.
-const LOST: &str = "the cluster cannot be read";
 /// What is said where the client refuses its settings.
 const UNUSABLE: &str = "the Kafka client cannot be set up";
 /// How long a question may take that is asked for advice alone.
@@ -85,9 +77,12 @@ impl Broker for Kafka {
             ahead: VecDeque::new(),
             trouble: None,
         };
-        member
+        let answer = member
             .ask(move |consumer| copies(consumer.client(), &topic))
-            .await?;
+            .await;
+        if let Err(trouble) = answer {
+            return Err(member.with_reason(trouble));
+        }
         member
             .consumer()?
             .subscribe(&[member.topic.as_str()])
@@ -169,6 +164,21 @@ impl Member {
             .map_err(|error| Trouble::new("a question was not asked", error))?
     }
 
+    /// Trouble with what the client said of it: who was refused, or could not be found.
+    fn with_reason(&self, trouble: Trouble) -> Trouble {
+        let Some(consumer) = &self.consumer else {
+            return trouble;
+        };
+        // It says so in its queue, where nobody has looked yet.
+        for _ in 0..LOOKS {
+            let _ = consumer.recv().now_or_never();
+        }
+        match consumer.context().said() {
+            Some(said) => Trouble::new(trouble.to_string(), said),
+            None => trouble,
+        }
+    }
+
     /// Judges what came out of the queue. Whether it was a message.
     fn take(&mut self, told: Result<Delivery<Place>, KafkaError>) -> bool {
         match told {
@@ -177,7 +187,9 @@ impl Member {
                 true
             }
             Err(error) => {
-                self.trouble = judge(error);
+                let said = self.consumer.as_ref();
+                let said = said.and_then(|consumer| consumer.context().said());
+                self.trouble = judge(error, said);
                 false
             }
         }
@@ -373,126 +385,36 @@ fn behind(topic: &str, places: &[Place], term: u64) -> Result<TopicPartitionList
     Ok(offsets)
 }
 
-/// How far behind a member is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Lag {
-    /// Messages that wait.
-    pub waiting: u64,
-    /// Messages that were dropped by the topic's retention before they were read.
-    pub dropped: u64,
-}
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
 
-impl Lag {
-    /// Counts one partition: its oldest offset, the one behind its newest, and the one that
-    /// is read next, where any was committed.
-    fn add(&mut self, low: i64, high: i64, next: Option<i64>) {
-        let between = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
-        let next = next.unwrap_or(low);
-        self.waiting += between(next.max(low), high);
-        self.dropped += between(next, low);
-    }
-}
+    use super::*;
 
-/// How the client is set up. Everything that decides when a message counts as read is
-/// said, whatever the defaults of a version may be.
-fn client(settings: &Settings) -> Result<ClientConfig, Trouble> {
-    let milliseconds = |time: Duration| time.as_millis().to_string();
-    let mut client = ClientConfig::new();
-    client
-        .set("client.id", "aftercare")
-        .set("group.id", &settings.group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
-        .set("isolation.level", "read_committed")
-        .set("allow.auto.create.topics", "false")
-        .set("check.crcs", "true")
-        .set("session.timeout.ms", milliseconds(settings.redeliver_after))
-        .set(
-            "heartbeat.interval.ms",
-            milliseconds(settings.redeliver_after / HEARTBEATS),
-        )
-        .set(
-            "max.poll.interval.ms",
-            milliseconds(settings.redeliver_after.max(MAX_POLL)),
-        )
-        .set("queued.max.messages.kbytes", FETCHED_KILOBYTES.to_string())
-        .set_log_level(RDKafkaLogLevel::Warning);
-    let mut servers = Vec::new();
-    let (mut user, mut password) = (settings.user.clone(), None);
-    let mut with_tls = false;
-    for server in &settings.servers {
-        let url = Url::parse(server)
-            .map_err(|error| Trouble::new("the address of the cluster", error))?;
-        with_tls |= url.scheme() == "kafkas";
-        let host = url.host_str().unwrap_or_default();
-        servers.push(format!("{host}:{}", url.port().unwrap_or(PORT)));
-        if !url.username().is_empty() {
-            user = percent_decode(url.username());
-            password = url.password().and_then(percent_decode);
+    fn place(partition: i32, offset: i64, term: u64) -> Place {
+        Place {
+            partition,
+            offset,
+            term,
         }
     }
-    client.set("bootstrap.servers", servers.join(","));
-    if settings.password.is_some() {
-        password.clone_from(&settings.password);
-    }
-    let mechanism = settings.mechanism;
-    let with_login = user.is_some();
-    // The hashes of SCRAM come from the same library as TLS.
-    let wants_openssl = with_tls || (with_login && mechanism != SaslMechanism::Plain);
-    if wants_openssl && !cfg!(feature = "kafka-tls") {
-        return Err(Trouble::plain(
-            "this program was built without TLS and SCRAM for Kafka: build it with the feature kafka-tls",
-        ));
-    }
-    client.set(
-        "security.protocol",
-        match (with_tls, with_login) {
-            (false, false) => "plaintext",
-            (false, true) => "sasl_plaintext",
-            (true, false) => "ssl",
-            (true, true) => "sasl_ssl",
-        },
-    );
-    if let Some(user) = user {
-        client
-            .set("sasl.mechanism", mechanism.as_str())
-            .set("sasl.username", user)
-            .set("sasl.password", password.unwrap_or_default());
-    }
-    if let (true, Some(file)) = (with_tls, &settings.ca_file) {
-        client.set("ssl.ca.location", file.to_string_lossy());
-    }
-    Ok(client)
-}
 
-/// What to do about an error among the messages; `None`: the client mends it on its own.
-fn judge(error: KafkaError) -> Option<Trouble> {
-    use RDKafkaErrorCode as Code;
-    let KafkaError::MessageConsumption(code) = error else {
-        return Some(Trouble::new(LOST, error));
-    };
-    match code {
-        // One connection of several, or a group that is forming: the client goes on.
-        Code::BrokerTransportFailure
-        | Code::Resolve
-        | Code::OperationTimedOut
-        | Code::PollExceeded
-        | Code::RebalanceInProgress
-        | Code::NotCoordinator
-        | Code::CoordinatorLoadInProgress
-        | Code::CoordinatorNotAvailable
-        | Code::WaitingForCoordinator
-        | Code::PartitionEOF => None,
-        // The client would pass these messages over. Read from the last commit they are met
-        // again, until a person decides: what is not understood is not lost in silence.
-        Code::BadMessage
-        | Code::BadCompression
-        | Code::InvalidMessage
-        | Code::NotImplemented
-        | Code::MessageSizeTooLarge => Some(Trouble::plain(format!(
-            "messages of the topic cannot be unpacked ({code}); they are asked for again and again, so that none is lost. To pass them over, stop every member of the group and move it with kafka-consumer-groups.sh --reset-offsets"
-        ))),
-        _ => Some(Trouble::new(LOST, error)),
+    #[test]
+    fn what_is_committed_lies_behind_the_last_one_of_each_partition() {
+        let check = |places: &[Place], term: u64, expected: &[(i32, i64)]| {
+            let offsets = behind("orders", places, term).unwrap();
+            let found: Vec<(i32, i64)> = offsets
+                .elements()
+                .iter()
+                .map(|one| (one.partition(), one.offset().to_raw().unwrap()))
+                .collect();
+            assert_eq!(found, expected, "{places:?}");
+        };
+        let read = [place(0, 7, 1), place(2, 3, 1), place(0, 8, 1)];
+        check(&read, 1, &[(0, 9), (2, 4)]);
+        // They were taken away since, even if they came back.
+        check(&read, 2, &[]);
+        check(&[place(0, 7, 1), place(1, 5, 2)], 2, &[(1, 6)]);
+        check(&[], 0, &[]);
     }
 }

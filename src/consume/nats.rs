@@ -252,7 +252,7 @@ fn of_stream(config: &stream::Config) -> Vec<Finding> {
     if config.no_ack {
         findings.push(Finding::new(
             format!("the stream {name} does not tell producers that a message was stored (no_ack)"),
-            format!("make it anew without --no-ack"),
+            "make it anew without --no-ack",
         ));
     }
     // With the other policies a message stays until it was read.

@@ -7,7 +7,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Under what names the client tells of connections that failed.
+const FAILED: [&str; 2] = ["FAIL", "ERROR"];
 
 /// What one membership of the group has seen.
 #[derive(Debug)]
@@ -16,8 +20,8 @@ pub(super) struct Watch {
     broker: String,
     /// Raised whenever partitions are taken away.
     term: AtomicU64,
-    /// Commits that the cluster refused or did not answer.
-    uncommitted: AtomicU64,
+    /// What the client said last of a connection that failed.
+    said: Mutex<Option<String>>,
 }
 
 impl Watch {
@@ -25,7 +29,7 @@ impl Watch {
         Watch {
             broker: broker.to_owned(),
             term: AtomicU64::new(0),
-            uncommitted: AtomicU64::new(0),
+            said: Mutex::new(None),
         }
     }
 
@@ -35,16 +39,23 @@ impl Watch {
         self.term.load(Ordering::Acquire)
     }
 
-    /// Commits that failed until now.
-    #[cfg(test)]
-    pub(super) fn uncommitted(&self) -> u64 {
-        self.uncommitted.load(Ordering::Acquire)
+    /// Why the last connection failed, as far as the client has told yet.
+    pub(super) fn said(&self) -> Option<String> {
+        self.said.lock().ok()?.clone()
     }
 }
 
 impl ClientContext for Watch {
-    fn log(&self, level: RDKafkaLogLevel, _facility: &str, message: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let broker = self.broker.as_str();
+        // It says so of each broker again and again; the loop says it once.
+        if FAILED.contains(&facility) {
+            tracing::debug!(broker, because = message, "a connection failed");
+            if let Ok(mut said) = self.said.lock() {
+                *said = Some(message.to_owned());
+            }
+            return;
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -95,7 +106,6 @@ impl ConsumerContext for Watch {
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
-            self.uncommitted.fetch_add(1, Ordering::AcqRel);
             // The next commit covers this one; what is read again until then is known.
             tracing::warn!(broker = self.broker, %error, "offsets could not be committed: their messages may come again");
         }

@@ -193,11 +193,11 @@ async fn partitions_that_move_in_mid_batch_lose_nothing() {
     let cluster = Cluster::new();
     let topic = &cluster.topic;
     let few = Settings {
-        batch: 3,
+        batch: 10,
         ..topic.settings()
     };
     let (one, other) = (Shop::new().await, Shop::new().await);
-    topic.publish_events(0..500).await;
+    topic.publish_events(0..300).await;
     let first = one.read(few.clone());
     until("the first is in the middle", async || {
         (one.events().await >= 50).then_some(())
@@ -205,10 +205,10 @@ async fn partitions_that_move_in_mid_batch_lose_nothing() {
     .await;
     let second = other.read(few.clone());
     // Messages go on coming until both have partitions.
-    let mut published = 500;
+    let mut published = 300;
     until("both read", async || {
-        topic.publish_events(published..published + 20).await;
-        published += 20;
+        topic.publish_events(published..published + 1).await;
+        published += 1;
         (other.events().await > 0).then_some(())
     })
     .await;

@@ -15,6 +15,7 @@ mod unbuilt;
 use super::events;
 use super::install::{Install, Service};
 use super::until;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,6 +23,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const MANY: usize = 3000;
 /// Messages in one commit there.
 const BATCH: usize = 100;
+
+/// A message to publish: headers and a body.
+type Letter = (Vec<(&'static str, &'static str)>, Vec<u8>);
 
 /// A broker with a stream (queue, topic) of this test's own.
 trait Server: Sized {
@@ -38,7 +42,7 @@ trait Server: Sized {
     fn reads(&self) -> (&'static str, String);
 
     /// Publishes messages, each with headers and a body; they are there when it returns.
-    fn publish(&self, messages: &[(Vec<(&str, &str)>, Vec<u8>)]);
+    fn publish(&self, messages: &[Letter]);
 
     /// What the group has not acknowledged.
     fn unread(&self) -> u64;
@@ -106,7 +110,7 @@ fn install(server: &impl Server, names: &[&str], keys: &[(&str, &str)]) -> Insta
 }
 
 /// Orders as messages.
-fn orders(from: usize, count: usize) -> Vec<(Vec<(&'static str, &'static str)>, Vec<u8>)> {
+fn orders(from: usize, count: usize) -> Vec<Letter> {
     let at = events::later(super::install::START.parse().unwrap(), -5);
     (from..from + count)
         .map(|n| {
@@ -162,6 +166,27 @@ fn lag(service: &Service, broker: &str) -> Option<f64> {
         service,
         &format!("aftercare_broker_lag{{broker=\"{broker}\"}}"),
     )
+}
+
+fn until_connected(service: &Service, broker: &str) {
+    let name = format!("aftercare_broker_connected{{broker=\"{broker}\"}}");
+    until("the broker is read", || {
+        (metric(service, &name) == Some(1.0)).then_some(())
+    });
+}
+
+/// A certificate for `localhost` that nobody knows, and its key, as files.
+struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
+}
+
+fn certificate(folder: &Path) -> Certificate {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    Certificate { chain, key }
 }
 
 fn until_drained(server: &impl Server) {

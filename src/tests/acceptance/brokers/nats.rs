@@ -1,6 +1,6 @@
 //! NATS JetStream.
 
-use super::{Server, free_port, told, unique, until_it_listens};
+use super::{Letter, Server, free_port, told, unique, until_it_listens};
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{self, AckPolicy};
 use async_nats::jetstream::stream::{Config, StorageType};
@@ -119,7 +119,7 @@ impl Server for Nats {
         ("stream", self.stream.clone())
     }
 
-    fn publish(&self, messages: &[(Vec<(&str, &str)>, Vec<u8>)]) {
+    fn publish(&self, messages: &[Letter]) {
         self.runtime.block_on(async {
             let context = self.context().await;
             let subject = format!("{}.placed", self.stream);
@@ -200,6 +200,82 @@ fn nats_is_left_in_good_order() {
 #[test]
 fn nats_carries_a_platforms_deliveries() {
     super::speaks_for_a_platform::<Nats>();
+}
+
+#[test]
+fn nats_with_tls_and_a_password_is_read() {
+    let Some(program) = told("AFTERCARE_TEST_NATS_SERVER") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = super::certificate(folder.path());
+    let port = free_port();
+    let mut process = Command::new(&program)
+        .args([
+            "--addr",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--jetstream",
+        ])
+        .args(["--user", "shop", "--pass", "hush", "--tls", "--store_dir"])
+        .arg(folder.path())
+        .arg("--tlscert")
+        .arg(&certificate.chain)
+        .arg("--tlskey")
+        .arg(&certificate.key)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until_it_listens(port, &mut process);
+    let _own = Own {
+        program,
+        port,
+        folder,
+        process,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let url = format!("tls://localhost:{port}");
+    runtime.block_on(async {
+        let client = async_nats::ConnectOptions::new()
+            .user_and_password("shop".to_owned(), "hush".to_owned())
+            .add_root_certificates(certificate.chain.clone())
+            .connect(&url)
+            .await
+            .unwrap();
+        let config = Config {
+            name: "ORDERS".to_owned(),
+            ..Config::default()
+        };
+        jetstream::new(client).create_stream(config).await.unwrap();
+    });
+    let server = Nats {
+        url,
+        stream: "ORDERS".to_owned(),
+        runtime,
+        own: None,
+    };
+    let ca = certificate.chain.to_str().unwrap().to_owned();
+    let login = [("user", "shop"), ("password", "hush")];
+    let mut keys = login.to_vec();
+    keys.push(("ca_file", &ca));
+    let install = super::install(&server, &["test"], &keys);
+    let service = install.start();
+    super::until_connected(&service, "test");
+    assert_eq!(service.terminate().code(), Some(0));
+    // Without the authority it is refused, in words.
+    let install = super::install(&server, &["test"], &login);
+    let service = install.start();
+    super::until("it says so", || {
+        service
+            .log()
+            .contains("NATS cannot be reached")
+            .then_some(())
+    });
+    assert!(!service.log().contains("hush"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Own {
 
     /// `kill -9`, the script and what it started.
     fn kill(&mut self) {
-        let group = format!("kill -9 -- -{}", self.process.id());
+        let group = format!("kill -9 -{}", self.process.id());
         let killed = Command::new("sh").arg("-c").arg(group).status().unwrap();
         assert!(killed.success());
         self.process.wait().unwrap();
@@ -166,19 +166,22 @@ impl Server for Rabbit {
         });
     }
 
+    // `list_queues` tells what was so some seconds ago.
     fn unread(&self) -> u64 {
+        let question = format!(
+            "{{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{}\">>)), \
+             {{ok, {{_, Count}}, _}} = ra:leader_query(amqqueue:get_pid(Queue), fun rabbit_fifo:query_messages_total/1), \
+             Count.",
+            self.queue
+        );
         let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(SCRIPT))
             .arg("ask")
             .arg(&self.home)
-            .args(["list_queues", "--no-table-headers", "name", "messages"])
+            .args(["eval", &question])
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        let told = text.lines().find_map(|line| {
-            let (name, messages) = line.split_once('\t')?;
-            (name == self.queue).then(|| messages.trim().parse().ok())?
-        });
-        told.unwrap_or(u64::MAX)
+        text.trim().parse().unwrap_or(u64::MAX)
     }
 
     fn kill(&mut self) {

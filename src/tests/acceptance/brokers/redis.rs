@@ -1,6 +1,6 @@
 //! Redis Streams.
 
-use super::{Server, free_port, told, unique, until_it_listens};
+use super::{Letter, Server, free_port, told, unique, until_it_listens};
 use ::redis::{Client, Connection, Value, cmd};
 use std::process::{Child, Command, Stdio};
 
@@ -95,7 +95,7 @@ impl Server for Redis {
         ("stream", self.stream.clone())
     }
 
-    fn publish(&self, messages: &[(Vec<(&str, &str)>, Vec<u8>)]) {
+    fn publish(&self, messages: &[Letter]) {
         let mut connection = self.connection();
         for some in messages.chunks(500) {
             let mut pipe = ::redis::pipe();
@@ -171,6 +171,64 @@ fn redis_is_left_in_good_order() {
 #[test]
 fn redis_carries_a_platforms_deliveries() {
     super::speaks_for_a_platform::<Redis>();
+}
+
+#[test]
+fn redis_with_tls_and_a_password_is_read() {
+    let Some(program) = told("AFTERCARE_TEST_REDIS_SERVER") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = super::certificate(folder.path());
+    let port = free_port();
+    let mut process = Command::new(&program)
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+        ])
+        .args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"])
+        .args(["--requirepass", "hush", "--dir"])
+        .arg(folder.path())
+        .arg("--tls-cert-file")
+        .arg(&certificate.chain)
+        .arg("--tls-key-file")
+        .arg(&certificate.key)
+        .arg("--tls-ca-cert-file")
+        .arg(&certificate.chain)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until_it_listens(port, &mut process);
+    let own = Own {
+        program,
+        port,
+        folder,
+        process,
+    };
+    let server = Redis::new(format!("rediss://localhost:{port}"), Some(own));
+    let ca = certificate.chain.to_str().unwrap().to_owned();
+    let install = super::install(
+        &server,
+        &["test"],
+        &[("ca_file", &ca), ("password", "hush")],
+    );
+    let service = install.start();
+    super::until_connected(&service, "test");
+    assert_eq!(service.terminate().code(), Some(0));
+    // Without the authority it is refused, in words.
+    let install = super::install(&server, &["test"], &[("password", "hush")]);
+    let service = install.start();
+    super::until("it says so", || {
+        let log = service.log().to_lowercase();
+        (log.contains("cannot be reached") && log.contains("certificate")).then_some(())
+    });
+    assert!(!service.log().contains("hush"));
 }
 
 #[test]
