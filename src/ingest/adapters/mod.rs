@@ -169,7 +169,7 @@ impl Source {
             Platform::Generic => generic::verify(self, headers, token, body, now),
             Platform::Medusa => proof::standard(headers, body, secrets, false, now, self.window),
             Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
-            Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
+            Platform::SeventeenTrack => proof::seventeen(headers, token, body, secrets),
             Platform::Spree => proof::spree(headers, body, secrets, now, self.window),
             Platform::Saleor => proof::saleor(headers, body, secrets, &self.keys),
             Platform::ShipEngine if !self.keys.is_empty() => {
@@ -241,10 +241,15 @@ enum What {
     Thin { about: String, path: String },
 }
 
+/// A topic, no longer than is kept of it.
+fn short(topic: &str) -> String {
+    topic.chars().take(MAX_TOPIC).collect()
+}
+
 impl Heard {
     fn thin(topic: &str, key: Option<String>, about: &str, path: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Thin {
                 about: about.to_owned(),
@@ -256,7 +261,7 @@ impl Heard {
 
     fn unused(topic: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key: None,
             what: What::Unused,
             unread: None,
@@ -265,7 +270,7 @@ impl Heard {
 
     fn facts(topic: &str, key: Option<String>, facts: Facts) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Facts(facts.all),
             unread: facts.unread,
@@ -275,7 +280,7 @@ impl Heard {
     /// A topic that we know, which says nothing that matters.
     fn nothing(topic: &str, key: Option<String>) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Facts(Vec::new()),
             unread: None,
@@ -451,7 +456,7 @@ fn heard(
     let body = json::read_worn(raw, source.depth).map_err(|bad| {
         let topic = header_topic(source.platform, headers).unwrap_or_default();
         (
-            topic.to_owned(),
+            short(topic),
             Misfit::new("not_json", format!("the body: {bad}")),
         )
     })?;
@@ -490,7 +495,7 @@ fn heard(
         let topic = header_topic(source.platform, headers)
             .or_else(|| body_topic(&body))
             .unwrap_or_default();
-        (topic.chars().take(MAX_TOPIC).collect(), misfit)
+        (short(topic), misfit)
     })
 }
 
