@@ -5,6 +5,7 @@ use super::context::{self, Open, Shop};
 use super::exit::misuse;
 use super::{Exit, Global, Out, key, sources};
 use crate::config::LogFormat;
+use crate::engine::alerts::Hook;
 use crate::engine::serve::{self, Roles};
 use crate::engine::{Engine, EngineError};
 use crate::ingest::signature::Secret;
@@ -198,6 +199,7 @@ async fn tell_time(engine: Arc<Engine>, stop: CancellationToken) {
 /// Intake as configured; refused where nobody, or everybody, could deliver.
 fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
     let config = &shop.config;
+    Hook::of(&config.alerts).map_err(misuse)?;
     if !roles.intake {
         return Ok(web::Settings::default());
     }
