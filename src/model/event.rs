@@ -4,6 +4,7 @@
 use super::ids::EventSeq;
 use super::money::Money;
 use super::time::Timestamp;
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -323,7 +324,19 @@ pub struct Event {
     pub considered: bool,
 }
 
+/// For how long a tracking number means one parcel: carriers use numbers again.
+pub const NUMBER_LIFE: SignedDuration = SignedDuration::from_hours(120 * 24);
+
 impl Event {
+    /// The name under which this is another fact than the one that was told under its name
+    /// before, at `known`: a parcel that got an old number. `None`: it is the same fact.
+    pub fn anew(&self, known: Timestamp) -> Option<String> {
+        let apart = self.time.duration_since(known).abs();
+        let by_number = self.id.starts_with("shipment/tracking:");
+        let again = by_number && self.body.shipment.is_some() && apart > NUMBER_LIFE;
+        again.then(|| format!("{}@{}", self.id, self.time))
+    }
+
     /// The addresses that it names, as it has them.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let body = &self.body;
