@@ -6,13 +6,16 @@
 
 mod arm;
 mod batches;
+mod brokers;
 mod check;
 pub mod context;
 mod demo;
 mod doctor;
+mod erase;
 mod events;
 mod exit;
 mod explain;
+mod export;
 mod fmt;
 mod import;
 mod ingest;
@@ -122,6 +125,10 @@ pub enum Command {
     Suppress(suppress::Args),
     /// Allow mail to an address again
     Unsuppress(suppress::Args),
+    /// Forget somebody: withdraw what waits, remove what names them
+    Erase(erase::Args),
+    /// Everything that is held on somebody, as JSON; without an address, who asked for it
+    ExportPerson(export::Args),
     /// Let held mail go
     Release(release::Args),
     /// Check this install: files, database, key, relay, what waits
@@ -142,6 +149,8 @@ impl Command {
             | Command::Map(_)
             | Command::Suppress(_)
             | Command::Unsuppress(_)
+            | Command::Erase(_)
+            | Command::ExportPerson(_)
             | Command::Release(_) => true,
             Command::Serve(_)
             | Command::Check(_)
@@ -224,6 +233,8 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,
         Command::Unsuppress(args) => suppress::run(&global, &args, suppress::To::Allow, out).await,
+        Command::Erase(args) => erase::run(&global, &args, out).await,
+        Command::ExportPerson(args) => export::run(&global, &args, out).await,
         Command::Release(args) => release::run(&global, &args, out).await,
         Command::Doctor(args) => doctor::run(&global, &args, out).await,
         Command::Arm => arm::run(&global, out).await,

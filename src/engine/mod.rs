@@ -5,6 +5,7 @@
 //! loops. A notification shortens a wait and is never needed: one look at the due queue
 //! finds everything, so the path after a crash is the ordinary path.
 
+pub mod alerts;
 mod circuit;
 pub mod consent;
 mod consequences;
@@ -14,14 +15,18 @@ pub mod health;
 pub mod intake;
 pub mod mailer;
 pub mod outcome;
+pub mod parked;
 pub mod platforms;
 pub mod preview;
+pub mod privacy;
 pub mod reload;
 pub mod sample;
 pub mod scheduler;
 pub mod serve;
 pub mod sheet;
 pub mod silence;
+pub mod spill;
+pub mod transit;
 mod waking;
 
 pub use crate::store::Counts;

@@ -16,11 +16,14 @@ use crate::ingest::canonical;
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
-use crate::model::time::{Timestamp, to_ms};
+use crate::model::time::{Timestamp, from_ms, to_ms};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An event on its way in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incoming {
     pub event: Event,
     /// The delivery's own key, such as a `webhook-id`; `None` where the way has none.
@@ -41,7 +44,7 @@ pub enum Accepted {
 }
 
 /// A body that is no event that we can take, kept for a replay.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Poison {
     pub source: Option<String>,
     pub id: Option<String>,
@@ -52,6 +55,9 @@ pub struct Poison {
     /// A sentence.
     pub because: String,
     pub recorded: Timestamp,
+    /// The delivery's own key: the same one is kept once, however often it comes. `None`
+    /// where the way has none.
+    pub transport: Option<String>,
 }
 
 impl From<canonical::Poison> for Poison {
@@ -64,6 +70,7 @@ impl From<canonical::Poison> for Poison {
             reason: bad.reason,
             because: bad.because,
             recorded: bad.recorded,
+            transport: None,
         }
     }
 }
@@ -73,6 +80,10 @@ pub(super) fn own_key(of: CustomerId) -> String {
     format!("own:{of}")
 }
 
+/// Under what keys of deliveries in quarantine stand among those of events: what was kept
+/// once must not keep its mended repetition out.
+const OF_QUARANTINE: &str = "quarantine:";
+
 /// How many rounds of parked events finding each other one intake follows.
 const ROUNDS: usize = 8;
 
@@ -80,7 +91,7 @@ statements! {
     DELIVER = "INSERT INTO deliveries (source, key, recorded)
         SELECT r.source, r.key, r.recorded FROM rows($1: source TEXT, key TEXT, recorded BIGINT) AS r
         WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING source, key";
-    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0))
+    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0)), MIN(e.time)
         FROM rows($1: source TEXT, id TEXT) AS r JOIN events e ON e.source = r.source AND e.id = r.id
         GROUP BY e.source, e.id";
     KNOWN = "SELECT a.key, a.customer FROM rows($1: key TEXT) AS r JOIN aliases a ON a.key = r.key";
@@ -196,7 +207,7 @@ impl Store {
 struct Fresh<'b> {
     /// Its place in the batch.
     place: usize,
-    event: &'b Event,
+    event: Cow<'b, Event>,
     now: Timestamp,
     /// 0, or the order's version where the fact is known.
     revision: i64,
@@ -296,10 +307,33 @@ async fn numbers(tx: &mut Tx) -> Result<Numbers, StoreError> {
     Ok(numbers)
 }
 
-/// Keeps what is no event; gives the last number used.
+/// Keeps what is no event, each delivery once; gives the last number used. A delivery
+/// without a key of its own is known by what it holds and when it came: it may come by the
+/// journal as well.
 async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, StoreError> {
+    let place = |one: &Poison| {
+        let key = one.transport.clone().unwrap_or_else(|| key_of(one));
+        let source = format!("{OF_QUARANTINE}{}", source_of(one));
+        (clean(&source), clean(&key))
+    };
+    let deliveries: BTreeMap<(String, String), i64> = poison
+        .iter()
+        .map(|one| (place(one), to_ms(one.recorded)))
+        .collect();
+    let rows_of: Vec<(&String, &String, i64)> = deliveries
+        .iter()
+        .map(|((source, key), at)| (source, key, *at))
+        .collect();
+    let mut new: HashSet<(String, String)> = HashSet::new();
+    for row in tx.fetch(&DELIVER, vec![rows(&rows_of)?]).await? {
+        new.insert((row.text(0)?, row.text(1)?));
+    }
     let mut list = Vec::with_capacity(poison.len());
     for one in poison {
+        // Once taken out, a repetition in the same batch finds nothing.
+        if !new.remove(&place(one)) {
+            continue;
+        }
         last += 1;
         list.push((
             last,
@@ -312,8 +346,34 @@ async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, Sto
             to_ms(one.recorded),
         ));
     }
-    tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
+    if !list.is_empty() {
+        tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
+    }
     Ok(last)
+}
+
+fn source_of(one: &Poison) -> &str {
+    one.source.as_deref().unwrap_or_default()
+}
+
+/// The key of a delivery that could not be read, by what it holds and when it came.
+fn key_of(one: &Poison) -> String {
+    let mut hash = Sha256::new();
+    hash.update(to_ms(one.recorded).to_le_bytes());
+    for part in [source_of(one), &one.reason, &one.body] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    format!(
+        "poison:{:x}",
+        u128::from_be_bytes(first_half(&hash.finalize()))
+    )
+}
+
+fn first_half(hash: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    half
 }
 
 /// Sets aside what is known: by the delivery's key, then by the fact's name.
@@ -338,19 +398,29 @@ async fn sift<'b>(
             new_deliveries.insert((row.text(0)?, row.text(1)?));
         }
     }
-    let names: BTreeSet<(&str, &str)> = batch
+    let mut events: Vec<Cow<'_, Event>> = batch
         .iter()
-        .map(|(one, _)| (one.event.source.as_str(), one.event.id.as_str()))
+        .map(|(one, _)| Cow::Borrowed(&one.event))
         .collect();
-    let names: Vec<(&str, &str)> = names.into_iter().collect();
-    // By fact: the newest version of an order that was told with it.
-    let mut told: HashMap<(String, String), i64> = HashMap::new();
-    for row in tx.fetch(&FACTS, vec![rows(&names)?]).await? {
-        told.insert((row.text(0)?, row.text(1)?), row.int(2)?);
+    let mut told = Known::default();
+    told.look(tx, &events).await?;
+    let mut renamed: Vec<Cow<'_, Event>> = Vec::new();
+    let mut earlier: HashMap<(String, String), Timestamp> = HashMap::new();
+    for event in &mut events {
+        let name = (clean(&event.source), clean(&event.id));
+        let known = told.first.get(&name).or(earlier.get(&name)).copied();
+        if let Some(anew) = known.and_then(|known| event.anew(known)) {
+            event.to_mut().id = anew;
+            renamed.push(event.clone());
+        } else if known.is_none() {
+            earlier.insert(name, event.time);
+        }
+    }
+    if !renamed.is_empty() {
+        told.look(tx, &renamed).await?;
     }
     let mut fresh = Vec::new();
-    for (place, (one, now)) in batch.iter().enumerate() {
-        let event = &one.event;
+    for (place, ((one, now), event)) in batch.iter().zip(events).enumerate() {
         if let Some(key) = &one.transport
             && !new_deliveries.contains(&(clean(&event.source), clean(key)))
         {
@@ -362,22 +432,47 @@ async fn sift<'b>(
             .as_ref()
             .map_or(0, |order| to_ms(order.version));
         let name = (clean(&event.source), clean(&event.id));
-        let revision = match told.get(&name) {
+        let revision = match told.newest.get(&name) {
             None => 0,
             Some(newest) if version > *newest => version,
             Some(_) => continue,
         };
-        told.insert(name, version);
+        told.newest.insert(name, version);
         fresh.push(Fresh {
             place,
-            event,
             now: *now,
             revision,
-            keys: keys(event),
+            keys: keys(&event),
+            event,
             seq: EventSeq(0),
         });
     }
     Ok(fresh)
+}
+
+/// What is known under the names of facts.
+#[derive(Default)]
+struct Known {
+    /// The newest version of an order that was told with it.
+    newest: HashMap<(String, String), i64>,
+    /// When it happened, as first told.
+    first: HashMap<(String, String), Timestamp>,
+}
+
+impl Known {
+    async fn look(&mut self, tx: &mut Tx, events: &[Cow<'_, Event>]) -> Result<(), StoreError> {
+        let names: BTreeSet<(&str, &str)> = events
+            .iter()
+            .map(|event| (event.source.as_str(), event.id.as_str()))
+            .collect();
+        let names: Vec<(&str, &str)> = names.into_iter().collect();
+        for row in tx.fetch(&FACTS, vec![rows(&names)?]).await? {
+            let name = (row.text(0)?, row.text(1)?);
+            self.first.insert(name.clone(), from_ms(row.int(3)?));
+            self.newest.insert(name, row.int(2)?);
+        }
+        Ok(())
+    }
 }
 
 /// A text as it comes back from the database (see [`super::db::rows`]).
@@ -624,7 +719,7 @@ async fn record_events(
     let mut list: Vec<EventRow<'_>> = Vec::with_capacity(fresh.len());
     let mut parked: Vec<(String, i64)> = Vec::new();
     for one in fresh {
-        let event = one.event;
+        let event = &one.event;
         if let Some(Placement::Parked(under)) = outcome.placements.get(&one.seq) {
             parked.extend(
                 under

@@ -18,6 +18,7 @@ mod lists;
 mod open;
 mod plans;
 mod polls;
+mod privacy;
 mod quarantine;
 mod reads;
 mod rows;
@@ -36,6 +37,7 @@ pub use lists::{Counts, Foreseen, Listed, SendFilter, Who};
 pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
 pub use polls::{Polled, Step};
+pub use privacy::{DataRequest, EXPIRED, Naming};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
 pub use tail::{Heard, TailFilter, Told};
@@ -139,6 +141,7 @@ fn statements() -> impl Iterator<Item = &'static db::Statement> {
         open::ALL,
         plans::ALL,
         polls::ALL,
+        privacy::ALL,
         quarantine::ALL,
         reads::ALL,
         sends::ALL,

@@ -6,12 +6,12 @@
 //! counted; what cannot be read is kept whole in quarantine, because platforms switch off
 //! hooks that fail and most of them never repeat what was answered 4xx.
 
-use super::events::store;
-use super::receive;
+use super::admission::{Pace, Room, comes_again};
+use super::events::{Came, Stored, store};
+use super::receive::{self, Bounds};
 use super::reply::{self, Problem};
 use super::router::Doors;
 use crate::clock;
-use crate::engine::Totals;
 use crate::ingest::adapters::{Beside, Headers, Outcome, Source, hear};
 use crate::ingest::canonical::Parsed;
 use crate::model::platform::Platform;
@@ -31,6 +31,8 @@ pub struct Hook {
     pub max_body: usize,
     /// How long a request's body may take to arrive.
     pub read_timeout: Duration,
+    /// How fast deliveries may come.
+    pub pace: Pace,
 }
 
 impl Hook {
@@ -40,6 +42,7 @@ impl Hook {
             source,
             max_body: super::MAX_BODY,
             read_timeout: super::READ_TIMEOUT,
+            pace: Pace::default(),
         }
     }
 }
@@ -49,7 +52,7 @@ enum Became {
     /// It only asked whether we are there.
     Ping,
     /// It was taken.
-    Taken(Outcome, Totals),
+    Taken(Outcome, Stored),
 }
 
 /// Takes one delivery.
@@ -70,15 +73,11 @@ pub async fn post(
             telemetry::hook(source, "ping");
             reply::json(StatusCode::OK, &serde_json::json!({ "ping": true }))
         }
-        Ok(Became::Taken(outcome, totals)) => {
+        Ok(Became::Taken(outcome, stored)) => {
             telemetry::hook(source, outcome.as_str());
             telemetry::intake_took(began.elapsed());
-            let body = serde_json::json!({
-                "accepted": totals.accepted,
-                "duplicate": totals.duplicate,
-                "quarantined": totals.quarantined,
-                "unused": outcome == Outcome::Unused,
-            });
+            let mut body = stored.told();
+            body["unused"] = (outcome == Outcome::Unused).into();
             reply::json(status(hook.source.platform, outcome), &body)
         }
         Err(problem) => {
@@ -100,14 +99,16 @@ fn status(platform: Platform, outcome: Outcome) -> StatusCode {
 
 async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Problem> {
     let (head, body) = request.into_parts();
-    let announced = receive::declared_length(&head.headers).unwrap_or(hook.max_body);
-    let Some(_room) = doors.gauge.enter(announced.min(hook.max_body)) else {
-        return Err(Problem::overload().hang_up());
-    };
     plain(&head.headers).map_err(Problem::hang_up)?;
-    let body = receive::body(&head.headers, body, hook.max_body, hook.read_timeout).await?;
-    let headers = told(&head.headers);
     let source = &hook.source;
+    let mut room = Room::default();
+    let bounds = Bounds {
+        counted: Some((&doors.gauge, &source.name)),
+        limit: hook.max_body,
+        time: hook.read_timeout,
+    };
+    let body = receive::body(&head.headers, body, bounds, &mut room).await?;
+    let headers = told(&head.headers);
     if source.is_ping(&headers, &body) {
         return Ok(Became::Ping);
     }
@@ -120,6 +121,14 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Pr
                 tracing::debug!(source = source.name, because = %cause, "a delivery was refused: who sent it is not proved");
                 Problem::bare(StatusCode::UNAUTHORIZED)
             })?;
+    }
+    let mut too_fast = false;
+    if let Err(wait) = doors.gauge.pace(&source.name, Instant::now()) {
+        if doors.settings.spill.is_none() || comes_again(source.platform) {
+            telemetry::throttled(&source.name);
+            return Err(Problem::too_fast(wait));
+        }
+        too_fast = true;
     }
     let taken = hear(
         source,
@@ -141,8 +150,13 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Pr
         events: taken.events,
         poison: taken.poison.into_iter().collect(),
     };
-    let totals = store(doors, taken.key.as_deref(), parsed).await?;
-    Ok(Became::Taken(taken.outcome, totals))
+    let came = Came {
+        door: &source.name,
+        key: taken.key.as_deref(),
+        too_fast,
+    };
+    let stored = store(doors, came, parsed).await?;
+    Ok(Became::Taken(taken.outcome, stored))
 }
 
 /// Nothing compressed is taken: a small body could unpack to any size, and none of the

@@ -1,4 +1,5 @@
-//! commercetools: a message that somebody paid holds no order; here it is fetched.
+//! commercetools: a message that somebody paid, or one that was too large for its broker,
+//! holds no order; here it is fetched.
 
 use super::{Interface, Trouble};
 use crate::client::{Ask, segment};
@@ -6,6 +7,9 @@ use crate::model::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+
+/// The message that is told by the whole order beside it.
+const SNAPSHOT: &str = "OrderPaymentStateChanged";
 
 /// The message that a delivery holds, whatever it is wrapped in.
 fn message(delivery: &Value) -> Option<Value> {
@@ -34,6 +38,12 @@ pub(super) async fn order(
         .await?;
     if !order.is_object() {
         return Err(Trouble::odd("the answer holds no order"));
+    }
+    if let Some(left_out) = message.as_object_mut()
+        && left_out.remove("payloadNotIncluded").is_some()
+    {
+        // What it was about is in the order as it is now, like everything else.
+        left_out.insert("type".to_owned(), SNAPSHOT.into());
     }
     message["order"] = order;
     Ok(message)

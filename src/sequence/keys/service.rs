@@ -75,6 +75,13 @@ pub static SERVICE: Table = Table {
             "[log]",
         ),
         may(
+            "alerts",
+            Shape::Table(&SERVICE_ALERTS),
+            "Who is told what an operator has to hear of.",
+            "nobody: the log has it",
+            "[alerts]",
+        ),
+        may(
             "clock",
             Shape::Table(&SERVICE_CLOCK),
             "The rehearsal clock.",
@@ -286,6 +293,20 @@ pub static SERVICE_INTAKE: Table = Table {
             "not served",
             "[intake.sources.shopify]",
         ),
+        may(
+            "journal",
+            Shape::Table(&SERVICE_JOURNAL),
+            "What stands in for the database.",
+            "as below",
+            "[intake.journal]",
+        ),
+        may(
+            "brokers",
+            Shape::Table(&SERVICE_BROKERS),
+            "Message brokers.",
+            "none is read",
+            "[intake.brokers.orders]",
+        ),
     ],
     others: None,
 };
@@ -406,6 +427,20 @@ pub static SERVICE_SOURCE: Table = Table {
             "\"config/sources/lantern.toml\"",
         ),
         may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "1000",
+            "1000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "10000",
+        ),
+        may(
             "api_url",
             Shape::Form("^https?://"),
             "Where the platform's own interface is, to ask for what deliveries leave out or lost.",
@@ -457,6 +492,139 @@ pub static SERVICE_SOURCE: Table = Table {
     ],
     others: None,
 };
+pub static SERVICE_BROKERS: Table = Table {
+    title: "[intake.brokers]",
+    about: "Message brokers that events are read from, each under a name that you choose.",
+    keys: &[],
+    others: Some(&Shape::Table(&SERVICE_BROKER)),
+};
+pub static SERVICE_BROKER: Table = Table {
+    title: "[intake.brokers.NAME]",
+    about: "One broker: where it is, what is read there, and whose deliveries its messages are.",
+    keys: &[
+        may(
+            "url",
+            Shape::Text,
+            "Where it is; the scheme says what it is. Several servers of one cluster with commas between them.",
+            "must be there, or in the environment",
+            "\"nats://127.0.0.1:4222\"",
+        ),
+        may(
+            "stream",
+            Shape::Text,
+            "The stream that is read (NATS, Redis).",
+            "must be there for those",
+            "\"ORDERS\"",
+        ),
+        may(
+            "queue",
+            Shape::Text,
+            "The queue that is read (AMQP).",
+            "must be there for it",
+            "\"orders\"",
+        ),
+        may(
+            "topic",
+            Shape::Text,
+            "The topic that is read (Kafka).",
+            "must be there for it",
+            "\"orders\"",
+        ),
+        may(
+            "group",
+            Shape::Text,
+            "The consumer group: each message goes to one process of it.",
+            "\"aftercare\"",
+            "\"aftercare\"",
+        ),
+        may(
+            "source",
+            Shape::Text,
+            "Whose deliveries the messages are: a name of `[intake.sources]`.",
+            "they are canonical events",
+            "\"shopify\"",
+        ),
+        may(
+            "user",
+            Shape::Text,
+            "How to log in.",
+            "without",
+            "\"aftercare\"",
+        ),
+        may("password", Shape::Text, "By environment only.", "none", ""),
+        may(
+            "password_file",
+            Shape::Text,
+            "A file that holds the password.",
+            "none",
+            "\"/run/secrets/aftercare-broker\"",
+        ),
+        may(
+            "mechanism",
+            Shape::Text,
+            "How the password is proved (Kafka): PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+            "\"SCRAM-SHA-512\"",
+            "\"PLAIN\"",
+        ),
+        may(
+            "credentials_file",
+            Shape::Text,
+            "A file of credentials (NATS).",
+            "none",
+            "\"/run/secrets/aftercare.creds\"",
+        ),
+        may(
+            "ca_file",
+            Shape::Text,
+            "Certificates to trust beside the system's, in PEM form.",
+            "the system's alone",
+            "\"/etc/ssl/private-ca.pem\"",
+        ),
+        may(
+            "subject",
+            Shape::Text,
+            "Only messages under this subject (NATS).",
+            "all of the stream",
+            "\"orders.>\"",
+        ),
+        may(
+            "field",
+            Shape::Text,
+            "The field of an entry that holds the body (Redis).",
+            "`body`, `data`, `event`, `payload`, `message`, or the only one",
+            "\"body\"",
+        ),
+        may(
+            "batch",
+            Shape::Number(1, 10_000),
+            "Messages in one commit at most.",
+            "1000",
+            "1000",
+        ),
+        may(
+            "max_body",
+            Shape::Number(1024, 67_108_864),
+            "The largest body, in bytes.",
+            "1048576",
+            "1048576",
+        ),
+        may(
+            "max_depth",
+            Shape::Number(8, 120),
+            "The deepest nesting.",
+            "64",
+            "64",
+        ),
+        may(
+            "redeliver_after",
+            TIME,
+            "How long a message may stay with a process that says nothing.",
+            "\"30s\"",
+            "\"30s\"",
+        ),
+    ],
+    others: None,
+};
 pub static SERVICE_EVENTS: Table = Table {
     title: "[intake.events]",
     about: "POST /events, the endpoint for canonical events.",
@@ -504,7 +672,33 @@ pub static SERVICE_EVENTS: Table = Table {
             "\"5min\"",
             "\"5min\"",
         ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "no bound",
+            "5000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "50000",
+        ),
     ],
+    others: None,
+};
+pub static SERVICE_JOURNAL: Table = Table {
+    title: "[intake.journal]",
+    about: "Where deliveries are kept that the database cannot take now.",
+    keys: &[may(
+        "max",
+        Shape::Number(16_777_216, 1_099_511_627_776),
+        "Bytes that it may hold.",
+        "1073741824",
+        "1073741824",
+    )],
     others: None,
 };
 pub static SERVICE_MAILER: Table = Table {
@@ -538,6 +732,48 @@ pub static SERVICE_LOG: Table = Table {
         "\"text\"",
         "\"text\"",
     )],
+    others: None,
+};
+pub static SERVICE_ALERTS: Table = Table {
+    title: "[alerts]",
+    about: "Silent sources, a quarantine that grows, requests for data: told without being asked.",
+    keys: &[
+        may(
+            "mail",
+            Shape::Text,
+            "The operator's address; the mail goes over the shop's own relay.",
+            "none",
+            "\"ops@shop.example.com\"",
+        ),
+        may(
+            "webhook",
+            Shape::Text,
+            "Where they are posted as JSON, signed per Standard Webhooks.",
+            "none",
+            "\"https://hooks.example.com/aftercare\"",
+        ),
+        may(
+            "webhook_secret",
+            Shape::Text,
+            "What signs them: by environment only.",
+            "",
+            "",
+        ),
+        may(
+            "webhook_secret_file",
+            Shape::Text,
+            "A file that holds it.",
+            "none",
+            "\"/run/secrets/aftercare-alerts\"",
+        ),
+        may(
+            "quarantine",
+            Shape::Number(1, 1_000_000),
+            "So many deliveries more in quarantine are an alert.",
+            "10",
+            "10",
+        ),
+    ],
     others: None,
 };
 pub static SERVICE_CLOCK: Table = Table {

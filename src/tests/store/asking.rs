@@ -28,6 +28,7 @@ fn thin(about: &str, minutes: i64) -> Poison {
         reason: "to_fetch".into(),
         because: "it names something".into(),
         recorded: at(minutes),
+        transport: None,
     }
 }
 
