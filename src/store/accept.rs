@@ -468,7 +468,8 @@ fn clean(text: &str) -> String {
 /// What was loaded into a directory: each key once, and the parked events under them.
 #[derive(Default)]
 struct Loaded {
-    keys: BTreeSet<Key>,
+    /// The keys, each with the form in which it is stored.
+    hashes: HashMap<Key, String>,
     waiting: BTreeMap<EventSeq, Event>,
 }
 
@@ -483,11 +484,12 @@ impl Loaded {
         mut wanted: BTreeSet<Key>,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
-            wanted.retain(|key| !self.keys.contains(key));
+            wanted.retain(|key| !self.hashes.contains_key(key));
             if wanted.is_empty() {
                 return Ok(());
             }
-            let hashes: HashMap<String, &Key> = wanted
+            // In the order of the index: neighbours lie on one page of it.
+            let hashes: BTreeMap<String, &Key> = wanted
                 .iter()
                 .map(|key| (hashed(secret, key.as_str()), key))
                 .collect();
@@ -499,7 +501,11 @@ impl Loaded {
                 }
             }
             let waiting = readable(&tx.fetch(&WAITING, vec![list]).await?)?;
-            self.keys.append(&mut wanted);
+            let known: Vec<(Key, String)> = hashes
+                .into_iter()
+                .map(|(hash, key)| (key.clone(), hash))
+                .collect();
+            self.hashes.extend(known);
             wanted = self.wait(directory, waiting);
         }
         Ok(())
@@ -679,11 +685,20 @@ async fn record(
         tx.run(&UNPARK, vec![list.clone()]).await?;
         tx.run(&JOIN, vec![list]).await?;
     }
-    let learnt: Vec<(String, i64)> = outcome
+    let mut learnt: Vec<(&str, i64)> = Vec::with_capacity(outcome.learnt.len());
+    let unknown: Vec<(String, i64)> = outcome
         .learnt
         .iter()
+        .filter(|(key, _)| !loaded.hashes.contains_key(key))
         .map(|(key, of)| (hashed(secret, key.as_str()), of.0))
         .collect();
+    learnt.extend(unknown.iter().map(|(hash, of)| (hash.as_str(), *of)));
+    learnt.extend(outcome.learnt.iter().filter_map(|(key, of)| {
+        let hash = loaded.hashes.get(key)?;
+        Some((hash.as_str(), of.0))
+    }));
+    // In the order of the index: a batch then passes over its pages once.
+    learnt.sort_unstable();
     if !learnt.is_empty() {
         tx.run(&LEARN, vec![rows(&learnt)?]).await?;
     }
