@@ -13,5 +13,6 @@ mod keys;
 pub mod mask;
 mod shape;
 pub mod signature;
+pub mod setup;
 pub mod silence;
 pub mod switches;
