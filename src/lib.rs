@@ -8,7 +8,7 @@
 //!   COMMANDS  cli
 //!   DOORS     web
 //!   ENGINE    engine      accept · plan_due · deliver_due · reload
-//!   HANDS     store       mail       files      clock      telemetry
+//!   HANDS     store       mail       client     files      clock      telemetry
 //!  ~~~~~~~~~~ below: no I/O, no async, no clock, no chance ~~~~~~~~~~
 //!   CORE      plan        lint
 //!   TRADES    sequence    state      ingest     render     links      config
@@ -20,6 +20,7 @@
 //! them. `docs/architecture.md` is the long form.
 
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod engine;
@@ -35,4 +36,5 @@ pub mod sequence;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod trust;
 pub mod web;

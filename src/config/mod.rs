@@ -126,6 +126,11 @@ impl fmt::Debug for Credentials {
 pub struct Secret(String);
 
 impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
     /// The text itself, for whom it is meant.
     pub fn reveal(&self) -> &str {
         &self.0

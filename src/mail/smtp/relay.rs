@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::tls::Trust;
 use crate::mail::delivery::Step;
+use crate::trust::Trust;
 
 /// One SMTP relay.
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::relay::{Relay, Timeouts};
 use super::reply::{self, Reply};
+use super::tls;
 use crate::mail::delivery::{Step, Trouble};
 
 /// Room made for each read, in bytes. What a relay may make us hold is bounded by [`reply::REPLY_LIMIT`] plus this.
@@ -94,7 +95,7 @@ impl Wire {
         let stream = within(
             Step::StartTls,
             self.limits.tls,
-            relay.trust.handshake(tcp, &relay.host),
+            tls::handshake(&relay.trust, tcp, &relay.host),
         )
         .await?;
         Ok(Self {
