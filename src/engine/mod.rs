@@ -21,6 +21,7 @@ pub mod scheduler;
 pub mod serve;
 pub mod sheet;
 pub mod silence;
+pub mod traces;
 mod waking;
 
 pub use crate::store::Counts;
@@ -59,6 +60,8 @@ pub struct Engine {
     products_seen: AtomicI64,
     /// Product events said that something is used up sooner or later than was known.
     used_up_changed: AtomicBool,
+    /// What the doors saw of each source, as far as it is not written yet.
+    traces: traces::Traces,
     /// Something may be due for planning.
     to_plan: Notify,
     /// Something may be due for sending.
@@ -114,6 +117,7 @@ impl Engine {
             observing: AtomicBool::new(false),
             jammed: AtomicBool::new(false),
             used_up_changed: AtomicBool::new(false),
+            traces: traces::Traces::default(),
             to_plan: Notify::new(),
             to_send: Notify::new(),
         }

@@ -12,16 +12,20 @@ use super::reply::{self, Problem};
 use super::router::Doors;
 use crate::clock;
 use crate::engine::Totals;
+use crate::engine::traces::{Refusal, Seen};
 use crate::ingest::adapters::{Beside, Headers, Outcome, Source, hear};
 use crate::ingest::canonical::Parsed;
 use crate::model::platform::Platform;
 use crate::telemetry;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::form_urlencoded;
+
+/// Longest challenge that is said back, in bytes.
+const MAX_CHALLENGE: usize = 256;
 
 /// One source of deliveries, and how much of it is taken at once.
 #[derive(Debug, Clone)]
@@ -48,8 +52,23 @@ impl Hook {
 enum Became {
     /// It only asked whether we are there.
     Ping,
+    /// It is proved, and asks for a code back that it brought along.
+    Validated(String),
     /// It was taken.
-    Taken(Outcome, Totals),
+    Taken(Outcome, Totals, Seen),
+}
+
+/// Why a delivery is turned away, for its sender and for us.
+struct Refused {
+    problem: Problem,
+    because: Refusal,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Refused {
+        let because = Refusal::by_status(problem.status());
+        Refused { problem, because }
+    }
 }
 
 /// Takes one delivery.
@@ -68,10 +87,17 @@ pub async fn post(
     match take(&doors, hook, request).await {
         Ok(Became::Ping) => {
             telemetry::hook(source, "ping");
+            doors.engine.note_delivery(source, &Seen::Ping);
             reply::json(StatusCode::OK, &serde_json::json!({ "ping": true }))
         }
-        Ok(Became::Taken(outcome, totals)) => {
+        Ok(Became::Validated(code)) => {
+            telemetry::hook(source, "ping");
+            doors.engine.note_delivery(source, &Seen::Ping);
+            reply::json(StatusCode::OK, &serde_json::json!({ "validationResponse": code }))
+        }
+        Ok(Became::Taken(outcome, totals, seen)) => {
             telemetry::hook(source, outcome.as_str());
+            doors.engine.note_delivery(source, &seen);
             telemetry::intake_took(began.elapsed());
             let body = serde_json::json!({
                 "accepted": totals.accepted,
@@ -81,11 +107,72 @@ pub async fn post(
             });
             reply::json(status(hook.source.platform, outcome), &body)
         }
-        Err(problem) => {
+        Err(Refused { problem, because }) => {
             telemetry::hook(source, "refused");
+            doors.engine.note_delivery(source, &Seen::Refused(because));
             problem.into_response()
         }
     }
+}
+
+/// Answers a challenge: Adobe I/O Events asks, when a webhook is registered, for what its
+/// address brings along. Nothing else is to be read here.
+pub async fn ask(
+    State(doors): State<Arc<Doors>>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Response {
+    let Some(hook) = doors.settings.hooks.get(&name) else {
+        return Problem::bare(StatusCode::NOT_FOUND).into_response();
+    };
+    let challenge = match hook.source.platform {
+        Platform::AdobeCommerce => once(uri.query(), "challenge").filter(|text| is_plain(text)),
+        _ => None,
+    };
+    match challenge {
+        Some(challenge) => {
+            telemetry::hook(&hook.source.name, "ping");
+            tracing::info!(source = hook.source.name, "a challenge was answered");
+            let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+            (StatusCode::OK, kind, challenge).into_response()
+        }
+        None => Problem::bare(StatusCode::METHOD_NOT_ALLOWED).into_response(),
+    }
+}
+
+/// Answers whether somebody may deliver here (CloudEvents web hooks, "abuse protection"):
+/// whoever proves it may. Brokers that push CloudEvents ask before the first one.
+pub async fn greet(
+    State(doors): State<Arc<Doors>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(hook) = doors.settings.hooks.get(&name) else {
+        return Problem::bare(StatusCode::NOT_FOUND).into_response();
+    };
+    let pushes = matches!(
+        hook.source.platform,
+        Platform::Commercetools | Platform::Generic
+    );
+    let origin = receive::single(&headers, "webhook-request-origin");
+    match origin {
+        Ok(Some(origin)) if pushes && is_plain(origin) => {
+            telemetry::hook(&hook.source.name, "ping");
+            let allowed = [
+                ("webhook-allowed-origin", origin),
+                ("allow", "POST"),
+                ("webhook-allowed-rate", "*"),
+            ];
+            (StatusCode::OK, allowed).into_response()
+        }
+        _ => Problem::bare(StatusCode::METHOD_NOT_ALLOWED).into_response(),
+    }
+}
+
+/// Whether a stranger's text may be said back: no markup, no end of a line.
+fn is_plain(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte);
+    (1..=MAX_CHALLENGE).contains(&text.len()) && text.bytes().all(fits)
 }
 
 /// 202 as at `/events`; 200 where nothing was left to do, and for a platform that takes
@@ -98,11 +185,11 @@ fn status(platform: Platform, outcome: Outcome) -> StatusCode {
     }
 }
 
-async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Problem> {
+async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Refused> {
     let (head, body) = request.into_parts();
     let announced = receive::declared_length(&head.headers).unwrap_or(hook.max_body);
     let Some(_room) = doors.gauge.enter(announced.min(hook.max_body)) else {
-        return Err(Problem::overload().hang_up());
+        return Err(Problem::overload().hang_up().into());
     };
     plain(&head.headers).map_err(Problem::hang_up)?;
     let body = receive::body(&head.headers, body, hook.max_body, hook.read_timeout).await?;
@@ -118,8 +205,14 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Pr
             .verify(&headers, token.as_deref(), &body, clock::real())
             .map_err(|cause| {
                 tracing::debug!(source = source.name, because = %cause, "a delivery was refused: who sent it is not proved");
-                Problem::bare(StatusCode::UNAUTHORIZED)
+                Refused {
+                    problem: Problem::bare(StatusCode::UNAUTHORIZED),
+                    because: Refusal::of(cause, source.shows_proof(&headers, token.as_deref())),
+                }
             })?;
+    }
+    if let Some(code) = source.validation(&headers, &body) {
+        return Ok(Became::Validated(code));
     }
     let taken = hear(
         source,
@@ -137,12 +230,21 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Pr
             "a delivery cannot be read and is in quarantine"
         );
     }
+    let first = taken.events.first().map(|event| event.source.clone());
+    let kept = taken.poison.as_ref();
+    let seen = Seen::Proved {
+        outcome: taken.outcome.as_str(),
+        origin: first.or_else(|| kept.and_then(|poison| poison.source.clone())),
+        version: headers.version().map(str::to_owned),
+        because: kept.map(|poison| poison.because.clone()),
+        topic: taken.topic,
+    };
     let parsed = Parsed {
         events: taken.events,
         poison: taken.poison.into_iter().collect(),
     };
     let totals = store(doors, taken.key.as_deref(), parsed).await?;
-    Ok(Became::Taken(taken.outcome, totals))
+    Ok(Became::Taken(taken.outcome, totals, seen))
 }
 
 /// Nothing compressed is taken: a small body could unpack to any size, and none of the
@@ -168,9 +270,14 @@ fn told(headers: &HeaderMap) -> Headers {
 /// The token in the address, for platforms that neither sign nor set headers; one that
 /// stands there twice is none.
 fn token(query: Option<&str>) -> Option<String> {
-    let mut all = form_urlencoded::parse(query?.as_bytes()).filter(|(name, _)| name == "token");
+    once(query, "token")
+}
+
+/// What stands once in a query under a name.
+fn once(query: Option<&str>, wanted: &str) -> Option<String> {
+    let mut all = form_urlencoded::parse(query?.as_bytes()).filter(|(name, _)| name == wanted);
     match (all.next(), all.next()) {
-        (Some((_, token)), None) => Some(token.into_owned()),
+        (Some((_, value)), None) => Some(value.into_owned()),
         _ => None,
     }
 }

@@ -66,6 +66,16 @@ impl Headers {
             .is_some_and(|begin| begin.eq_ignore_ascii_case(with))
     }
 
+    /// The version of the platform's interface that the delivery is written in.
+    pub fn version(&self) -> Option<&str> {
+        self.first(&[
+            "x-shopify-api-version",
+            "shopify-api-version",
+            "as-webhook-version",
+            "saleor-schema-version",
+        ])
+    }
+
     /// What says what the delivery is about and proves nothing: what may be kept.
     pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
         self.every().filter(|(name, _)| {

@@ -80,6 +80,9 @@ impl PublicKeys {
             key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
                 .is_ok()
         };
+        if !self.0.iter().any(|key| named(&key)) {
+            return Err(SignatureError::UnknownKey);
+        }
         match self.0.iter().filter(named).any(holds) {
             true => Ok(()),
             false => Err(SignatureError::Signature),

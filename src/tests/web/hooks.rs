@@ -272,3 +272,101 @@ async fn the_redaction_of_a_shop_is_carried_out() {
     post("shopify", "shop_redact").await;
     assert!(kept("jonas.bergmann@example.org").await);
 }
+
+/// A door of one platform that takes what brings the token.
+fn door_of(platform: Platform) -> Settings {
+    let mut source = Source::new("door", platform);
+    source.secrets = vec![SharedSecret::new("a-token-of-sixteen").unwrap()];
+    Settings {
+        hooks: [("door".to_owned(), Hook::of(source))].into(),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_to_who_may_ask_and_says_back_no_markup() {
+    let doors = Doors::open(door_of(Platform::AdobeCommerce)).await;
+    let before = state(&doors.engine).await;
+    let answer = doors.get("/hooks/door?challenge=8ec8d794-6f27-4ab0-aa04-4ef1b0c4bbd6").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body, "8ec8d794-6f27-4ab0-aa04-4ef1b0c4bbd6");
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    for bad in [
+        "",
+        "?challenge=",
+        "?challenge=%3Cscript%3E",
+        "?challenge=a&challenge=b",
+        "?challenge=a%0d%0ab",
+        &format!("?challenge={}", "a".repeat(257)),
+    ] {
+        let answer = doors.get(&format!("/hooks/door{bad}")).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{bad}");
+    }
+    let nobody = doors.get("/hooks/nobody?challenge=a").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+    assert_eq!(state(&doors.engine).await, before);
+    // Others have no challenge.
+    let doors = Doors::open(door_of(Platform::Shopify)).await;
+    let other = doors.get("/hooks/door?challenge=a").await;
+    assert_eq!(other.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn brokers_that_ask_first_are_answered_and_codes_are_told_to_the_proved_alone() {
+    let doors = Doors::open(door_of(Platform::Commercetools)).await;
+    let origin = [("webhook-request-origin", "eventgrid.azure.net")];
+    let greeted = doors
+        .ask(request(Method::OPTIONS, "/hooks/door", &origin, ""))
+        .await;
+    assert_eq!(greeted.status, StatusCode::OK);
+    assert_eq!(greeted.header("webhook-allowed-origin"), "eventgrid.azure.net");
+    let plain = doors
+        .ask(request(Method::OPTIONS, "/hooks/door", &[], ""))
+        .await;
+    assert_eq!(plain.status, StatusCode::METHOD_NOT_ALLOWED);
+    let asks = [
+        ("content-type", "application/json"),
+        ("aeg-event-type", "SubscriptionValidation"),
+    ];
+    let body = r#"[{"id":"1","data":{"validationCode":"512d38b6"}}]"#;
+    let stranger = doors.post("/hooks/door", &asks, body).await;
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
+    let answer = doors
+        .post("/hooks/door?token=a-token-of-sixteen", &asks, body)
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body, r#"{"validationResponse":"512d38b6"}"#);
+}
+
+#[tokio::test]
+async fn what_the_doors_saw_is_told_to_other_processes() {
+    use aftercare::engine::traces::{Refusal, trace};
+    let doors = Doors::open(settings()).await;
+    let store = doors.engine.store.clone();
+    let seen = async |name: &str| loop {
+        let trace = trace(&store, name).await.unwrap();
+        if trace != aftercare::engine::traces::Trace::default() {
+            return trace;
+        }
+        tokio::task::yield_now().await;
+    };
+    doors.post("/hooks/shopify", &[], "{}").await;
+    let refused = seen("shopify").await.refused.unwrap();
+    assert_eq!((refused.count, refused.because), (1, Refusal::NoProof));
+    let forged = [("judgeme-hmac-sha256", "00")];
+    doors.post("/hooks/judgeme", &forged, "{}").await;
+    let refused = seen("judgeme").await.refused.unwrap();
+    assert_eq!(refused.because, Refusal::WrongProof);
+    let body = body_of("woocommerce", "ping.txt");
+    send(&doors, "woocommerce", "ping", body).await;
+    assert!(seen("woocommerce").await.ping.is_some());
+    let body = body_of("aftership", "delivered.json");
+    send(&doors, "aftership", "delivered", body).await;
+    let told = seen("aftership").await;
+    assert_eq!((told.count, told.refused), (1, None));
+    assert_eq!(told.origins, ["/aftership/aftership"]);
+    assert_eq!(told.topics["tracking_update"].outcome, "understood");
+    // Nobody is told of a source that nobody configured.
+    doors.post("/hooks/nobody", &[], "{}").await;
+    assert_eq!(trace(&store, "nobody").await.unwrap(), Default::default());
+}
