@@ -199,6 +199,8 @@ pub struct Source {
     /// The public keys of a platform that signs with a private one: the text of a JSON Web
     /// Key Set, or PEM.
     pub public_keys: Option<String>,
+    /// Where the platform publishes them.
+    pub keys_url: Option<String>,
     /// Largest body, in bytes.
     pub max_body: Option<usize>,
     /// Deepest nesting of the JSON.
@@ -321,7 +323,8 @@ impl Config {
             return Err(Unready::NoSecrets);
         }
         let open = |source: &&Source| {
-            !source.unsigned && source.secrets.is_empty() && source.public_keys.is_none()
+            let keyed = source.public_keys.is_some() || source.keys_url.is_some();
+            !source.unsigned && source.secrets.is_empty() && !keyed
         };
         match self.sources.iter().find(open) {
             Some(source) => Err(Unready::NoSourceSecrets {

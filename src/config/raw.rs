@@ -61,12 +61,13 @@ pub const KEYS: [&str; 40] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 16] = [
+pub const SOURCE_KEYS: [&str; 17] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
     "public_keys_file",
+    "keys_url",
     "unsigned",
     "max_body",
     "max_depth",

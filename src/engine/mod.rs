@@ -12,6 +12,7 @@ pub mod experiments;
 mod gather;
 pub mod health;
 pub mod intake;
+pub mod keys;
 pub mod mailer;
 pub mod outcome;
 pub mod preview;

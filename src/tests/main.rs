@@ -11,6 +11,7 @@ mod authors;
 mod book;
 mod cli;
 mod codes;
+mod connecting;
 mod guards;
 mod harness;
 mod house;

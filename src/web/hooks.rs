@@ -12,9 +12,11 @@ use super::reply::{self, Problem};
 use super::router::Doors;
 use crate::clock;
 use crate::engine::Totals;
+use crate::engine::keys::Ring;
 use crate::engine::traces::{Refusal, Seen};
 use crate::ingest::adapters::{Beside, Headers, Outcome, Source, hear};
 use crate::ingest::canonical::Parsed;
+use crate::ingest::signature::SignatureError;
 use crate::model::platform::Platform;
 use crate::telemetry;
 use axum::extract::{Path, Request, State};
@@ -31,6 +33,8 @@ const MAX_CHALLENGE: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Hook {
     pub source: Source,
+    /// The platform's public keys, where they are fetched.
+    pub ring: Option<Arc<Ring>>,
     /// Largest body, in bytes.
     pub max_body: usize,
     /// How long a request's body may take to arrive.
@@ -42,6 +46,7 @@ impl Hook {
     pub fn of(source: Source) -> Hook {
         Hook {
             source,
+            ring: None,
             max_body: super::MAX_BODY,
             read_timeout: super::READ_TIMEOUT,
         }
@@ -200,9 +205,8 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Re
     }
     if !source.unsigned {
         let token = token(head.uri.query());
-        // On the real clock even in a rehearsal: the sender's clock is real.
-        source
-            .verify(&headers, token.as_deref(), &body, clock::real())
+        proved(hook, &headers, token.as_deref(), &body)
+            .await
             .map_err(|cause| {
                 tracing::debug!(source = source.name, because = %cause, "a delivery was refused: who sent it is not proved");
                 Refused {
@@ -245,6 +249,27 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Re
     };
     let totals = store(doors, taken.key.as_deref(), parsed).await?;
     Ok(Became::Taken(taken.outcome, totals, seen))
+}
+
+/// Who sent it, by the keys that are known, or by newer ones where it names another.
+async fn proved(
+    hook: &Hook,
+    headers: &Headers,
+    token: Option<&str>,
+    body: &[u8],
+) -> Result<(), SignatureError> {
+    let Hook { source, ring, .. } = hook;
+    // On the real clock even in a rehearsal: the sender's clock is real.
+    let now = clock::real();
+    let Some(ring) = ring else {
+        return source.verify(headers, token, body, now);
+    };
+    match source.verify_by(&ring.keys(), headers, token, body, now) {
+        Err(SignatureError::UnknownKey) if ring.refresh().await => {
+            source.verify_by(&ring.keys(), headers, token, body, now)
+        }
+        other => other,
+    }
 }
 
 /// Nothing compressed is taken: a small body could unpack to any size, and none of the

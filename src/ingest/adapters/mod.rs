@@ -77,6 +77,8 @@ pub struct Source {
     pub secrets: Vec<SharedSecret>,
     /// The public keys of a platform that signs with a private one.
     pub keys: PublicKeys,
+    /// Public keys prove who sends, though there may be none yet: they are fetched.
+    pub fetches_keys: bool,
     /// Take deliveries without proof of who sends.
     pub unsigned: bool,
     /// How far a signed time may lie from ours, either way.
@@ -112,6 +114,7 @@ impl Source {
             origin: None,
             secrets: Vec::new(),
             keys: PublicKeys::default(),
+            fetches_keys: false,
             unsigned: false,
             window: super::signature::WINDOW,
             depth: super::canonical::MAX_DEPTH,
@@ -140,7 +143,23 @@ impl Source {
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), SignatureError> {
+        self.verify_by(&self.keys, headers, token, body, now)
+    }
+
+    /// As [`Source::verify`], by these public keys instead of its own.
+    ///
+    /// # Errors
+    /// The same; [`SignatureError::UnknownKey`] where newer keys might do.
+    pub fn verify_by(
+        &self,
+        keys: &PublicKeys,
+        headers: &Headers,
+        token: Option<&str>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
         let secrets = self.secrets.as_slice();
+        let keyed = self.fetches_keys || !keys.is_empty();
         match self.platform {
             Platform::Shopify => {
                 let header = headers.first(&["x-shopify-hmac-sha256", "shopify-hmac-sha256"]);
@@ -168,13 +187,11 @@ impl Source {
             Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
             Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
             Platform::Spree => proof::spree(headers, body, secrets, now, self.window),
-            Platform::Saleor => proof::saleor(headers, body, secrets, &self.keys),
-            Platform::ShipEngine if !self.keys.is_empty() => {
-                proof::shipengine(headers, body, &self.keys, now, self.window)
+            Platform::Saleor => proof::saleor(headers, body, secrets, keys),
+            Platform::ShipEngine if keyed => {
+                proof::shipengine(headers, body, keys, now, self.window)
             }
-            Platform::AdobeCommerce if !self.keys.is_empty() => {
-                proof::adobe(headers, body, &self.keys)
-            }
+            Platform::AdobeCommerce if keyed => proof::adobe(headers, body, keys),
             Platform::ShipEngine
             | Platform::AdobeCommerce
             | Platform::Commercetools
@@ -261,7 +278,7 @@ impl Source {
 
     /// Whether anything could prove who sends.
     pub fn can_prove(&self) -> bool {
-        !self.secrets.is_empty() || !self.keys.is_empty()
+        !self.secrets.is_empty() || !self.keys.is_empty() || self.fetches_keys
     }
 }
 

@@ -5,6 +5,7 @@
 //! `AFTERCARE_TEST_SEED` repeats a run, `AFTERCARE_TEST_KILLS` makes the long one longer
 //! (`scripts/acceptance`).
 
+mod connecting;
 mod copied;
 mod events;
 mod files;

@@ -277,8 +277,11 @@ fn whole(there: &[There], wanted: &Wanted<'_>, told: bool) -> Vec<Change> {
         let has = |had: &String| had == topic || had == "*";
         !one.topics.iter().any(has)
     });
-    if one.active && !missing && told {
+    if told && one.active && !missing {
         return vec![Change::Keep(wanted.topics.join(", "))];
+    }
+    if !told {
+        return vec![Change::Mend(one.id.clone(), wanted.topics.clone())];
     }
     // What somebody added by hand stays.
     let mut topics = one.topics.clone();
