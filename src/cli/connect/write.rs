@@ -16,6 +16,8 @@ use toml_edit::{DocumentMut, Value};
 
 /// The service's own configuration.
 pub const FILE: &str = "config/aftercare.toml";
+/// What stands where nobody said what the shop is called at the platform.
+const NOBODY: &str = "YOUR-SHOP.example.com";
 /// Lines shown around each difference.
 const AROUND: usize = 1;
 
@@ -42,7 +44,7 @@ pub fn lines(connection: &Connection<'_>, args: &Args) -> String {
         set("secrets_file", &kept.shown);
     }
     if let (Hidden::Keys, Some(url)) = (setup.secret, &setup.keys_url) {
-        let account = args.account.as_deref().unwrap_or("YOUR-SHOP.example.com");
+        let account = args.account.as_deref().unwrap_or(NOBODY);
         set("keys_url", &url.replace("{account}", account));
     }
     let policy = connection.live.as_ref().map(|live| &live.catalog.policy);
@@ -66,6 +68,18 @@ pub fn add(
     dry_run: bool,
     out: &mut Out,
 ) -> anyhow::Result<()> {
+    if lines.contains(NOBODY) {
+        return Err(misuse(format!(
+            "--write: expected --account as well\nhint: {}",
+            connection.setup.account.as_deref().unwrap_or_default()
+        )));
+    }
+    let mapping = format!("config/sources/{}.toml", connection.name);
+    if connection.platform == Platform::Generic && !connection.shop.folder.join(&mapping).is_file() {
+        return Err(misuse(format!(
+            "--write: there is no {mapping} yet\nhint: write it first: a configuration that names it without it cannot be read"
+        )));
+    }
     let path = connection.shop.folder.join(FILE);
     let before = match std::fs::read_to_string(&path) {
         Ok(text) => text,

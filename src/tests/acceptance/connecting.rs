@@ -26,7 +26,7 @@ struct Waiting {
 
 impl Waiting {
     fn start(install: &Install, platform: &str) -> Waiting {
-        let arguments = ["connect", platform, "--url", URL, "--json", "--for", "2h"];
+        let arguments = ["connect", platform, "--url", URL, "--json", "--for", "5min"];
         let mut child = install
             .command(&arguments)
             .stdout(Stdio::piped())
@@ -233,4 +233,28 @@ fn a_shop_that_asks_for_no_reviews_is_told_to_switch_none_on() {
     assert!(without.contains("there is nothing to connect yet"), "{without}");
     assert!(!without.contains("review/created"), "{without}");
     assert!(!secret_file(&install, "judgeme").exists());
+}
+
+#[test]
+fn nothing_is_written_that_could_not_be_read() {
+    let install = Install::sqlite("capture");
+    let file = install.shop.join("config/aftercare.toml");
+    let before = fs::read_to_string(&file).unwrap();
+    for (platform, hint) in [("saleor", "--account"), ("generic", "config/sources/generic.toml")] {
+        let output = install
+            .command(&["connect", platform, "--url", URL, "--write", "--no-wait"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{platform}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(hint), "{platform}: {text}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    }
+    install.run(&[
+        "connect", "saleor", "--url", URL, "--write", "--no-wait", "--account", "lamp.saleor.cloud",
+    ]);
+    let after = fs::read_to_string(&file).unwrap();
+    let keys = "keys_url = \"https://lamp.saleor.cloud/.well-known/jwks.json\"";
+    assert!(after.contains(keys), "{after}");
+    install.run(&["check"]);
 }
