@@ -21,6 +21,9 @@ pub use super::json::BadJson;
 pub const MAX_DEPTH: usize = 64;
 /// Longest id and longest source, in characters.
 pub const MAX_NAME: usize = 512;
+/// The first instant of the year 0, in Unix milliseconds: what is written with four digits
+/// for the year cannot be older.
+const YEAR_0_MS: i64 = -62_167_219_200_000;
 /// Longest text that is quoted back in a reason, in characters.
 const MAX_QUOTED: usize = 64;
 
@@ -99,7 +102,7 @@ pub fn parse_structured(
 /// # Errors
 /// The body is no JSON list, too deep, or has a key twice.
 pub fn parse_batch(body: &[u8], recorded: Timestamp, limits: Limits) -> Result<Parsed, Malformed> {
-    let Value::Array(list) = json::read(body, limits.depth)? else {
+    let Value::Array(list) = json::owned(body, limits.depth)? else {
         return Err(Malformed::NoList);
     };
     let mut parsed = Parsed::default();
@@ -120,7 +123,7 @@ pub fn parse_binary(
     recorded: Timestamp,
     limits: Limits,
 ) -> Result<Parsed, Malformed> {
-    let data = json::read(body, limits.depth)?;
+    let data = json::owned(body, limits.depth)?;
     let mut whole: Map<String, Value> = attributes
         .iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), Value::String(value.clone())))
@@ -136,7 +139,7 @@ pub fn parse_binary(
 /// # Errors
 /// The line is no JSON, too deep, or has a key twice.
 pub fn parse_line(line: &[u8], learnt: Learnt, limits: Limits) -> Result<Parsed, Malformed> {
-    let value = json::read(line, limits.depth)?;
+    let value = json::owned(line, limits.depth)?;
     let mut parsed = Parsed::default();
     sort_in(value, learnt, &mut parsed);
     Ok(parsed)
@@ -153,7 +156,7 @@ pub(super) fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
                 source: named("source"),
                 id: named("id"),
                 kind: named("type"),
-                reason: misfit.reason.into_owned(),
+                reason: misfit.reason.to_owned(),
                 because: misfit.because,
                 recorded,
                 body: value.to_string(),
@@ -177,12 +180,18 @@ fn attribute<'v>(map: &'v Map<String, Value>, name: &str) -> Result<Option<&'v s
 fn required<'v>(map: &'v Map<String, Value>, name: &str) -> Result<&'v str, Misfit> {
     let text = attribute(map, name)?
         .ok_or_else(|| Misfit::new("missing", format!("{name} is missing")))?;
+    named(name, text)?;
+    Ok(text)
+}
+
+/// Checks what an attribute calls something.
+fn named(name: &str, text: &str) -> Result<(), Misfit> {
     shape::name(text, name)?;
     if text.chars().count() > MAX_NAME {
         let because = format!("{name} is longer than {MAX_NAME} characters");
         return Err(Misfit::new("too_long", because));
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Attribute names of CloudEvents: lower-case letters and digits, 20 at most.
@@ -200,82 +209,139 @@ fn whole_ms(instant: Timestamp) -> Timestamp {
     from_ms(to_ms(instant))
 }
 
+/// What stands around an event's data.
+#[derive(Debug)]
+pub(super) struct Attributes<'v> {
+    pub(super) id: &'v str,
+    pub(super) source: &'v str,
+    pub(super) kind: EventKind,
+    pub(super) subject: &'v str,
+    /// When it happened, as far as anybody says.
+    pub(super) time: Option<Timestamp>,
+    /// When somebody learnt of it, as far as anybody says.
+    pub(super) recorded: Option<Timestamp>,
+    pub(super) sequence: Option<&'v str>,
+    pub(super) partition: Option<&'v str>,
+    pub(super) mode: IngestMode,
+}
+
+impl<'v> Attributes<'v> {
+    fn read(map: &'v Map<String, Value>) -> Result<Self, Misfit> {
+        let version = attribute(map, "specversion")?;
+        if version != Some("1.0") {
+            let because = "specversion: expected 1.0";
+            return Err(Misfit::new("not_cloudevents", because));
+        }
+        let id = required(map, "id")?;
+        let source = required(map, "source")?;
+        let named = required(map, "type")?;
+        let kind: EventKind = named.parse().map_err(|_| {
+            let because = format!("type: no event is called {:?}", quoted(named));
+            Misfit::new("unknown_type", because)
+        })?;
+        let subject = required(map, "subject")?;
+        if let Some(name) = map.keys().find(|name| !is_attribute(name)) {
+            let because = format!("no attribute can be called {:?}", quoted(name));
+            return Err(Misfit::new("unknown_attribute", because));
+        }
+        if let Some(content) = attribute(map, "datacontenttype")?
+            && content.split(';').next().map(str::trim) != Some("application/json")
+        {
+            let because = "datacontenttype: expected application/json";
+            return Err(Misfit::new("not_cloudevents", because));
+        }
+        let instant = |name: &str| -> Result<Option<Timestamp>, Misfit> {
+            attribute(map, name)?
+                .map(|text| shape::instant(text, name))
+                .transpose()
+        };
+        let (time, recorded) = (instant("time")?, instant("recordedtime")?);
+        let mode = match attribute(map, "ingestmode")? {
+            None | Some("live") => IngestMode::Live,
+            Some("backfill") => IngestMode::Backfill,
+            Some("replay") => IngestMode::Replay,
+            Some(_) => {
+                let because = "ingestmode: expected live, backfill or replay";
+                return Err(Misfit::new("wrong_type", because));
+            }
+        };
+        Ok(Attributes {
+            id,
+            source,
+            kind,
+            subject,
+            time,
+            recorded,
+            sequence: attribute(map, "sequence")?,
+            partition: attribute(map, "partitionkey")?,
+            mode,
+        })
+    }
+
+    /// Checks attributes that were put together here, from what others sent.
+    pub(super) fn check(&self) -> Result<(), Misfit> {
+        named("id", self.id)?;
+        named("source", self.source)?;
+        named("subject", self.subject)?;
+        if self.time.is_some_and(|time| to_ms(time) < YEAR_0_MS) {
+            let because = "time: expected an instant like 2026-03-01T18:20:00Z";
+            return Err(Misfit::new("bad_time", because));
+        }
+        Ok(())
+    }
+
+    /// The event of which the body is read, once its time is known.
+    pub(super) fn event(
+        self,
+        learnt: Learnt,
+        body: impl FnOnce(Timestamp) -> Result<Arc<Body>, Misfit>,
+    ) -> Result<Event, Misfit> {
+        let (happened, told) = (self.time.map(whole_ms), self.recorded.map(whole_ms));
+        let recorded = match learnt {
+            Learnt::Now(now) => whole_ms(now),
+            Learnt::AsTold(now) => told.or(happened).unwrap_or(whole_ms(now)),
+        };
+        let tolerance = SignedDuration::from_secs(FUTURE_TOLERANCE_SECONDS);
+        let misdated = happened.is_some_and(|at| at.duration_since(recorded) > tolerance);
+        let time = happened.filter(|_| !misdated).unwrap_or(recorded);
+        Ok(Event {
+            seq: EventSeq(0),
+            id: self.id.to_owned(),
+            source: self.source.to_owned(),
+            kind: self.kind,
+            subject: self.subject.to_owned(),
+            time,
+            recorded,
+            sequence: self.sequence.map(str::to_owned),
+            partition: self.partition.map(str::to_owned),
+            mode: self.mode,
+            misdated,
+            body: body(time)?,
+            considered: false,
+        })
+    }
+}
+
 fn event(value: &Value, learnt: Learnt) -> Result<Event, Misfit> {
     let Value::Object(map) = value else {
         let because = "expected an object with the attributes of CloudEvents";
         return Err(Misfit::new("not_cloudevents", because));
     };
-    let version = attribute(map, "specversion")?;
-    if version != Some("1.0") {
-        let because = "specversion: expected 1.0";
-        return Err(Misfit::new("not_cloudevents", because));
-    }
-    let id = required(map, "id")?;
-    let source = required(map, "source")?;
-    let named = required(map, "type")?;
-    let kind: EventKind = named.parse().map_err(|_| {
-        let because = format!("type: no event is called {:?}", quoted(named));
-        Misfit::new("unknown_type", because)
-    })?;
-    let subject = required(map, "subject")?;
-    if let Some(name) = map.keys().find(|name| !is_attribute(name)) {
-        let because = format!("no attribute can be called {:?}", quoted(name));
-        return Err(Misfit::new("unknown_attribute", because));
-    }
-    if let Some(content) = attribute(map, "datacontenttype")?
-        && content.split(';').next().map(str::trim) != Some("application/json")
-    {
-        let because = "datacontenttype: expected application/json";
-        return Err(Misfit::new("not_cloudevents", because));
-    }
-    let instant = |name: &str| -> Result<Option<Timestamp>, Misfit> {
-        attribute(map, name)?
-            .map(|text| shape::instant(text, name).map(whole_ms))
-            .transpose()
-    };
-    let (happened, told) = (instant("time")?, instant("recordedtime")?);
-    let mode = match attribute(map, "ingestmode")? {
-        None | Some("live") => IngestMode::Live,
-        Some("backfill") => IngestMode::Backfill,
-        Some("replay") => IngestMode::Replay,
-        Some(_) => {
-            let because = "ingestmode: expected live, backfill or replay";
-            return Err(Misfit::new("wrong_type", because));
-        }
-    };
-    let recorded = match learnt {
-        Learnt::Now(now) => whole_ms(now),
-        Learnt::AsTold(now) => told.or(happened).unwrap_or(whole_ms(now)),
-    };
-    let tolerance = SignedDuration::from_secs(FUTURE_TOLERANCE_SECONDS);
-    let misdated = happened.is_some_and(|at| at.duration_since(recorded) > tolerance);
-    let time = happened.filter(|_| !misdated).unwrap_or(recorded);
-    let body = body(kind, map.get("data"), time)?;
-    Ok(Event {
-        seq: EventSeq(0),
-        id: id.to_owned(),
-        source: source.to_owned(),
-        kind,
-        subject: subject.to_owned(),
-        time,
-        recorded,
-        sequence: attribute(map, "sequence")?.map(str::to_owned),
-        partition: attribute(map, "partitionkey")?.map(str::to_owned),
-        mode,
-        misdated,
-        body: Arc::new(body),
-        considered: false,
-    })
-}
-
-/// Reads `data`: checked against the tables, nulls taken as absent.
-fn body(kind: EventKind, data: Option<&Value>, time: Timestamp) -> Result<Body, Misfit> {
-    let data = match data {
+    let attributes = Attributes::read(map)?;
+    let data = match map.get("data") {
         Some(Value::Object(data)) => data,
         None | Some(Value::Null) => return Err(Misfit::new("missing", "data is missing")),
         Some(_) => return Err(Misfit::new("wrong_type", "data: expected an object")),
     };
-    shape::check(kind, data)?;
+    let kind = attributes.kind;
+    attributes.event(learnt, |time| {
+        shape::check(kind, data)?;
+        body(data, time).map(Arc::new)
+    })
+}
+
+/// Reads `data` that was checked against the tables, nulls taken as absent.
+pub(super) fn body(data: &Map<String, Value>, time: Timestamp) -> Result<Body, Misfit> {
     // Nearly every body reads as it is; only some nulls need the slower way.
     if let Ok(body) = Body::deserialize(data) {
         return Ok(body);

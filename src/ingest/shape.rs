@@ -5,7 +5,7 @@
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
 use serde_json::{Map, Value};
-use std::borrow::Cow;
+use std::fmt;
 
 /// Largest amount of money, in minor units, either way: what JSON numbers hold exactly.
 pub const MAX_AMOUNT: i64 = 9_007_199_254_740_991;
@@ -16,23 +16,15 @@ pub const MAX_QUANTITY: i64 = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misfit {
     /// Stable code.
-    pub(super) reason: Cow<'static, str>,
+    pub(super) reason: &'static str,
     /// Sentence: where, what was expected, what was found.
     pub(super) because: String,
 }
 
 impl Misfit {
-    /// One that was said before.
-    pub(super) fn lasting(reason: &str, because: String) -> Self {
-        Misfit {
-            reason: Cow::Owned(reason.to_owned()),
-            because,
-        }
-    }
-
     pub(super) fn new(reason: &'static str, because: impl Into<String>) -> Self {
         Misfit {
-            reason: Cow::Borrowed(reason),
+            reason,
             because: because.into(),
         }
     }
@@ -366,6 +358,12 @@ fn needs(kind: EventKind) -> &'static [&'static [&'static str]] {
 
 /// Checks `data` of an event of some kind.
 pub(super) fn check(kind: EventKind, data: &Map<String, Value>) -> Result<(), Misfit> {
+    check_needs(kind, data)?;
+    check_parts(data)
+}
+
+/// Whether everything is there that a kind cannot do without.
+pub(super) fn check_needs(kind: EventKind, data: &Map<String, Value>) -> Result<(), Misfit> {
     for any_of in needs(kind) {
         let there = |name: &&str| {
             data.get(*name).is_some_and(|part| match part {
@@ -380,10 +378,33 @@ pub(super) fn check(kind: EventKind, data: &Map<String, Value>) -> Result<(), Mi
             return Err(Misfit::new("missing", because));
         }
     }
-    object(DATA, data, "data")
+    Ok(())
 }
 
-fn object(parts: &[Part], map: &Map<String, Value>, path: &str) -> Result<(), Misfit> {
+/// Whether every part of `data` is what it must be, whatever the kind.
+pub(super) fn check_parts(data: &Map<String, Value>) -> Result<(), Misfit> {
+    object(DATA, data, &Path::Root("data"))
+}
+
+/// Where a value stands: put together while descending, written out only where something
+/// does not fit.
+enum Path<'p> {
+    Root(&'static str),
+    Part(&'p Path<'p>, &'static str),
+    Place(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root(name) => f.write_str(name),
+            Path::Part(of, name) => write!(f, "{of}.{name}"),
+            Path::Place(of, place) => write!(f, "{of}[{place}]"),
+        }
+    }
+}
+
+fn object(parts: &[Part], map: &Map<String, Value>, path: &Path<'_>) -> Result<(), Misfit> {
     for part in parts {
         match map.get(part.name) {
             None | Some(Value::Null) if !part.must => {}
@@ -391,7 +412,7 @@ fn object(parts: &[Part], map: &Map<String, Value>, path: &str) -> Result<(), Mi
                 let because = format!("{path}.{} is missing", part.name);
                 return Err(Misfit::new("missing", because));
             }
-            Some(value) => fits(&part.shape, value, &format!("{path}.{}", part.name))?,
+            Some(value) => fits(&part.shape, value, &Path::Part(path, part.name))?,
         }
     }
     Ok(())
@@ -410,16 +431,16 @@ fn found(value: &Value) -> &'static str {
     }
 }
 
-fn wrong(path: &str, expected: &str, value: &Value) -> Misfit {
+fn wrong(path: impl fmt::Display, expected: &str, value: &Value) -> Misfit {
     let because = format!("{path}: expected {expected}, found {}", found(value));
     Misfit::new("wrong_type", because)
 }
 
-fn text<'v>(value: &'v Value, path: &str) -> Result<&'v str, Misfit> {
+fn text<'v>(value: &'v Value, path: &Path<'_>) -> Result<&'v str, Misfit> {
     value.as_str().ok_or_else(|| wrong(path, "a text", value))
 }
 
-fn fits(shape: &Shape, value: &Value, path: &str) -> Result<(), Misfit> {
+fn fits(shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), Misfit> {
     match shape {
         Shape::Any => Ok(()),
         Shape::Text => text(value, path).map(|_| ()),
@@ -476,7 +497,7 @@ fn fits(shape: &Shape, value: &Value, path: &str) -> Result<(), Misfit> {
                 return Err(wrong(path, "a list", value));
             };
             for (place, value) in list.iter().enumerate() {
-                fits(of, value, &format!("{path}[{place}]"))?;
+                fits(of, value, &Path::Place(path, place))?;
             }
             Ok(())
         }
@@ -488,7 +509,7 @@ fn fits(shape: &Shape, value: &Value, path: &str) -> Result<(), Misfit> {
 }
 
 /// Checks a text that names something.
-pub(super) fn name(text: &str, path: &str) -> Result<(), Misfit> {
+pub(super) fn name(text: &str, path: impl fmt::Display) -> Result<(), Misfit> {
     if text.is_empty() {
         return Err(Misfit::new("missing", format!("{path} is empty")));
     }
@@ -500,7 +521,7 @@ pub(super) fn name(text: &str, path: &str) -> Result<(), Misfit> {
 }
 
 /// Reads an instant: RFC 3339 with seconds and an offset.
-pub(super) fn instant(text: &str, path: &str) -> Result<Timestamp, Misfit> {
+pub(super) fn instant(text: &str, path: impl fmt::Display) -> Result<Timestamp, Misfit> {
     let bytes = text.as_bytes();
     let shaped = bytes.len() >= 20 && bytes[4] == b'-' && matches!(bytes[10], b'T' | b't' | b' ');
     text.parse().ok().filter(|_| shaped).ok_or_else(|| {

@@ -280,6 +280,17 @@ pub enum IngestMode {
     Replay,
 }
 
+impl IngestMode {
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IngestMode::Live => "live",
+            IngestMode::Backfill => "backfill",
+            IngestMode::Replay => "replay",
+        }
+    }
+}
+
 /// One fact as a source told it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

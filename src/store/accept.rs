@@ -7,7 +7,7 @@
 use super::db::{Row, Tx, rows, statements};
 use super::erase::scrubbed;
 use super::error::StoreError;
-use super::rows::{event as read_event, flag, json, mode_text};
+use super::rows::{event as read_event, flag, json};
 use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::{self, Write, expect_written};
@@ -617,7 +617,7 @@ async fn record_events(
             to_ms(event.recorded),
             // A fact that is told again triggers nothing.
             flag(one.revision != 0 || event.considered),
-            mode_text(event.mode),
+            event.mode.as_str(),
             flag(event.misdated),
             &event.sequence,
             &event.partition,

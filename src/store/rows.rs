@@ -50,14 +50,6 @@ pub(super) type Read<T> = Result<T, Corrupt>;
 
 // --- events ---------------------------------------------------------------------------
 
-pub(super) fn mode_text(mode: IngestMode) -> &'static str {
-    match mode {
-        IngestMode::Live => "live",
-        IngestMode::Backfill => "backfill",
-        IngestMode::Replay => "replay",
-    }
-}
-
 /// Reads (seq, customer, source, id, kind, time, recorded, considered, mode, misdated,
 /// sequence, partition, subject, body).
 pub(super) fn event(row: &Row) -> Result<(CustomerId, Read<Event>), StoreError> {

@@ -2,8 +2,9 @@
 //! entity as it was saved. Its times are UTC and do not say so. Parts of a configured
 //! product stand beside it with a parent: the parent is the line.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, slug, text,
@@ -65,11 +66,11 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 }
 
 /// The id of an entity; a new one may not have it yet.
-fn entity(value: &Value) -> Option<String> {
+fn entity(value: &Json) -> Option<String> {
     id(&value["entity_id"]).or_else(|| id(&value["id"]))
 }
 
-fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn order(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(entity(value), "the order's entity_id")?;
     let code =
         currency(&value["order_currency_code"]).or_else(|| currency(&value["base_currency_code"]));
@@ -93,7 +94,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
         addresses
             .iter()
             .find(|one| text(&one["address_type"]) == Some(wanted))
-            .unwrap_or(&Value::Null)
+            .unwrap_or(&Json::Null)
     };
     let assigned = &value["extension_attributes"]["shipping_assignments"][0]["shipping"]["address"];
     let bill = if value["billing_address"].is_object() {
@@ -109,7 +110,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
     ]
     .into_iter()
     .find(|place| place.is_object())
-    .unwrap_or(&Value::Null);
+    .unwrap_or(&Json::Null);
     let first = text(&value["customer_firstname"]).or_else(|| text(&bill["firstname"]));
     let last = text(&value["customer_lastname"]).or_else(|| text(&bill["lastname"]));
     let who = id(&value["customer_id"]);
@@ -119,7 +120,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
         .filter(|item| id(&item["parent_item_id"]).is_none())
         .map(|item| line(item, &code))
         .collect::<Result<_, _>>()?;
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -161,7 +162,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
             "tags": [],
             "marketing_consent": unknown_consent("adobe:not-in-payload"),
         },
-    });
+    }));
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
         facts.of_order(EventKind::OrderPaid, &own, Some(version), base.clone());
@@ -172,7 +173,7 @@ fn order(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> 
     Ok(())
 }
 
-fn line(item: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(item: &Json, code: &str) -> Result<Value, Misfit> {
     let own = id(&item["item_id"]).or_else(|| text(&item["sku"]).map(str::to_owned));
     let own = needed(own, "the item_id of a line")?;
     let units = needed(quantity(&item["qty_ordered"]), "the qty_ordered of a line")?;
@@ -222,7 +223,7 @@ fn line(item: &Value, code: &str) -> Result<Value, Misfit> {
     }))
 }
 
-fn tracking(track: &Value) -> Option<Value> {
+fn tracking(track: &Json) -> Option<Value> {
     let number = super::loose::word(&track["track_number"])?;
     let carrier = text(&track["carrier_code"]).filter(|code| *code != "custom");
     let title = text(&track["title"]);
@@ -232,7 +233,7 @@ fn tracking(track: &Value) -> Option<Value> {
     }))
 }
 
-fn shipment(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn shipment(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(entity(value), "the shipment's entity_id")?;
     let order = needed(id(&value["order_id"]), "the shipment's order_id")?;
     let items: Vec<Value> = list(&value["items"])
@@ -253,7 +254,7 @@ fn shipment(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
 }
 
 /// A number that was added to a shipment; the shipment may have been told before.
-fn track(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn track(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = id(&value["parent_id"]).or_else(|| entity(value));
     let own = needed(own, "the track's parent_id")?;
     let order = needed(id(&value["order_id"]), "the track's order_id")?;
@@ -292,7 +293,7 @@ fn left(
     );
 }
 
-fn refund(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn refund(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(entity(value), "the credit memo's entity_id")?;
     let order = needed(id(&value["order_id"]), "the credit memo's order_id")?;
     let code = needed(
@@ -337,7 +338,7 @@ fn refund(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit>
     Ok(())
 }
 
-fn customer(value: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn customer(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(entity(value), "the customer's entity_id")?;
     let updated = gmt(&value["updated_at"]).unwrap_or(at);
     let (first, last) = (text(&value["firstname"]), text(&value["lastname"]));

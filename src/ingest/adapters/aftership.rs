@@ -2,6 +2,7 @@
 //! returns (another product, with a signature of its own). Times of carriers mostly have
 //! no offset: they are read in the zone of whoever receives the parcel, which is said.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, Way, order_ref, via};
 use super::loose::{flag, id, list, needed, quantity, text, tracking_number, whole};
@@ -47,7 +48,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 }
 
 /// What a tag and its subtag mean for the parcel.
-fn way(message: &Value) -> Option<Way> {
+fn way(message: &Json) -> Option<Way> {
     let tag = text(&message["tag"])?;
     let subtag = text(&message["subtag"]).unwrap_or_default();
     match tag {
@@ -72,7 +73,7 @@ fn way(message: &Value) -> Option<Way> {
 }
 
 /// The zone of whoever receives it, by country and region; else as configured.
-fn zone(told: &Told<'_>, message: &Value) -> Option<(TimeZone, String)> {
+fn zone(told: &Told<'_>, message: &Json) -> Option<(TimeZone, String)> {
     let country = ["destination_country_region", "destination_country_iso3"]
         .iter()
         .find_map(|name| text(&message[*name]))
@@ -162,7 +163,7 @@ fn tracked(told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     Ok(())
 }
 
-fn expected(message: &Value) -> Option<&str> {
+fn expected<'j>(message: &'j Json<'_>) -> Option<&'j str> {
     text(&message["latest_estimated_delivery"]["datetime"])
         .or_else(|| text(&message["courier_estimated_delivery_date"]["estimated_delivery_date"]))
         .or_else(|| text(&message["expected_delivery"]))

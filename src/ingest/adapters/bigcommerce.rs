@@ -4,8 +4,9 @@
 //!
 //! Statuses are numbers: 0 is an unfinished order, for which `order/created` comes too.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
     slug, text, whole,
@@ -34,7 +35,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         .one("webhook-id")
         .map_or_else(|| body_hash(topic, told.raw), str::to_owned);
     let key = Some(key);
-    let thin = |what: &str, own: &Value, path: &str| {
+    let thin = |what: &str, own: &Json, path: &str| {
         let own = needed(id(own), "data.id")?;
         Ok(Heard::thin(
             topic,
@@ -74,7 +75,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     }
 }
 
-fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), Misfit> {
+fn order(told: &Told<'_>, whole_order: &Json, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&whole_order["id"]), "the order's id")?;
     let status = needed(whole(&whole_order["status_id"]), "the order's status_id")?;
     if status == INCOMPLETE {
@@ -96,10 +97,10 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
     let to = list(&whole_order["shipping_addresses"])
         .first()
         .unwrap_or(bill);
-    let region = |place: &Value| text(&place["state"]).map(str::to_owned);
+    let region = |place: &Json| text(&place["state"]).map(str::to_owned);
     let (first, last) = (text(&bill["first_name"]), text(&bill["last_name"]));
     let who = id(&whole_order["customer_id"]);
-    let products = match &told.beside.line_items {
+    let products = match &told.line_items {
         Some(lines) => list(lines),
         None => list(&whole_order["products"]),
     };
@@ -108,7 +109,7 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
         .map(|one| line(one, &code))
         .collect::<Result<_, _>>()?;
     let paid = PAID.contains(&status);
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -149,7 +150,7 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
             "tags": [],
             "marketing_consent": unknown_consent("bigcommerce:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
@@ -189,11 +190,11 @@ fn order(told: &Told<'_>, whole_order: &Value, facts: &mut Facts) -> Result<(), 
 }
 
 /// The older interface writes dates as mails do; they are UTC.
-fn when(value: &Value) -> Option<Timestamp> {
+fn when(value: &Json) -> Option<Timestamp> {
     utc(value).or_else(|| gmt(value))
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let total = needed(minor(&one["total_inc_tax"], code), "the total of a line")?;
@@ -230,7 +231,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 fn parcel(
-    one: &Value,
+    one: &Json,
     reference: &Value,
     about: &str,
     learnt: Timestamp,

@@ -3,8 +3,9 @@
 //! create an order hold it whole; others tell one change. `sequenceNumber` orders them as
 //! numbers; here it is text that sorts.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, as_history, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, as_history, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, digits, each, flag, full_name, id, list, money, needed, quantity,
     slug, text, whole,
@@ -21,10 +22,10 @@ use serde_json::{Value, json};
 const SEQUENCE_DIGITS: usize = 19;
 
 pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
-    let pushed;
+    let (bytes, pushed);
     let body = match text(&told.body["message"]["data"]) {
         Some(wrapped) => {
-            let bytes = STANDARD
+            bytes = STANDARD
                 .decode(wrapped)
                 .map_err(|_| Misfit::new("wrong_type", "message.data: expected base64"))?;
             pushed = super::json::read(&bytes, told.source.depth)
@@ -97,10 +98,10 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             of.parcel(&message["parcel"], &message["delivery"], None, &mut facts)?;
         }
         "ParcelTrackingDataUpdated" => {
-            let parcel = json!({
+            let parcel = Json::from(json!({
                 "id": message["parcelId"], "trackingData": message["trackingData"],
-            });
-            of.parcel(&parcel, &Value::Null, None, &mut facts)?;
+            }));
+            of.parcel(&parcel, &Json::Null, None, &mut facts)?;
         }
         "OrderShipmentStateChanged" => of.shipment_state(&mut facts)?,
         "ReturnInfoAdded" | "ReturnInfoSet" => of.returned(&mut facts)?,
@@ -111,7 +112,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     }
     if let Some(sequence) = whole(&message["sequenceNumber"]).filter(|number| *number >= 0) {
         for fact in &mut facts.all {
-            fact["sequence"] = format!("{sequence:0SEQUENCE_DIGITS$}").into();
+            fact.sequence = Some(format!("{sequence:0SEQUENCE_DIGITS$}"));
         }
     }
     let key = own.map_or_else(|| body_hash(topic, told.raw), str::to_owned);
@@ -119,7 +120,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 }
 
 /// `{centAmount, currencyCode, fractionDigits}` in minor units of ISO 4217.
-fn cents(money: &Value) -> Option<i64> {
+fn cents(money: &Json) -> Option<i64> {
     let amount = whole(&money["centAmount"])?;
     let code = currency(&money["currencyCode"])?;
     let theirs = whole(&money["fractionDigits"]).and_then(|digits| u32::try_from(digits).ok());
@@ -134,19 +135,19 @@ fn cents(money: &Value) -> Option<i64> {
     }
 }
 
-fn worth(value: &Value, code: &str) -> Value {
+fn worth(value: &Json, code: &str) -> Value {
     cents(value).map_or(Value::Null, |amount| money(amount, code))
 }
 
 /// A text in several languages: the first that is there of the buyer's and any.
-fn in_language<'v>(texts: &'v Value, locale: Option<&str>) -> Option<&'v str> {
+fn in_language<'v>(texts: &'v Json<'v>, locale: Option<&str>) -> Option<&'v str> {
     locale
         .and_then(|locale| text(&texts[locale]))
         .or_else(|| text(texts))
-        .or_else(|| texts.as_object()?.values().find_map(text))
+        .or_else(|| texts.members().iter().find_map(|(_, one)| text(one)))
 }
 
-fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn snapshot(order: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&order["id"]), "order.id")?;
     let code = needed(
         currency(&order["totalPrice"]["currencyCode"]),
@@ -168,7 +169,7 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
         .iter()
         .map(|one| line(one, &code, locale))
         .collect::<Result<_, _>>()?;
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -210,7 +211,7 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
             "tags": [],
             "marketing_consent": unknown_consent("commercetools:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
     if paid {
@@ -234,7 +235,7 @@ fn snapshot(order: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfi
     Ok(())
 }
 
-fn line(one: &Value, code: &str, locale: Option<&str>) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str, locale: Option<&str>) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let total = needed(cents(&one["totalPrice"]), "the totalPrice of a line")?;
@@ -266,7 +267,7 @@ fn line(one: &Value, code: &str, locale: Option<&str>) -> Result<Value, Misfit> 
 
 /// A message about an order.
 struct Of<'m> {
-    message: &'m Value,
+    message: &'m Json<'m>,
     order: Option<String>,
     number: Option<&'m str>,
     about: String,
@@ -298,8 +299,8 @@ impl Of<'_> {
     /// A parcel left; `delivered` where it has arrived as well.
     fn parcel(
         &self,
-        parcel: &Value,
-        delivery: &Value,
+        parcel: &Json,
+        delivery: &Json,
         delivered: Option<Timestamp>,
         facts: &mut Facts,
     ) -> Result<(), Misfit> {
@@ -366,10 +367,10 @@ impl Of<'_> {
     fn shipment_state(&self, facts: &mut Facts) -> Result<(), Misfit> {
         let order = needed(self.order.as_ref(), "resource.id")?;
         // Which parcels, it does not say: they are one here.
-        let parcel = json!({ "id": format!("order:{order}") });
+        let parcel = Json::from(json!({ "id": format!("order:{order}") }));
         match text(&self.message["shipmentState"]) {
-            Some("Shipped") => self.parcel(&parcel, &Value::Null, None, facts),
-            Some("Delivered") => self.parcel(&parcel, &Value::Null, Some(self.at), facts),
+            Some("Shipped") => self.parcel(&parcel, &Json::Null, None, facts),
+            Some("Delivered") => self.parcel(&parcel, &Json::Null, Some(self.at), facts),
             _ => Ok(()),
         }
     }
@@ -450,7 +451,7 @@ impl Of<'_> {
     }
 }
 
-fn review(message: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn review(message: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let review = &message["review"];
     let own = needed(id(&review["id"]), "review.id")?;
     let customer = needed(id(&review["customer"]["id"]), "review.customer")?;

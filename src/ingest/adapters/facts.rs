@@ -1,18 +1,96 @@
 //! Facts as they are told: canonical events (CloudEvents in JSON) with the names by which
 //! the same fact is known again, whichever delivery it came in.
 
+use super::super::canonical::{Attributes, Learnt, body};
+use super::super::shape::{self, Misfit};
 use super::moment::stamp;
-use crate::model::event::EventKind;
+use crate::model::event::{Body, Event, EventKind, IngestMode};
 use crate::model::time::Timestamp;
 use serde_json::{Map, Value, json};
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// The facts that one delivery attests, in the order of a thing's life.
 #[derive(Debug)]
 pub(super) struct Facts {
-    source: String,
-    via: Value,
+    source: Rc<str>,
+    via: Rc<Value>,
     test: bool,
-    pub(super) all: Vec<Value>,
+    pub(super) all: Vec<Fact>,
+}
+
+/// One fact.
+#[derive(Debug)]
+pub(super) struct Fact {
+    kind: EventKind,
+    id: String,
+    source: Rc<str>,
+    about: String,
+    line: String,
+    time: Option<Timestamp>,
+    mode: IngestMode,
+    /// Its place among the facts of a thing, as text that sorts.
+    pub(super) sequence: Option<String>,
+    data: Data,
+    test: bool,
+    via: Rc<Value>,
+}
+
+/// What a fact says.
+#[derive(Debug, Clone)]
+pub(super) struct Data {
+    shared: Option<Shared>,
+    own: Map<String, Value>,
+}
+
+/// What facts of one delivery say alike, such as the whole order: put together and read
+/// once.
+#[derive(Debug, Clone)]
+pub(super) struct Shared(Rc<Map<String, Value>>);
+
+impl Shared {
+    pub(super) fn of(parts: Value) -> Shared {
+        Shared(Rc::new(members(parts)))
+    }
+}
+
+impl From<Shared> for Data {
+    fn from(shared: Shared) -> Data {
+        Data {
+            shared: Some(shared),
+            own: Map::new(),
+        }
+    }
+}
+
+impl From<Value> for Data {
+    fn from(value: Value) -> Data {
+        Data {
+            shared: None,
+            own: members(value),
+        }
+    }
+}
+
+/// The members of what is always put together as an object.
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+impl Data {
+    fn whole(&self) -> Map<String, Value> {
+        match &self.shared {
+            None => self.own.clone(),
+            Some(shared) => {
+                let mut whole = Map::clone(&shared.0);
+                whole.extend(self.own.clone());
+                whole
+            }
+        }
+    }
 }
 
 /// How a delivery came: which adapter, topic, delivery and version of the interface.
@@ -32,8 +110,8 @@ pub(super) fn via(adapter: &str, topic: &str, delivery: Option<&str>, api: Optio
 impl Facts {
     pub(super) fn of(source: impl Into<String>, via: Value, test: bool) -> Facts {
         Facts {
-            source: source.into(),
-            via,
+            source: Rc::from(source.into()),
+            via: Rc::new(via),
             test,
             all: Vec::new(),
         }
@@ -53,7 +131,7 @@ impl Facts {
         about: &str,
         line: &str,
         time: Option<Timestamp>,
-        data: Value,
+        data: impl Into<Data>,
     ) {
         self.tell_as(kind, id, about, line, time, data, self.test);
     }
@@ -65,7 +143,7 @@ impl Facts {
         kind: EventKind,
         order: &str,
         time: Option<Timestamp>,
-        data: Value,
+        data: impl Into<Data>,
     ) {
         let about = format!("order/{order}");
         let verb = kind.as_str().trim_start_matches("order.");
@@ -78,7 +156,7 @@ impl Facts {
         order: &str,
         reason: Option<&str>,
         at: Timestamp,
-        base: &Value,
+        base: &Shared,
     ) {
         let cancel = json!({ "reason": reason, "cancelled_at": stamp(at) });
         let data = with(base, json!({ "cancel": cancel }));
@@ -94,48 +172,138 @@ impl Facts {
         about: &str,
         line: &str,
         time: Option<Timestamp>,
-        mut data: Value,
+        data: impl Into<Data>,
         test: bool,
     ) {
-        if let Value::Object(data) = &mut data {
-            data.insert("test".to_owned(), test.into());
-            data.insert("via".to_owned(), self.via.clone());
-        }
-        let mut event = Map::with_capacity(11);
+        self.all.push(Fact {
+            kind,
+            id: id.into(),
+            source: Rc::clone(&self.source),
+            about: about.to_owned(),
+            line: line.to_owned(),
+            time,
+            mode: IngestMode::Live,
+            sequence: None,
+            data: data.into(),
+            test,
+            via: Rc::clone(&self.via),
+        });
+    }
+}
+
+/// Marks facts as history, of which nothing is ever sent: the platform imported them.
+pub(super) fn as_history(facts: &mut [Fact]) {
+    for fact in facts {
+        fact.mode = IngestMode::Backfill;
+    }
+}
+
+/// Adds parts to what a fact shares with others.
+pub(super) fn with(base: &(impl Clone + Into<Data>), parts: Value) -> Data {
+    let mut data = base.clone().into();
+    data.own.extend(members(parts));
+    data
+}
+
+impl Fact {
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// As an event in JSON, for people and golden files.
+    pub(super) fn to_json(&self) -> Value {
+        let mut data = self.data.whole();
+        data.insert("test".to_owned(), self.test.into());
+        data.insert("via".to_owned(), Value::clone(&self.via));
+        let mut event = Map::with_capacity(12);
         event.insert("specversion".to_owned(), "1.0".into());
-        event.insert("id".to_owned(), Value::String(id.into()));
-        event.insert("source".to_owned(), self.source.as_str().into());
-        event.insert("type".to_owned(), kind.as_str().into());
-        event.insert("subject".to_owned(), about.into());
-        if let Some(time) = time {
+        event.insert("id".to_owned(), self.id.as_str().into());
+        event.insert("source".to_owned(), (*self.source).into());
+        event.insert("type".to_owned(), self.kind.as_str().into());
+        event.insert("subject".to_owned(), self.about.as_str().into());
+        if let Some(time) = self.time {
             event.insert("time".to_owned(), stamp(time).into());
         }
         event.insert("datacontenttype".to_owned(), "application/json".into());
         event.insert(
             "dataschema".to_owned(),
-            format!("urn:postpurchase:event:{kind}:1").into(),
+            format!("urn:postpurchase:event:{}:1", self.kind).into(),
         );
-        event.insert("partitionkey".to_owned(), line.into());
-        event.insert("ingestmode".to_owned(), "live".into());
-        event.insert("data".to_owned(), data);
-        self.all.push(Value::Object(event));
+        event.insert("partitionkey".to_owned(), self.line.as_str().into());
+        event.insert("ingestmode".to_owned(), self.mode.as_str().into());
+        event.insert("data".to_owned(), data.into());
+        if let Some(sequence) = &self.sequence {
+            event.insert("sequence".to_owned(), sequence.as_str().into());
+        }
+        Value::Object(event)
     }
 }
 
-/// Marks facts as history, of which nothing is ever sent: the platform imported them.
-pub(super) fn as_history(facts: &mut [Value]) {
-    for fact in facts {
-        fact["ingestmode"] = "backfill".into();
+/// Reads facts as events; what neighbours share is read once.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    last: Option<(Shared, bool, Arc<Body>)>,
+}
+
+impl Reading {
+    /// The event that a fact makes.
+    ///
+    /// # Errors
+    /// It is none that we know: a part of it is missing, or not what it must be.
+    pub(super) fn event(&mut self, fact: &Fact, learnt: Learnt) -> Result<Event, Misfit> {
+        let attributes = Attributes {
+            id: &fact.id,
+            source: &fact.source,
+            kind: fact.kind,
+            subject: &fact.about,
+            time: fact.time,
+            recorded: None,
+            sequence: fact.sequence.as_deref(),
+            partition: Some(&fact.line),
+            mode: fact.mode,
+        };
+        attributes.check()?;
+        attributes.event(learnt, |time| match &fact.data {
+            Data {
+                shared: Some(shared),
+                own,
+            } if own.is_empty() => {
+                shape::check_needs(fact.kind, &shared.0)?;
+                self.shared(shared, fact.test, time)
+            }
+            Data { shared: None, own } => whole(fact, own, time),
+            data => whole(fact, &data.whole(), time),
+        })
+    }
+
+    fn shared(
+        &mut self,
+        shared: &Shared,
+        test: bool,
+        time: Timestamp,
+    ) -> Result<Arc<Body>, Misfit> {
+        if let Some((last, tested, read)) = &self.last
+            && *tested == test
+            && Rc::ptr_eq(&last.0, &shared.0)
+        {
+            return Ok(Arc::clone(read));
+        }
+        shape::check_parts(&shared.0)?;
+        let read = Arc::new(Body {
+            test,
+            ..body(&shared.0, time)?
+        });
+        self.last = Some((shared.clone(), test, Arc::clone(&read)));
+        Ok(read)
     }
 }
 
-/// Adds parts to the data of a fact that others share.
-pub(super) fn with(base: &Value, parts: Value) -> Value {
-    let mut whole = base.clone();
-    if let (Value::Object(whole), Value::Object(parts)) = (&mut whole, parts) {
-        whole.extend(parts);
-    }
-    whole
+fn whole(fact: &Fact, data: &Map<String, Value>, time: Timestamp) -> Result<Arc<Body>, Misfit> {
+    shape::check(fact.kind, data)?;
+    Ok(Arc::new(Body {
+        test: fact.test,
+        ..body(data, time)?
+    }))
 }
 
 /// A reference to an order.

@@ -2,13 +2,14 @@
 //! by text message, one or many (`data`, as Klaviyo's interface gives them, or a plain
 //! list). It is an import: it says what stands, and starts nothing.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, as_history, customer_ref, via};
 use super::loose::{address, id, needed, text};
 use super::moment::{stamp, utc};
 use super::{Heard, Told, body_hash};
 use crate::model::event::EventKind;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Most profiles in one delivery.
 const MAX_PROFILES: usize = 5_000;
@@ -18,11 +19,11 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let topic = text(&body["topic"])
         .or_else(|| text(&body["event"]))
         .unwrap_or("profiles");
-    let all: Vec<&Value> = match [&body["data"], &body["profiles"], body]
+    let all: Vec<&Json<'_>> = match [&body["data"], &body["profiles"], body]
         .into_iter()
         .find(|part| part.is_array() || part["attributes"].is_object() || part["email"].is_string())
     {
-        Some(Value::Array(all)) => all.iter().collect(),
+        Some(Json::Array(all)) => all.iter().collect(),
         Some(one) => vec![one],
         None => {
             return Err(Misfit::new(
@@ -50,7 +51,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     Ok(Heard::facts(topic, Some(key), facts.all))
 }
 
-fn profile(told: &Told<'_>, one: &Value, facts: &mut Facts) -> Result<(), Misfit> {
+fn profile(told: &Told<'_>, one: &Json, facts: &mut Facts) -> Result<(), Misfit> {
     // Fields stand under `attributes`, or plainly.
     let said = if one["attributes"].is_object() {
         &one["attributes"]
@@ -71,7 +72,8 @@ fn profile(told: &Told<'_>, one: &Value, facts: &mut Facts) -> Result<(), Misfit
         let consent = &said["subscriptions"][channel]["marketing"];
         let state = text(&consent["consent"]).or_else(|| {
             let plain = format!("{channel}_marketing_consent");
-            text(&said[plain]).or_else(|| text(&said["consent"]).filter(|_| channel == "email"))
+            text(&said[plain.as_str()])
+                .or_else(|| text(&said["consent"]).filter(|_| channel == "email"))
         });
         let Some(state) = state else {
             continue;

@@ -2,6 +2,7 @@
 //! absent for nothing, tags in a list or with commas. What does not matter is taken as it
 //! can be; what matters is asked for by [`needed`], and its absence said in words.
 
+use super::super::json::Json;
 use super::super::shape::{MAX_AMOUNT, MAX_QUANTITY, Misfit};
 use crate::model::places;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ const MAX_LISTED: usize = 250;
 const MAX_DIGITS: usize = 30;
 
 /// A text that is not blank.
-pub(super) fn text(value: &Value) -> Option<&str> {
+pub(super) fn text<'j>(value: &'j Json<'_>) -> Option<&'j str> {
     value
         .as_str()
         .map(str::trim)
@@ -21,30 +22,30 @@ pub(super) fn text(value: &Value) -> Option<&str> {
 
 /// An address: a text with an `@` and no control characters. What is none is no reason
 /// to lose an order.
-pub(super) fn address(value: &Value) -> Option<&str> {
+pub(super) fn address<'j>(value: &'j Json<'_>) -> Option<&'j str> {
     text(value).filter(|text| text.contains('@') && !text.chars().any(char::is_control))
 }
 
 /// A text, or a number as text.
-pub(super) fn word(value: &Value) -> Option<String> {
+pub(super) fn word(value: &Json) -> Option<String> {
     match value {
-        Value::Number(number) => Some(number.to_string()),
+        Json::Number(number) => Some(number.to_string()),
         other => text(other).map(str::to_owned),
     }
 }
 
 /// An id: a text or a whole number that is not 0, without control characters. A number
 /// that is too large for 64 bits has lost its last digits on the way and is none.
-pub(super) fn id(value: &Value) -> Option<String> {
+pub(super) fn id(value: &Json) -> Option<String> {
     match value {
-        Value::Number(number) if number.is_f64() => {
+        Json::Number(number) if number.is_f64() => {
             // Some languages write every number as a fraction: 17.0 is 17.
             let text = number.to_string();
             let whole = text.strip_suffix(".0")?;
             let exact = whole.len() <= 15 && whole.bytes().all(|byte| byte.is_ascii_digit());
             (exact && whole != "0").then(|| whole.to_owned())
         }
-        Value::Number(number) => Some(number.to_string()).filter(|id| id != "0"),
+        Json::Number(number) => Some(number.to_string()).filter(|id| id != "0"),
         other => text(other)
             .filter(|id| *id != "0" && !id.chars().any(char::is_control))
             .map(str::to_owned),
@@ -52,7 +53,7 @@ pub(super) fn id(value: &Value) -> Option<String> {
 }
 
 /// The number at the end of a global id such as `gid://shopify/Customer/17`, or the text.
-pub(super) fn gid(value: &Value) -> Option<String> {
+pub(super) fn gid(value: &Json) -> Option<String> {
     let whole = id(value)?;
     match whole.rsplit_once('/') {
         Some((_, last)) if whole.starts_with("gid://") => {
@@ -69,11 +70,11 @@ pub(super) fn needed<T>(found: Option<T>, what: &str) -> Result<T, Misfit> {
 }
 
 /// True or false, however it is written.
-pub(super) fn flag(value: &Value) -> Option<bool> {
+pub(super) fn flag(value: &Json) -> Option<bool> {
     match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::Number(number) => number.as_i64().map(|number| number != 0),
-        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+        Json::Bool(flag) => Some(*flag),
+        Json::Number(number) => number.as_i64().map(|number| number != 0),
+        Json::String(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" => Some(true),
             "false" | "0" | "no" | "" => Some(false),
             _ => None,
@@ -83,9 +84,9 @@ pub(super) fn flag(value: &Value) -> Option<bool> {
 }
 
 /// A whole number, also as text or written as a fraction.
-pub(super) fn whole(value: &Value) -> Option<i64> {
+pub(super) fn whole(value: &Json) -> Option<i64> {
     let text = match value {
-        Value::Number(number) => match number.as_i64() {
+        Json::Number(number) => match number.as_i64() {
             Some(number) => return Some(number),
             None => number.to_string(),
         },
@@ -100,7 +101,7 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
 }
 
 /// A number of units: a fraction of one (goods by weight) counts as one.
-pub(super) fn quantity(value: &Value) -> Option<i64> {
+pub(super) fn quantity(value: &Json) -> Option<i64> {
     let units = match whole(value) {
         Some(units) => units,
         None => {
@@ -116,15 +117,15 @@ pub(super) fn quantity(value: &Value) -> Option<i64> {
 }
 
 /// The members of a list; of anything else none.
-pub(super) fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
+pub(super) fn list<'j, 'b>(value: &'j Json<'b>) -> &'j [Json<'b>] {
+    value.as_array().unwrap_or_default()
 }
 
 /// Tags: a list of texts, or one text with commas.
-pub(super) fn tags(value: &Value) -> Vec<String> {
+pub(super) fn tags(value: &Json) -> Vec<String> {
     let all: Vec<String> = match value {
-        Value::String(text) => text.split(',').map(|tag| tag.trim().to_owned()).collect(),
-        Value::Array(all) => all
+        Json::String(text) => text.split(',').map(|tag| tag.trim().to_owned()).collect(),
+        Json::Array(all) => all
             .iter()
             .filter_map(|tag| word(tag).or_else(|| word(&tag["name"])))
             .collect(),
@@ -137,12 +138,12 @@ pub(super) fn tags(value: &Value) -> Vec<String> {
 }
 
 /// A country as two capital letters.
-pub(super) fn country(value: &Value) -> Option<String> {
+pub(super) fn country(value: &Json) -> Option<String> {
     text(value).and_then(places::country)
 }
 
 /// A currency as three capital letters.
-pub(super) fn currency(value: &Value) -> Option<String> {
+pub(super) fn currency(value: &Json) -> Option<String> {
     let code = text(value)?.to_ascii_uppercase();
     let plain = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
     plain.then_some(code)
@@ -159,9 +160,9 @@ pub(super) fn digits(currency: &str) -> u32 {
 
 /// An amount as decimal text or number, in minor units, halves away from zero. Never by
 /// way of a fraction in binary.
-pub(super) fn minor(value: &Value, currency: &str) -> Option<i64> {
+pub(super) fn minor(value: &Json, currency: &str) -> Option<i64> {
     let text = match value {
-        Value::Number(number) => number.to_string(),
+        Json::Number(number) => number.to_string(),
         other => text(other)?.to_owned(),
     };
     let scaled = scaled(&text, digits(currency))?;
@@ -209,7 +210,7 @@ pub(super) fn money(amount: i64, currency: &str) -> Value {
 }
 
 /// An amount as decimal text or number, as money; null where it is none.
-pub(super) fn price(value: &Value, currency: &str) -> Value {
+pub(super) fn price(value: &Json, currency: &str) -> Value {
     minor(value, currency).map_or(Value::Null, |amount| money(amount, currency))
 }
 
@@ -282,7 +283,11 @@ mod tests {
             (json!("NaN"), "USD", None),
             (json!(i64::MIN), "JPY", None),
         ] {
-            assert_eq!(minor(&value, currency), expected, "{value} {currency}");
+            assert_eq!(
+                minor(&Json::from(&value), currency),
+                expected,
+                "{value} {currency}"
+            );
         }
         assert_eq!(each(100, 3), 33);
         assert_eq!(each(200, 3), 67);
@@ -308,31 +313,34 @@ mod tests {
             (json!(true), None),
             (json!(null), None),
         ] {
-            assert_eq!(id(&value).as_deref(), expected, "{value}");
+            assert_eq!(id(&Json::from(&value)).as_deref(), expected, "{value}");
         }
         assert_eq!(
-            gid(&json!("gid://shopify/Customer/17?x=1")).as_deref(),
+            gid(&json!("gid://shopify/Customer/17?x=1").into()).as_deref(),
             Some("17")
         );
-        assert_eq!(gid(&json!("gid://shopify/Customer/")), None);
-        assert_eq!(gid(&json!(17)).as_deref(), Some("17"));
+        assert_eq!(gid(&json!("gid://shopify/Customer/").into()), None);
+        assert_eq!(gid(&json!(17).into()).as_deref(), Some("17"));
     }
 
     #[test]
     fn numbers_flags_and_lists_are_taken_as_they_come() {
-        assert_eq!(whole(&json!("2")), Some(2));
-        assert_eq!(whole(&json!(2.0)), Some(2));
-        assert_eq!(whole(&json!("2.50")), None);
-        assert_eq!(quantity(&json!("0.75")), Some(1));
-        assert_eq!(quantity(&json!(-1)), None);
-        assert_eq!(quantity(&json!(1e30)), None);
-        assert_eq!(flag(&json!("TRUE")), Some(true));
-        assert_eq!(flag(&json!(0)), Some(false));
-        assert_eq!(flag(&json!([])), None);
-        assert_eq!(tags(&json!("a, b,,")), ["a", "b"]);
-        assert_eq!(tags(&json!([{"name": "x"}, "y", 7, null])), ["x", "y", "7"]);
-        assert_eq!(currency(&json!("eur")).as_deref(), Some("EUR"));
-        assert_eq!(currency(&json!("€")), None);
+        assert_eq!(whole(&json!("2").into()), Some(2));
+        assert_eq!(whole(&json!(2.0).into()), Some(2));
+        assert_eq!(whole(&json!("2.50").into()), None);
+        assert_eq!(quantity(&json!("0.75").into()), Some(1));
+        assert_eq!(quantity(&json!(-1).into()), None);
+        assert_eq!(quantity(&json!(1e30).into()), None);
+        assert_eq!(flag(&json!("TRUE").into()), Some(true));
+        assert_eq!(flag(&json!(0).into()), Some(false));
+        assert_eq!(flag(&json!([]).into()), None);
+        assert_eq!(tags(&json!("a, b,,").into()), ["a", "b"]);
+        assert_eq!(
+            tags(&json!([{"name": "x"}, "y", 7, null]).into()),
+            ["x", "y", "7"]
+        );
+        assert_eq!(currency(&json!("eur").into()).as_deref(), Some("EUR"));
+        assert_eq!(currency(&json!("€").into()), None);
         assert_eq!(slug("DHL Express (DE)"), "dhl-express-de");
         assert_eq!(tracking_number("1z 99-9a"), "1Z999A");
     }

@@ -3,8 +3,9 @@
 //! Standard Webhooks (`docs/sources.md` has the subscriber). Amounts are in whole units of
 //! the currency, not in cents. An event without the order is thin.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, flag, full_name, id, list, minor, money, needed, price, quantity,
     text, word,
@@ -61,7 +62,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     Ok(Heard::facts(topic, Some(key), facts.all))
 }
 
-fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn snapshot(order: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&order["id"]), "the order's id")?;
     let code = needed(
         currency(&order["currency_code"]),
@@ -91,7 +92,7 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
         let bare = region.rsplit_once('-').map_or(region, |(_, bare)| bare);
         bare.to_uppercase()
     });
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -132,7 +133,7 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
             "tags": [],
             "marketing_consent": unknown_consent("medusa:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
@@ -149,7 +150,7 @@ fn snapshot(order: &Value, learnt: Timestamp, facts: &mut Facts) -> Result<(), M
     Ok(())
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let unit = needed(minor(&one["unit_price"], code), "the unit_price of a line")?;
@@ -186,7 +187,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
     }))
 }
 
-fn parcel(one: &Value, reference: &Value, about: &str, facts: &mut Facts) -> Result<(), Misfit> {
+fn parcel(one: &Json, reference: &Value, about: &str, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&one["id"]), "the id of a fulfilment")?;
     let provider = text(&one["provider_id"]);
     let tracking: Vec<Value> = list(&one["labels"])
@@ -210,13 +211,13 @@ fn parcel(one: &Value, reference: &Value, about: &str, facts: &mut Facts) -> Res
         .collect();
     let shipped = gmt(&one["shipped_at"]);
     let delivered = gmt(&one["delivered_at"]);
-    let base = json!({
+    let base = Shared::of(json!({
         "order_ref": reference,
         "shipment": {
             "shipment_id": own, "direction": "outbound", "tracking": tracking, "items": items,
             "shipped_at": shipped.map(stamp),
         },
-    });
+    }));
     let name = |verb: &str| format!("shipment/{own}/{verb}");
     if let Some(at) = gmt(&one["canceled_at"]) {
         let kind = EventKind::ShipmentCancelled;

@@ -47,13 +47,14 @@ pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
 pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
 
-use super::canonical::{Learnt, Parsed, Poison, sort_in};
-use super::json;
+use super::canonical::{Learnt, Poison};
+use super::json::{self, Json};
 use super::shape::Misfit;
 use super::signature::SignatureError;
 use crate::model::event::Event;
 use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
+use facts::{Fact, Reading};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -296,9 +297,11 @@ struct Told<'t> {
     source: &'t Source,
     headers: &'t Headers,
     raw: &'t [u8],
-    body: &'t Value,
+    body: &'t Json<'t>,
     received: Timestamp,
     beside: &'t Beside,
+    /// The lines of the order, where they were asked for.
+    line_items: Option<Json<'t>>,
 }
 
 /// What an adapter understood.
@@ -313,8 +316,8 @@ struct Heard {
 
 #[derive(Debug)]
 enum What {
-    /// Canonical events; none where it says nothing that matters.
-    Facts(Vec<Value>),
+    /// None where it says nothing that matters.
+    Facts(Vec<Fact>),
     /// A topic that we have no use for.
     Unused,
     /// It names something alone, which has to be fetched: what, and where it is.
@@ -341,7 +344,7 @@ impl Heard {
         }
     }
 
-    fn facts(topic: &str, key: Option<String>, facts: Vec<Value>) -> Heard {
+    fn facts(topic: &str, key: Option<String>, facts: Vec<Fact>) -> Heard {
         Heard {
             topic: topic.to_owned(),
             key,
@@ -412,7 +415,7 @@ pub fn canonical(
 ) -> Result<Said, String> {
     match heard(source, headers, body, beside, received) {
         Ok(heard) => Ok(match heard.what {
-            What::Facts(facts) => Said::Facts(facts),
+            What::Facts(facts) => Said::Facts(facts.iter().map(Fact::to_json).collect()),
             What::Unused => Said::Unused(heard.topic),
             What::Thin { about, path } => Said::ToFetch(to_fetch(&about, &path)),
         }),
@@ -438,7 +441,7 @@ pub fn hear(
         id: None,
         kind: Some(topic.chars().take(MAX_TOPIC).collect()),
         body: Recorded::of(source, headers, body).to_text(),
-        reason: misfit.reason.into_owned(),
+        reason: misfit.reason.to_owned(),
         because: misfit.because,
         recorded: received,
     };
@@ -478,16 +481,20 @@ pub fn hear(
             };
         }
     };
-    let mut parsed = Parsed::default();
-    for fact in facts {
-        sort_in(fact, Learnt::Now(received), &mut parsed);
+    let mut events = Vec::with_capacity(facts.len());
+    let mut bad = None;
+    let mut reading = Reading::default();
+    for fact in &facts {
+        match reading.event(fact, Learnt::Now(received)) {
+            Ok(event) => events.push(event),
+            Err(misfit) => {
+                bad.get_or_insert((fact.source(), misfit));
+            }
+        }
     }
     // The facts that can be read are taken; the delivery is kept once for those that
     // cannot, because replaying it tells the others again, which does no harm.
-    let poison = parsed.poison.into_iter().next().map(|bad| {
-        let misfit = Misfit::lasting(&bad.reason, bad.because);
-        keep(&heard.topic, bad.source, misfit)
-    });
+    let poison = bad.map(|(origin, misfit)| keep(&heard.topic, Some(origin.to_owned()), misfit));
     Taken {
         outcome: match poison {
             Some(_) => Outcome::Poison,
@@ -495,7 +502,7 @@ pub fn hear(
         },
         topic: heard.topic,
         key: heard.key.filter(|key| key.len() <= MAX_KEY),
-        events: parsed.events,
+        events,
         poison,
     }
 }
@@ -522,6 +529,7 @@ fn heard(
         body: &body,
         received,
         beside,
+        line_items: beside.line_items.as_ref().map(Json::from),
     };
     let mapped = match source.platform {
         Platform::Shopify => shopify::map(&told),
@@ -567,7 +575,7 @@ fn header_topic(platform: Platform, headers: &Headers) -> Option<&str> {
 }
 
 /// The topic, where the body says it under one of the usual names.
-fn body_topic(body: &Value) -> Option<&str> {
+fn body_topic<'j>(body: &'j Json<'_>) -> Option<&'j str> {
     [
         "type",
         "event",

@@ -1,11 +1,11 @@
 //! Instants as platforms write them: with an offset, as seconds since 1970, without a
 //! zone, or a bare date. What has no zone is read in one that is named, and says so.
 
+use super::super::json::Json;
 use super::loose::text;
 use crate::model::time::{TimeZone, Timestamp};
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::rfc2822;
-use serde_json::Value;
 
 /// From here on a number counts milliseconds, not seconds: 5138 in seconds.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
@@ -28,9 +28,9 @@ pub(super) fn stamp(at: Timestamp) -> String {
 }
 
 /// An instant that says where it is: with an offset or `Z`, or a count since 1970.
-pub(super) fn utc(value: &Value) -> Option<Timestamp> {
+pub(super) fn utc(value: &Json) -> Option<Timestamp> {
     match value {
-        Value::Number(number) => since_1970(number.as_i64()?),
+        Json::Number(number) => since_1970(number.as_i64()?),
         other => utc_text(text(other)?),
     }
 }
@@ -74,13 +74,13 @@ fn since_1970(number: i64) -> Option<Timestamp> {
 }
 
 /// A text without an offset that is meant in UTC (`date_created_gmt`), or one with it.
-pub(super) fn gmt(value: &Value) -> Option<Timestamp> {
+pub(super) fn gmt(value: &Json) -> Option<Timestamp> {
     told(value, &TimeZone::UTC).map(|moment| moment.at)
 }
 
 /// An instant, read in `zone` where it does not say where it is. A bare date is the end
 /// of that day there.
-pub(super) fn told(value: &Value, zone: &TimeZone) -> Option<Moment> {
+pub(super) fn told(value: &Json, zone: &TimeZone) -> Option<Moment> {
     if let Some(at) = utc(value) {
         return Some(Moment {
             at,
@@ -153,14 +153,18 @@ mod tests {
             (json!(i64::MAX), None),
             (json!(null), None),
         ] {
-            assert_eq!(utc(&value).map(stamp).as_deref(), expected, "{value}");
+            assert_eq!(
+                utc(&Json::from(&value)).map(stamp).as_deref(),
+                expected,
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn what_has_no_zone_is_read_in_the_one_that_is_named() {
         let york = TimeZone::get("America/New_York").unwrap();
-        let at = |text: &str| told(&json!(text), &york).map(|one| (stamp(one.at), one.only_date));
+        let at = |text: &str| told(&text.into(), &york).map(|one| (stamp(one.at), one.only_date));
         let expect = |text: &str, only_date| Some((text.to_owned(), only_date));
         assert_eq!(
             at("2026-03-06T14:05:00"),
@@ -182,7 +186,7 @@ mod tests {
         );
         assert_eq!(at("2026-02-30"), None);
         assert_eq!(
-            gmt(&json!("2026-02-10T19:22:44")).map(stamp).as_deref(),
+            gmt(&"2026-02-10T19:22:44".into()).map(stamp).as_deref(),
             Some("2026-02-10T19:22:44Z")
         );
     }

@@ -1,8 +1,9 @@
 //! Saleor: the body is what the webhook's own query asks for; the one to enter stands in
 //! `docs/sources.md`. What it leaves out is taken as unknown. 4xx is never sent again.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, as_history, order_ref, unknown_consent, via};
+use super::facts::{Facts, Shared, as_history, order_ref, unknown_consent, via};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, text,
@@ -98,7 +99,7 @@ fn snake(name: &str) -> String {
 }
 
 /// Global ids are `Order:…` in base64; what is in them is shorter and says as much.
-fn gid(value: &Value) -> Option<String> {
+fn gid(value: &Json) -> Option<String> {
     let whole = id(value)?;
     let decoded = STANDARD
         .decode(&whole)
@@ -116,12 +117,12 @@ fn gid(value: &Value) -> Option<String> {
     }
 }
 
-fn number(order: &Value) -> Option<String> {
+fn number(order: &Json) -> Option<String> {
     super::loose::word(&order["number"]).map(|number| format!("#{number}"))
 }
 
 /// An amount, where the gross one counts.
-fn gross(value: &Value) -> &Value {
+fn gross<'j, 'b>(value: &'j Json<'b>) -> &'j Json<'b> {
     if value["gross"].is_object() {
         &value["gross"]["amount"]
     } else {
@@ -129,7 +130,7 @@ fn gross(value: &Value) -> &Value {
     }
 }
 
-fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn snapshot(order: &Json, topic: &str, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(gid(&order["id"]), "order.id")?;
     let code = currency(&order["total"]["gross"]["currency"])
         .or_else(|| currency(&order["total"]["currency"]))
@@ -169,7 +170,7 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
     let locale = text(&order["languageCodeEnum"])
         .or_else(|| text(&user["languageCode"]))
         .map(locale);
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number(order),
@@ -211,7 +212,7 @@ fn snapshot(order: &Value, topic: &str, at: Timestamp, facts: &mut Facts) -> Res
             "tags": [],
             "marketing_consent": unknown_consent("saleor:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, &own, created, base.clone());
@@ -263,7 +264,7 @@ fn locale(code: &str) -> String {
     }
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(gid(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let total = minor(gross(&one["totalPrice"]), code);
@@ -299,7 +300,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 fn parcel(
-    one: &Value,
+    one: &Json,
     reference: &Value,
     about: &str,
     at: Timestamp,
@@ -342,7 +343,7 @@ fn parcel(
     Ok(())
 }
 
-fn customer(user: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn customer(user: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(gid(&user["id"]), "user.id")?;
     let updated = gmt(&user["updatedAt"]).unwrap_or(at);
     let (first, last) = (text(&user["firstName"]), text(&user["lastName"]));

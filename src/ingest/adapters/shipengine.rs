@@ -2,6 +2,7 @@
 //! times are dirty: local ones with a false `Z`, events unsorted, "delivered" twice. The
 //! older interface of ShipStation sends only an address to fetch from.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::carried::{Carried, When};
 use super::facts::{Facts, Way, via};
@@ -78,7 +79,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     Ok(Heard::facts(topic, Some(key), facts.all))
 }
 
-fn moment(event: &Value, zone: &TimeZone) -> Option<Timestamp> {
+fn moment(event: &Json, zone: &TimeZone) -> Option<Timestamp> {
     utc(&event["occurred_at"])
         .or_else(|| told_at(&event["carrier_occurred_at"], zone).map(|moment| moment.at))
 }

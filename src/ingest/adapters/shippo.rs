@@ -1,6 +1,7 @@
 //! Shippo: `track_updated` with the newest status in `data.tracking_status`. Deliveries
 //! carry no id; what happened to which parcel, and when, tells them apart.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::carried::{Carried, When};
 use super::facts::{Facts, Way, order_ref, via};
@@ -73,12 +74,12 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     Ok(Heard::facts(topic, Some(key), facts.all))
 }
 
-fn way_of(status: &Value) -> Option<Way> {
+fn way_of(status: &Json) -> Option<Way> {
     way(text(&status["status"])?, status)
 }
 
 /// What a status and its finer code mean for the parcel.
-fn way(name: &str, status: &Value) -> Option<Way> {
+fn way(name: &str, status: &Json) -> Option<Way> {
     let fine = text(&status["substatus"]["code"]).or_else(|| text(&status["substatus"]));
     match (name, fine.unwrap_or_default()) {
         ("DELIVERED", _) => Some(Way::Delivered),

@@ -2,8 +2,9 @@
 //! interface gives. Older versions call fulfilments shipments and items line items. Since
 //! version 6 with a carrier wired it knows deliveries.
 
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
     quantity, slug, text,
@@ -51,7 +52,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 
 fn order(
     told: &Told<'_>,
-    data: &Value,
+    data: &Json,
     verb: &str,
     at: Timestamp,
     facts: &mut Facts,
@@ -75,12 +76,12 @@ fn order(
         .collect::<Result<_, _>>()?;
     let off = minor(&data["promo_total"], &code).map(i64::saturating_abs);
     let parcels = list(first(data, &["fulfillments", "shipments"]));
-    let where_to = |place: &Value| {
+    let where_to = |place: &Json| {
         country(&place["country_iso"])
             .or_else(|| country(&place["country_code"]))
             .or_else(|| country(&place["country"]["iso"]))
     };
-    let region = |place: &Value| {
+    let region = |place: &Json| {
         text(&place["state_abbr"])
             .or_else(|| text(&place["state_code"]))
             .or_else(|| text(&place["state_name"]))
@@ -95,7 +96,7 @@ fn order(
             .or_else(|| text(&bill["last_name"])),
     );
     let who = id(&data["customer_id"]).or_else(|| id(&data["user_id"]));
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": own,
             "order_number": number,
@@ -114,7 +115,7 @@ fn order(
             "status_url": null,
             "tags": [],
             "discount_codes": [],
-            "shipping_method": text(&parcels.first().unwrap_or(&Value::Null)["delivery_method"]["name"]),
+            "shipping_method": text(&parcels.first().unwrap_or(&Json::Null)["delivery_method"]["name"]),
             "ship_to": {
                 "country": where_to(to), "region": region(to),
                 "postal_code": text(first(to, &["postal_code", "zipcode"])),
@@ -137,7 +138,7 @@ fn order(
             "tags": [],
             "marketing_consent": unknown_consent("spree:not-in-payload"),
         },
-    });
+    }));
     let about = format!("order/{own}");
     facts.of_order(EventKind::OrderPlaced, &own, Some(placed), base.clone());
     if paid {
@@ -157,15 +158,15 @@ fn order(
 }
 
 /// The first of several names under which something stands.
-fn first<'v>(value: &'v Value, names: &[&str]) -> &'v Value {
+fn first<'v>(value: &'v Json<'v>, names: &[&str]) -> &'v Json<'v> {
     names
         .iter()
         .map(|name| &value[*name])
         .find(|found| !found.is_null())
-        .unwrap_or(&Value::Null)
+        .unwrap_or(&Json::Null)
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let total = needed(minor(&one["total"], code), "the total of a line")?;
@@ -197,7 +198,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 fn parcel(
-    one: &Value,
+    one: &Json,
     reference: &Value,
     about: &str,
     delivered: Option<Timestamp>,
@@ -218,13 +219,13 @@ fn parcel(
         })
         .into_iter()
         .collect();
-    let base = json!({
+    let base = Shared::of(json!({
         "order_ref": reference,
         "shipment": {
             "shipment_id": own, "direction": "outbound", "tracking": tracking, "items": [],
             "shipped_at": shipped.map(stamp),
         },
-    });
+    }));
     let name = |verb: &str| format!("shipment/{own}/{verb}");
     if matches!(status, Some("canceled" | "cancelled")) {
         facts.tell(
@@ -279,7 +280,7 @@ fn parcel(
     Ok(())
 }
 
-fn customer(data: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn customer(data: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&data["id"]), "the customer's id")?;
     let updated = gmt(&data["updated_at"]).unwrap_or(at);
     let (first_name, last_name) = (text(&data["first_name"]), text(&data["last_name"]));

@@ -6,8 +6,9 @@
 //!
 //! `charge.refunded` and `refund.created` tell of the same money: a shop wires one.
 
+use super::super::json::Json;
 use super::super::shape::{MAX_AMOUNT, Misfit};
-use super::facts::{Facts, unknown_consent, via};
+use super::facts::{Facts, Shared, unknown_consent, via};
 use super::loose::{
     address, country, currency, digits, flag, full_name, id, list, money, needed, quantity, text,
     whole,
@@ -51,7 +52,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 }
 
 /// An amount as Stripe counts it, in minor units of ISO 4217.
-fn amount(value: &Value, code: &str) -> Option<i64> {
+fn amount(value: &Json, code: &str) -> Option<i64> {
     let counted = whole(value)?;
     let theirs = OTHERWISE
         .iter()
@@ -68,18 +69,18 @@ fn amount(value: &Value, code: &str) -> Option<i64> {
         .then_some(amount)
 }
 
-fn price(value: &Value, code: &str) -> Value {
+fn price(value: &Json, code: &str) -> Value {
     amount(value, code).map_or(Value::Null, |amount| money(amount, code))
 }
 
 /// An id, where the object itself may stand in its place.
-fn named(value: &Value) -> Option<String> {
+fn named(value: &Json) -> Option<String> {
     id(value).or_else(|| id(&value["id"]))
 }
 
 fn session(
     told: &Told<'_>,
-    session: &Value,
+    session: &Json,
     topic: &str,
     at: Timestamp,
     facts: &mut Facts,
@@ -105,11 +106,7 @@ fn session(
     let to = shipping(session);
     let mut aliases = vec![own];
     aliases.extend(named(&session["payment_intent"]));
-    let lines = told
-        .beside
-        .line_items
-        .as_ref()
-        .unwrap_or(&session["line_items"]);
+    let lines = told.line_items.as_ref().unwrap_or(&session["line_items"]);
     let lines: Vec<Value> = list(&lines["data"])
         .iter()
         .map(|one| line(one, &code))
@@ -123,7 +120,7 @@ fn session(
             "postal_code": text(&address["postal_code"]), "city": text(&address["city"]),
         })
     });
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": order,
             "order_number": number,
@@ -148,7 +145,7 @@ fn session(
             "aliases": aliases,
         },
         "customer": buyer(session, address, place.as_deref(), at),
-    });
+    }));
     if completed {
         facts.of_order(EventKind::OrderPlaced, &order, Some(at), base.clone());
     }
@@ -159,7 +156,7 @@ fn session(
 }
 
 /// Where it goes: where each version of the interface has it, else where the bill goes.
-fn shipping(session: &Value) -> &Value {
+fn shipping<'j, 'b>(session: &'j Json<'b>) -> &'j Json<'b> {
     [
         &session["collected_information"]["shipping_details"],
         &session["shipping_details"],
@@ -170,7 +167,7 @@ fn shipping(session: &Value) -> &Value {
     .unwrap_or(&session["customer_details"])
 }
 
-fn buyer(session: &Value, to: &Value, country: Option<&str>, at: Timestamp) -> Value {
+fn buyer(session: &Json, to: &Json, country: Option<&str>, at: Timestamp) -> Value {
     let details = &session["customer_details"];
     let customer = named(&session["customer"]);
     let email = address(&details["email"]).or_else(|| address(&session["customer_email"]));
@@ -202,7 +199,7 @@ fn buyer(session: &Value, to: &Value, country: Option<&str>, at: Timestamp) -> V
     })
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let line = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let cost = &one["price"];
@@ -243,7 +240,7 @@ struct Ordered {
     about: String,
 }
 
-fn ordered(told: &Told<'_>, charge: Option<String>, object: &Value) -> Ordered {
+fn ordered(told: &Told<'_>, charge: Option<String>, object: &Json) -> Ordered {
     let payment = named(&object["payment_intent"]);
     let aliases: Vec<&String> = payment.iter().chain(&charge).collect();
     let said = ["order_id", "order"]
@@ -272,7 +269,7 @@ fn ordered(told: &Told<'_>, charge: Option<String>, object: &Value) -> Ordered {
 /// What was refunded of a charge is a running total: the step to it is the refund.
 fn charge_refunded(
     told: &Told<'_>,
-    charge: &Value,
+    charge: &Json,
     at: Timestamp,
     facts: &mut Facts,
 ) -> Result<(), Misfit> {
@@ -313,7 +310,7 @@ fn charge_refunded(
     Ok(())
 }
 
-fn refund(told: &Told<'_>, object: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn refund(told: &Told<'_>, object: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     if matches!(text(&object["status"]), Some("failed" | "canceled")) {
         return Ok(());
     }
@@ -340,7 +337,7 @@ fn refund(told: &Told<'_>, object: &Value, at: Timestamp, facts: &mut Facts) -> 
 
 fn dispute(
     told: &Told<'_>,
-    object: &Value,
+    object: &Json,
     topic: &str,
     at: Timestamp,
     facts: &mut Facts,
@@ -379,7 +376,7 @@ fn dispute(
     Ok(())
 }
 
-fn customer(object: &Value, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+fn customer(object: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&object["id"]), "the customer's id")?;
     let about = format!("customer/{own}");
     let to = [&object["shipping"]["address"], &object["address"]]

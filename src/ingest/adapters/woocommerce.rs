@@ -6,8 +6,9 @@
 //! Dates without `_gmt` are the site's own time. Statuses are an open set: plugins add
 //! theirs, and configuration says what they mean.
 
+use super::super::json::{self, Json};
 use super::super::shape::Misfit;
-use super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
     address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
     sum, tags, text, word,
@@ -112,8 +113,8 @@ fn site(headers: &Headers) -> Option<String> {
 }
 
 /// A date of which the site keeps two: in UTC, and in its own time.
-fn dated(body: &Value, name: &str, notes: &Notes) -> Option<Timestamp> {
-    gmt(&body[format!("{name}_gmt")]).or_else(|| {
+fn dated(body: &Json, name: &str, notes: &Notes) -> Option<Timestamp> {
+    gmt(&body[format!("{name}_gmt").as_str()]).or_else(|| {
         let zone = notes.zone.clone().unwrap_or(TimeZone::UTC);
         told_at(&body[name], &zone).map(|moment| moment.at)
     })
@@ -152,7 +153,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     let delivered = notes.delivered.iter().any(|known| known == status);
     let dispatched = delivered || notes.dispatched.iter().any(|known| known == status);
     let shipping = &body["shipping"];
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": number,
             "order_number": called,
@@ -180,7 +181,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
             "line_items": lines,
         },
         "customer": who,
-    });
+    }));
     let about = format!("order/{number}");
     let about = about.as_str();
     facts.of_order(EventKind::OrderPlaced, number, created, base.clone());
@@ -188,7 +189,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
         facts.of_order(EventKind::OrderPaid, number, paid, base.clone());
     }
     let reference = order_ref(Some(number), Some(&called));
-    let tracked = parcels(body, &reference, about, delivered, modified, facts);
+    let tracked = parcels(told, &reference, about, delivered, modified, facts);
     if dispatched && !tracked {
         // A status alone says so, and not what is in the parcel.
         let at = dated(body, "date_completed", notes).unwrap_or(modified);
@@ -225,7 +226,7 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     Ok(())
 }
 
-fn buyer(body: &Value) -> Value {
+fn buyer(body: &Json) -> Value {
     let (billing, shipping) = (&body["billing"], &body["shipping"]);
     let customer = id(&body["customer_id"]);
     let (first, last) = (text(&billing["first_name"]), text(&billing["last_name"]));
@@ -246,7 +247,7 @@ fn buyer(body: &Value) -> Value {
     })
 }
 
-fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
+fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let line = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let stated = minor(&one["total"], code).or_else(|| {
@@ -282,7 +283,7 @@ fn line(one: &Value, code: &str) -> Result<Value, Misfit> {
 }
 
 /// What the buyer chose: meta data that is not hidden.
-fn properties(all: &Value) -> Map<String, Value> {
+fn properties(all: &Json) -> Map<String, Value> {
     list(all)
         .iter()
         .filter_map(|one| {
@@ -296,7 +297,7 @@ fn properties(all: &Value) -> Map<String, Value> {
 
 /// Parcels that a tracking plugin wrote down; whether there are any.
 fn parcels(
-    body: &Value,
+    told: &Told<'_>,
     reference: &Value,
     about: &str,
     delivered: bool,
@@ -304,15 +305,15 @@ fn parcels(
     facts: &mut Facts,
 ) -> bool {
     let mut any = false;
-    for meta in list(&body["meta_data"]) {
+    for meta in list(&told.body["meta_data"]) {
         if !text(&meta["key"]).is_some_and(|key| TRACKING.contains(&key)) {
             continue;
         }
         // Some versions keep the list as a text.
-        let read: Value;
+        let read: Json<'_>;
         let value = match &meta["value"] {
-            Value::String(text) => {
-                read = serde_json::from_str(text).unwrap_or(Value::Null);
+            Json::String(text) => {
+                read = json::read(text.as_bytes(), told.source.depth).unwrap_or(Json::Null);
                 &read
             }
             other => other,
@@ -400,7 +401,7 @@ fn by_status(
     }
 }
 
-fn record(body: &Value, number: &str) -> Value {
+fn record(body: &Json, number: &str) -> Value {
     let (billing, shipping) = (&body["billing"], &body["shipping"]);
     let first = text(&body["first_name"]).or_else(|| text(&billing["first_name"]));
     let last = text(&body["last_name"]).or_else(|| text(&billing["last_name"]));

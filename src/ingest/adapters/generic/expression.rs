@@ -4,6 +4,7 @@
 //! Parsed once, on a stack of its own. What goes wrong in evaluation is said by where it
 //! stands; values are about people and are never repeated.
 
+use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::headers::Headers;
 use super::super::loose::{currency, id as any_id, minor};
@@ -85,7 +86,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    pub(super) fn new(body: &Value, headers: &Headers, received: Timestamp) -> Scope {
+    pub(super) fn new(body: &Json, headers: &Headers, received: Timestamp) -> Scope {
         let mut all: HashMap<Key, Cel> = HashMap::new();
         for (name, value) in headers.told() {
             all.insert(key(name), text(value));
@@ -106,18 +107,18 @@ fn text(text: &str) -> Cel {
     Cel::String(Arc::new(text.to_owned()))
 }
 
-fn cel(json: &Value) -> Cel {
+fn cel(json: &Json) -> Cel {
     match json {
-        Value::Null => Cel::Null,
-        Value::Bool(flag) => Cel::Bool(*flag),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+        Json::Null => Cel::Null,
+        Json::Bool(flag) => Cel::Bool(*flag),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Cel::Int(number),
             (None, Some(number)) => Cel::UInt(number),
             (None, None) => Cel::Float(number.as_f64().unwrap_or_default()),
         },
-        Value::String(string) => text(string),
-        Value::Array(all) => Cel::List(Arc::new(all.iter().map(cel).collect())),
-        Value::Object(all) => {
+        Json::String(string) => text(string),
+        Json::Array(all) => Cel::List(Arc::new(all.iter().map(cel).collect())),
+        Json::Object(all) => {
             let map = all.iter().map(|(name, one)| (key(name), cel(one)));
             Cel::Map(CelMap {
                 map: Arc::new(map.collect()),
@@ -131,22 +132,23 @@ fn money(amount: Cel, code: Cel) -> Cel {
     let (Ok(amount), Ok(code)) = (amount.json(), code.json()) else {
         return Cel::Null;
     };
+    let (amount, code) = (Json::from(amount), Json::from(code));
     let found = currency(&code).and_then(|code| {
         let amount = minor(&amount, &code)?;
-        Some(cel(&json!({ "amount": amount, "currency": code })))
+        Some(cel(&json!({ "amount": amount, "currency": code }).into()))
     });
     found.unwrap_or(Cel::Null)
 }
 
 /// `instant(body.created)`: as events write instants; null where it is none.
 fn instant(value: Cel) -> Cel {
-    let found = value.json().ok().and_then(|json| gmt(&json));
+    let found = value.json().ok().and_then(|json| gmt(&json.into()));
     found.map_or(Cel::Null, |at| text(&stamp(at)))
 }
 
 /// `id(body.number)`: a number or text as the text of an id; null where it is none.
 fn id(value: Cel) -> Cel {
-    let found = value.json().ok().and_then(|json| any_id(&json));
+    let found = value.json().ok().and_then(|json| any_id(&json.into()));
     found.map_or(Cel::Null, |id| text(&id))
 }
 
@@ -228,7 +230,7 @@ impl Expression {
         context.add_variable_from_value("headers", scope.headers.clone());
         context.add_variable_from_value("received", scope.received.clone());
         if let Some(item) = item {
-            context.add_variable_from_value("item", cel(item));
+            context.add_variable_from_value("item", cel(&item.into()));
         }
         let declared = context
             .add_function("money", money)
@@ -245,6 +247,15 @@ impl Expression {
                 .map_err(|_| self.misfit("it came to something that is no JSON")),
             Err(error) => Err(self.misfit(&sentence(&error))),
         }
+    }
+
+    /// What it comes to, to be read like a part of a body.
+    pub(super) fn json(
+        &self,
+        scope: &Scope,
+        item: Option<&Value>,
+    ) -> Result<Json<'static>, Misfit> {
+        self.value(scope, item).map(Json::from)
     }
 
     /// Whether it is true; anything but true and false is a mistake.

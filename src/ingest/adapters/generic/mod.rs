@@ -76,12 +76,12 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     };
     let scope = Scope::new(told.body, told.headers, told.received);
     let topic = match &mapping.topic {
-        Some(topic) => text(&topic.value(&scope, None)?).map(str::to_owned),
+        Some(topic) => text(&topic.json(&scope, None)?).map(str::to_owned),
         None => None,
     };
     let topic = topic.unwrap_or_else(|| "delivery".to_owned());
     let key = match &mapping.key {
-        Some(key) => id(&key.value(&scope, None)?),
+        Some(key) => id(&key.json(&scope, None)?),
         None => None,
     };
     let key = key.unwrap_or_else(|| body_hash(&topic, told.raw));
@@ -132,7 +132,7 @@ impl Telling {
     ) -> Result<(), Misfit> {
         let item = item.as_ref();
         let named = |expression: &Expression| -> Result<String, Misfit> {
-            word(&expression.value(scope, item)?)
+            word(&expression.json(scope, item)?)
                 .ok_or_else(|| expression.misfit("expected a text, found nothing"))
         };
         let name = named(&self.id)?;
@@ -149,7 +149,7 @@ impl Telling {
             None => None,
             Some(time) => {
                 let zone = told.source.notes.zone.clone().unwrap_or(TimeZone::UTC);
-                let value = time.value(scope, item)?;
+                let value = time.json(scope, item)?;
                 if value.is_null() {
                     None
                 } else {
@@ -160,7 +160,7 @@ impl Telling {
         };
         let test = match &self.test {
             None => false,
-            Some(test) => flag(&test.value(scope, item)?).unwrap_or(false),
+            Some(test) => flag(&test.json(scope, item)?).unwrap_or(false),
         };
         let mut data = Map::new();
         for (name, expression) in &self.data {
@@ -170,7 +170,7 @@ impl Telling {
         let data = Value::Object(data);
         facts.tell_as(self.kind, name, &about, &line, time, data, test);
         if let Some(history) = &self.history
-            && flag(&history.value(scope, item)?) == Some(true)
+            && flag(&history.json(scope, item)?) == Some(true)
             && let Some(last) = facts.all.last_mut()
         {
             super::facts::as_history(std::slice::from_mut(last));

@@ -1,5 +1,6 @@
 //! After the sale: refunds, returns, disputes.
 
+use super::super::super::json::Json;
 use super::super::super::shape::{MAX_QUANTITY, Misfit};
 use super::super::facts::{Facts, order_ref};
 use super::super::loose::{
@@ -23,7 +24,7 @@ pub(super) fn refunded(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
 
 /// The refunds in an order; the one with which all is given back is a full one.
 pub(super) fn refunds_of(
-    order: &Value,
+    order: &Json,
     id: &str,
     number: Option<&str>,
     facts: &mut Facts,
@@ -50,18 +51,18 @@ pub(super) fn refunds_of(
 }
 
 /// The transactions that gave money back.
-fn paid_back(refund: &Value) -> impl Iterator<Item = &Value> {
+fn paid_back<'j>(refund: &'j Json<'j>) -> impl Iterator<Item = &'j Json<'j>> {
     list(&refund["transactions"]).iter().filter(|one| {
         text(&one["kind"]) == Some("refund") && text(&one["status"]) == Some("success")
     })
 }
 
 /// The sum of what succeeded; it can differ from the sum of the lines.
-fn given_back(refund: &Value, currency: &str) -> i64 {
+fn given_back(refund: &Json, currency: &str) -> i64 {
     sum(paid_back(refund).filter_map(|one| minor(&one["amount"], currency)))
 }
 
-fn currency_of(refund: &Value) -> Option<String> {
+fn currency_of(refund: &Json) -> Option<String> {
     list(&refund["transactions"])
         .iter()
         .find_map(|one| currency(&one["currency"]))
@@ -69,19 +70,19 @@ fn currency_of(refund: &Value) -> Option<String> {
 
 /// Any currency that a value names anywhere: test notifications leave it out where it
 /// should be.
-fn currency_within(value: &Value, depth: usize) -> Option<String> {
+fn currency_within(value: &Json, depth: usize) -> Option<String> {
     if depth == 0 {
         return None;
     }
     match value {
-        Value::Object(map) => ["currency", "currency_code"]
+        Json::Object(members) => ["currency", "currency_code"]
             .iter()
-            .find_map(|name| map.get(*name).and_then(currency))
+            .find_map(|name| currency(&value[*name]))
             .or_else(|| {
-                map.values()
-                    .find_map(|inner| currency_within(inner, depth - 1))
+                let mut members = members.iter();
+                members.find_map(|(_, inner)| currency_within(inner, depth - 1))
             }),
-        Value::Array(all) => all
+        Json::Array(all) => all
             .iter()
             .find_map(|inner| currency_within(inner, depth - 1)),
         _ => None,
@@ -89,7 +90,7 @@ fn currency_within(value: &Value, depth: usize) -> Option<String> {
 }
 
 fn told(
-    refund: &Value,
+    refund: &Json,
     order: &str,
     number: Option<&str>,
     scope: &str,
@@ -135,7 +136,7 @@ fn told(
 }
 
 /// A line of a refund, its tax included.
-fn item(one: &Value, code: &str) -> Option<Value> {
+fn item(one: &Json, code: &str) -> Option<Value> {
     let line = gid(&one["line_item_id"]).or_else(|| gid(&one["line_item"]["id"]))?;
     let part = |set: &str, plain: &str| {
         let money = set_in(&one[set], code);

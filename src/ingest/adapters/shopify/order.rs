@@ -1,7 +1,8 @@
 //! A whole order, in every fact that it attests.
 
+use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
-use super::super::facts::{Facts, order_ref, unknown_consent};
+use super::super::facts::{Facts, Shared, order_ref, unknown_consent};
 use super::super::loose::{
     address, country, currency, flag, full_name, gid, list, minor, money, needed, price, quantity,
     sum, tags, text, word,
@@ -21,7 +22,7 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let placed = gmt(&body["processed_at"]).or(created);
     let order = order(of, &id, placed)?;
     let number = number(body);
-    let base = json!({ "order": order, "customer": customer(body, created) });
+    let base = Shared::of(json!({ "order": order, "customer": customer(body, created) }));
     let paid = matches!(
         text(&body["financial_status"]),
         Some("paid" | "partially_refunded" | "refunded")
@@ -92,14 +93,14 @@ pub(super) fn deleted(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
 }
 
 /// What customers call the order: `#1042`.
-fn number(body: &Value) -> Option<String> {
+fn number(body: &Json) -> Option<String> {
     text(&body["name"])
         .map(str::to_owned)
         .or_else(|| word(&body["order_number"]).map(|number| format!("#{number}")))
 }
 
 /// The amount of a `…_set` in the currency that the buyer saw; without it the plain field.
-fn seen(body: &Value, set: &str, plain: &str, currency: &str) -> Option<i64> {
+fn seen(body: &Json, set: &str, plain: &str, currency: &str) -> Option<i64> {
     let shown = &body[set]["presentment_money"];
     match text(&shown["currency_code"]) {
         Some(code) if code.eq_ignore_ascii_case(currency) => minor(&shown["amount"], currency),
@@ -172,7 +173,7 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
     }))
 }
 
-fn line(one: &Value, currency: &str, order: &Value) -> Result<Value, Misfit> {
+fn line(one: &Json, currency: &str, order: &Json) -> Result<Value, Misfit> {
     let id = needed(gid(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let unit = seen(one, "price_set", "price", currency).unwrap_or(0);
@@ -220,7 +221,7 @@ fn line(one: &Value, currency: &str, order: &Value) -> Result<Value, Misfit> {
 }
 
 /// What was taken off a line, in the currency that the buyer saw.
-fn discount(line: &Value, currency: &str) -> i64 {
+fn discount(line: &Json, currency: &str) -> i64 {
     let allocations = list(&line["discount_allocations"]);
     if allocations.is_empty() {
         return seen(line, "total_discount_set", "total_discount", currency).unwrap_or(0);
@@ -232,7 +233,7 @@ fn discount(line: &Value, currency: &str) -> i64 {
 }
 
 /// What the buyer chose or wrote at a line: `[{name, value}]`.
-fn properties(all: &Value) -> Map<String, Value> {
+fn properties(all: &Json) -> Map<String, Value> {
     list(all)
         .iter()
         .filter_map(|one| {
@@ -242,7 +243,7 @@ fn properties(all: &Value) -> Map<String, Value> {
         .collect()
 }
 
-fn customer(body: &Value, created: Option<Timestamp>) -> Value {
+fn customer(body: &Json, created: Option<Timestamp>) -> Value {
     let who = &body["customer"];
     let billing = &body["billing_address"];
     let shipping = &body["shipping_address"];
@@ -287,7 +288,7 @@ fn customer(body: &Value, created: Option<Timestamp>) -> Value {
 }
 
 /// Money of a `…_set`, in the currency that is asked for, whichever of its two that is.
-pub(super) fn set_in(set: &Value, currency: &str) -> Value {
+pub(super) fn set_in(set: &Json, currency: &str) -> Value {
     ["presentment_money", "shop_money"]
         .iter()
         .map(|side| &set[*side])

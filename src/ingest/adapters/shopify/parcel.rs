@@ -1,7 +1,8 @@
 //! Fulfilments and what happens to them on their way.
 
+use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
-use super::super::facts::{Facts, Way, order_ref, with};
+use super::super::facts::{Facts, Shared, Way, order_ref, with};
 use super::super::loose::{flag, gid, list, needed, quantity, slug, text};
 use super::super::moment::{gmt, stamp};
 use super::Of;
@@ -24,7 +25,7 @@ pub(super) fn fulfilment(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
 /// What one fulfilment attests: that it left, that it arrived. Goods without shipping are there
 /// at once.
 pub(super) fn told(
-    one: &Value,
+    one: &Json,
     reference: &Value,
     about: &str,
     facts: &mut Facts,
@@ -32,7 +33,7 @@ pub(super) fn told(
     let id = needed(gid(&one["id"]), "a fulfilment's id")?;
     let created = gmt(&one["created_at"]);
     let updated = gmt(&one["updated_at"]).or(created);
-    let base = json!({ "order_ref": reference, "shipment": shipment(one, &id) });
+    let base = Shared::of(json!({ "order_ref": reference, "shipment": shipment(one, &id) }));
     match text(&one["status"]) {
         Some("success") => {}
         Some("cancelled") => {
@@ -96,7 +97,7 @@ pub(super) fn told(
     Ok(())
 }
 
-fn shipment(one: &Value, id: &str) -> Value {
+fn shipment(one: &Json, id: &str) -> Value {
     let company = text(&one["tracking_company"]);
     let carrier = company.map(slug);
     let mut numbers: Vec<&str> = list(&one["tracking_numbers"])
@@ -126,7 +127,7 @@ fn shipment(one: &Value, id: &str) -> Value {
 }
 
 /// Lines and how many of each; what says neither is left out.
-fn items(all: &Value) -> Vec<Value> {
+fn items(all: &Json) -> Vec<Value> {
     list(all)
         .iter()
         .filter_map(|line| {

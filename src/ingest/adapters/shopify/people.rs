@@ -1,5 +1,6 @@
 //! Customers: their record, what they agreed to, merges, and what the law lets them ask.
 
+use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::body_hash;
 use super::super::facts::{Facts, customer_ref, unknown_consent};
@@ -68,7 +69,7 @@ pub(super) fn updated(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
 }
 
 /// A consent as the platform has it.
-fn agreed(consent: &Value, state: &str, channel: &str, source: &str) -> Value {
+fn agreed(consent: &Json, state: &str, channel: &str, source: &str) -> Value {
     let state = match state {
         "subscribed" | "pending" | "not_subscribed" | "unsubscribed" => state,
         // The platform forgot the address, or gave it up as dead.
@@ -96,7 +97,7 @@ pub(super) fn consented(of: &Of<'_>, channel: &str, facts: &mut Facts) -> Result
             "customer_id and email_address are missing: nobody is named",
         ));
     }
-    let consent = &body[format!("{channel}_marketing_consent")];
+    let consent = &body[format!("{channel}_marketing_consent").as_str()];
     let at = gmt(&consent["consent_updated_at"]).unwrap_or_else(|| of.happened());
     let who = name(of, id.as_deref());
     let about = format!("customer/{who}");
@@ -157,7 +158,7 @@ fn due(from: Timestamp) -> String {
     stamp(saturating_add(from, PRIVACY_DUE))
 }
 
-fn ids(all: &Value) -> Vec<String> {
+fn ids(all: &Json) -> Vec<String> {
     list(all).iter().filter_map(gid).collect()
 }
 
@@ -191,7 +192,7 @@ pub(super) fn asks_for_data(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit
 }
 
 /// Who asks: by id, by address, or by both.
-fn asking(body: &Value) -> Result<(Option<String>, Option<String>), Misfit> {
+fn asking(body: &Json) -> Result<(Option<String>, Option<String>), Misfit> {
     let who = &body["customer"];
     let id = gid(&who["id"]);
     let email = address(&who["email"]).map(str::to_owned);

@@ -1,9 +1,10 @@
 //! CSV of any shop: its columns by our names, or a mapping that says which of its columns
 //! is which, what stands for all rows, and how it writes times and amounts.
 
+use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::Source;
-use super::super::facts::{Facts, order_ref, unknown_consent, via, with};
+use super::super::facts::{Data, Fact, Facts, Shared, order_ref, unknown_consent, via, with};
 use super::super::loose::{
     address, country, currency, each, flag, full_name, minor, money, needed, quantity, slug, sum,
     tags,
@@ -236,7 +237,7 @@ pub(super) fn facts(
     mapping: &Mapping,
     rows: &Rows<'_>,
     source: &Source,
-) -> Result<Vec<Value>, Misfit> {
+) -> Result<Vec<Fact>, Misfit> {
     let whole = |name: &str| mapping.of(rows, None, name);
     let instant = |name: &str| {
         whole(name)
@@ -265,7 +266,7 @@ pub(super) fn facts(
         (None, Some(_)) => "paid",
         (None, None) => "unknown",
     };
-    let base = json!({
+    let base = Shared::of(json!({
         "order": {
             "order_id": id,
             "order_number": number,
@@ -285,7 +286,7 @@ pub(super) fn facts(
             "line_items": lines,
         },
         "customer": buyer(mapping, rows, placed),
-    });
+    }));
     let test = whole("test")
         .and_then(|text| flag(&text.into()))
         .unwrap_or(false);
@@ -295,7 +296,7 @@ pub(super) fn facts(
     if let Some(at) = paid {
         facts.of_order(EventKind::OrderPaid, &id, Some(at), base.clone());
     }
-    let mut tell = |kind: EventKind, name: String, at: Timestamp, data: Value| {
+    let mut tell = |kind: EventKind, name: String, at: Timestamp, data: Data| {
         facts.tell(kind, name, &about, &about, Some(at), data);
     };
     let parcel = format!("order:{id}");
@@ -306,16 +307,21 @@ pub(super) fn facts(
             "carrier": carrier.map(slug), "carrier_name": carrier, "number": number, "url": null,
         }));
     }
-    let shipment = json!({
+    let shipment = Shared::of(json!({
         "order_ref": order_ref(Some(&id), number),
         "shipment": {
             "shipment_id": parcel, "direction": "outbound", "items": [],
             "shipped_at": shipped.map(stamp), "tracking": tracking,
         },
-    });
+    }));
     if let Some(at) = shipped {
         let name = format!("shipment/{parcel}/dispatched");
-        tell(EventKind::ShipmentDispatched, name, at, shipment.clone());
+        tell(
+            EventKind::ShipmentDispatched,
+            name,
+            at,
+            shipment.clone().into(),
+        );
     }
     if let Some(at) = arrived {
         let delivery = json!({
@@ -342,7 +348,7 @@ pub(super) fn facts(
             EventKind::RefundIssued,
             format!("refund/order:{id}"),
             at,
-            data,
+            data.into(),
         );
     }
     if let Some(at) = cancelled {
@@ -369,7 +375,7 @@ fn buyer(mapping: &Mapping, rows: &Rows<'_>, placed: Timestamp) -> Value {
             "source": "csv:consent", "updated_at": stamp(placed),
         }),
     };
-    let email: Value = whole("email").into();
+    let email = whole("email").map_or(Json::Null, Json::from);
     json!({
         "customer_id": whole("customer_id"),
         "email": address(&email),

@@ -15,8 +15,10 @@ mod woocommerce;
 
 pub use columns::{Mapping, MappingError};
 
-use super::super::canonical::{Learnt, Parsed, sort_in};
+use super::super::canonical::Learnt;
+use super::super::json::Json;
 use super::super::shape::Misfit;
+use super::facts::{Fact, Reading};
 use super::{Beside, Headers, Source, Told, What};
 use crate::model::event::{Event, IngestMode};
 use crate::model::time::Timestamp;
@@ -173,7 +175,7 @@ impl Table {
         now: Timestamp,
     ) -> Result<Vec<Event>, Unreadable> {
         let unreadable = |misfit: Misfit| Unreadable {
-            reason: misfit.reason.into_owned(),
+            reason: misfit.reason.to_owned(),
             because: misfit.because,
         };
         if rows.len() > MAX_ROWS {
@@ -184,24 +186,20 @@ impl Table {
         }
         let rows = Rows { table: self, rows };
         let told = self.told(&rows, now).map_err(unreadable)?;
-        let mut parsed = Parsed::default();
-        for fact in told {
-            sort_in(fact, Learnt::AsTold(now), &mut parsed);
-        }
-        if let Some(bad) = parsed.poison.into_iter().next() {
-            return Err(Unreadable {
-                reason: bad.reason,
-                because: bad.because,
-            });
-        }
-        for event in &mut parsed.events {
+        let mut reading = Reading::default();
+        let mut events: Vec<Event> = told
+            .iter()
+            .map(|fact| reading.event(fact, Learnt::AsTold(now)))
+            .collect::<Result<_, _>>()
+            .map_err(unreadable)?;
+        for event in &mut events {
             event.mode = mode(event.time);
             event.recorded = event.recorded.min(now);
         }
-        Ok(parsed.events)
+        Ok(events)
     }
 
-    fn told(&self, rows: &Rows<'_>, now: Timestamp) -> Result<Vec<Value>, Misfit> {
+    fn told(&self, rows: &Rows<'_>, now: Timestamp) -> Result<Vec<Fact>, Misfit> {
         let (topic, body) = match &self.form {
             Form::Shopify => ("orders/updated", shopify::order(rows)?),
             Form::WooCommerce => ("order.updated", woocommerce::order(rows)?),
@@ -218,9 +216,10 @@ impl Table {
             source: &self.source,
             headers: &headers,
             raw: &[],
-            body: &body,
+            body: &Json::from(&body),
             received: now,
             beside: &Beside::default(),
+            line_items: None,
         };
         let heard = match &self.form {
             Form::WooCommerce => super::woocommerce::map(&told)?,
