@@ -326,7 +326,10 @@ mod tests {
         let left = Duration::from_secs(6);
         assert_eq!(waiting.note(&refused, now, later), Some(left));
         assert_eq!(waiting.note(&refused, now, later), None);
-        assert_eq!(waiting.take(begin + EVERY).refused.map(|one| one.count), Some(2));
+        assert_eq!(
+            waiting.take(begin + EVERY).refused.map(|one| one.count),
+            Some(2)
+        );
     }
 
     #[test]
@@ -338,7 +341,10 @@ mod tests {
             trace.note(&Seen::Refused(Refusal::WrongProof), now);
         }
         assert_eq!((trace.topics.len(), trace.origins.len()), (48, 8));
-        assert_eq!((trace.count, trace.refused.as_ref().unwrap().count), (500, 500));
+        assert_eq!(
+            (trace.count, trace.refused.as_ref().unwrap().count),
+            (500, 500)
+        );
         let text = serde_json::to_string(&trace).unwrap();
         assert!(text.len() < 32 * 1024, "{}", text.len());
         let mut more = Trace::default();

@@ -251,7 +251,10 @@ mod tests {
         assert!(bare.contains(&"customers/redact".to_owned()));
         assert!(!bare.contains(&"refunds/create".to_owned()));
         let woo = names(Platform::WooCommerce, &[EventKind::ShipmentDispatched]);
-        assert_eq!(woo.iter().filter(|name| *name == "order.updated").count(), 1);
+        assert_eq!(
+            woo.iter().filter(|name| *name == "order.updated").count(),
+            1
+        );
         let setup = of(Platform::Shopify).unwrap();
         let spared = setup.spared(&BTreeSet::new());
         assert!(spared.contains(&"refunds/create") && !spared.contains(&"orders/create"));

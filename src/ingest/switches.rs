@@ -9,7 +9,10 @@ use crate::model::event::EventKind as Kind;
 pub fn where_to(kind: Kind, platforms: &[&str]) -> Vec<(&'static str, &'static str)> {
     let all: Vec<(&'static str, &'static str)> = setup::all()
         .flat_map(|(platform, setup)| {
-            let telling = setup.switches.iter().filter(|one| one.kinds.contains(&kind));
+            let telling = setup
+                .switches
+                .iter()
+                .filter(|one| one.kinds.contains(&kind));
             telling.map(move |one| (platform.as_str(), one.words.as_str()))
         })
         .collect();

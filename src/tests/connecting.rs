@@ -49,7 +49,9 @@ fn every_platform_has_its_steps() {
         }
         let expected = fs::read_to_string(&path).unwrap_or_default();
         if text != expected {
-            wrong.push(format!("{platform}: AFTERCARE_BLESS=1 brings it up to date\n{text}"));
+            wrong.push(format!(
+                "{platform}: AFTERCARE_BLESS=1 brings it up to date\n{text}"
+            ));
         }
         // No secret is printed that nobody asked to see.
         let kept = fs::read_dir(install.data.path().join("secrets"));
@@ -95,7 +97,10 @@ fn the_steps_are_said_to_machines_as_well_and_a_secret_only_when_asked() {
     ));
     let url = rows[0]["url"].as_str().unwrap();
     let secret = fs::read_to_string(install.data.path().join("secrets/shippo")).unwrap();
-    assert_eq!(url.split_once("token=").unwrap().1, secret.lines().last().unwrap());
+    assert_eq!(
+        url.split_once("token=").unwrap().1,
+        secret.lines().last().unwrap()
+    );
     // Made once and not again; a dry run makes none.
     let (_, _) = install.run(&format!("connect yotpo --url {URL} --dry-run"));
     assert!(!install.data.path().join("secrets/yotpo").exists());
@@ -167,7 +172,11 @@ async fn answer(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let path = uri.path().to_owned();
-    double.asked.lock().unwrap().push(format!("{method} {path}"));
+    double
+        .asked
+        .lock()
+        .unwrap()
+        .push(format!("{method} {path}"));
     let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
     let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
     let all = || Value::from(double.hooks.lock().unwrap().clone());
@@ -183,7 +192,10 @@ async fn answer(
                 let uri = &sent["variables"]["webhookSubscription"]["uri"];
                 let (hook, answers) = double.make(json!({"topic": topic, "uri": uri}));
                 let made = json!({"webhookSubscription": hook, "userErrors": []});
-                (json!({"data": {"webhookSubscriptionCreate": made}}), answers)
+                (
+                    json!({"data": {"webhookSubscriptionCreate": made}}),
+                    answers,
+                )
             }
         }
         ("GET", "/v3/hooks") => (json!({"data": all()}), true),
@@ -270,7 +282,7 @@ async fn webhooks_are_made_once_whatever_moment_it_is_cut_off_at() {
     for (platform, token, topic, url) in [
         ("shopify", "shpat_0", "topic", "uri"),
         ("woocommerce", "ck_0:cs_0", "topic", "delivery_url"),
-        ("bigcommerce", "token", "scope", "destination"),
+        ("bigcommerce", "xauth-0", "scope", "destination"),
         ("easypost", "EZAK0", "mode", "url"),
     ] {
         let setting = Setting::of(platform, token).await;
@@ -281,14 +293,21 @@ async fn webhooks_are_made_once_whatever_moment_it_is_cut_off_at() {
         let (code, text) = setting.run(" --dry-run").await;
         assert_eq!(code, 0, "{platform}: {text}");
         assert!(text.contains("would be made"), "{platform}: {text}");
-        assert_eq!(setting.double.there(topic, url).len(), 1, "{platform}: a dry run made one");
+        assert_eq!(
+            setting.double.there(topic, url).len(),
+            1,
+            "{platform}: a dry run made one"
+        );
         *setting.double.deaf_after.lock().unwrap() = Some(2);
         setting.run_until_killed().await;
         assert_eq!(setting.double.there(topic, url).len(), 2, "{platform}");
         let (code, text) = setting.run("").await;
         assert_eq!(code, 0, "{platform}: {text}");
         assert!(!text.contains(token), "{platform}: a token is printed");
-        assert!(text.contains("1 webhooks lead to other addresses"), "{platform}: {text}");
+        assert!(
+            text.contains("1 webhooks lead to other addresses"),
+            "{platform}: {text}"
+        );
         let there = setting.double.there(topic, url);
         let mut once = there.clone();
         once.dedup();
@@ -309,7 +328,12 @@ async fn what_is_switched_off_is_switched_on_with_our_secret() {
     let (code, text) = setting.run("").await;
     assert_eq!(code, 0, "{text}");
     let file = setting.install.data.path().join("secrets/woocommerce");
-    let secret = fs::read_to_string(file).unwrap().lines().last().unwrap().to_owned();
+    let secret = fs::read_to_string(file)
+        .unwrap()
+        .lines()
+        .last()
+        .unwrap()
+        .to_owned();
     {
         let mut hooks = setting.double.hooks.lock().unwrap();
         assert!(hooks.iter().all(|hook| hook["secret"] == secret.as_str()));
@@ -355,7 +379,10 @@ async fn a_secret_that_is_told_once_is_kept_and_a_lost_one_made_anew() {
 async fn what_a_platform_refuses_is_told_in_its_words_without_the_token() {
     let setting = Setting::of("bigcommerce", "a-secret-token").await;
     let router = Router::new().fallback(async || {
-        (StatusCode::FORBIDDEN, axum::Json(json!({"title": "You don't have a required scope"})))
+        (
+            StatusCode::FORBIDDEN,
+            axum::Json(json!({"title": "You don't have a required scope"})),
+        )
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
@@ -368,14 +395,26 @@ async fn what_a_platform_refuses_is_told_in_its_words_without_the_token() {
     let output = output.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("403: You don't have a required scope"), "{text}");
+    assert!(
+        text.contains("403: You don't have a required scope"),
+        "{text}"
+    );
     assert!(text.contains("the right token"), "{text}");
     assert!(!text.contains("a-secret-token"), "{text}");
     // A token goes to the platform it is for, and not in clear text.
     for (line, word) in [
-        (format!("connect shopify --url {URL} --no-wait --account evil.example"), "myshopify.com"),
-        (format!("connect stripe --url {URL} --no-wait --interface http://a.example"), "clear text"),
-        (format!("connect zendesk --url {URL} --no-wait"), "not set up by its interface"),
+        (
+            format!("connect shopify --url {URL} --no-wait --account evil.example"),
+            "myshopify.com",
+        ),
+        (
+            format!("connect stripe --url {URL} --no-wait --interface http://a.example"),
+            "clear text",
+        ),
+        (
+            format!("connect zendesk --url {URL} --no-wait"),
+            "not set up by its interface",
+        ),
     ] {
         let mut command = setting.install.command(&line);
         command.env("AFTERCARE_CONNECT_TOKEN", "a-secret-token");

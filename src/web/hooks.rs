@@ -98,7 +98,10 @@ pub async fn post(
         Ok(Became::Validated(code)) => {
             telemetry::hook(source, "ping");
             doors.engine.note_delivery(source, &Seen::Ping);
-            reply::json(StatusCode::OK, &serde_json::json!({ "validationResponse": code }))
+            reply::json(
+                StatusCode::OK,
+                &serde_json::json!({ "validationResponse": code }),
+            )
         }
         Ok(Became::Taken(outcome, totals, seen)) => {
             telemetry::hook(source, outcome.as_str());
@@ -122,11 +125,7 @@ pub async fn post(
 
 /// Answers a challenge: Adobe I/O Events asks, when a webhook is registered, for what its
 /// address brings along. Nothing else is to be read here.
-pub async fn ask(
-    State(doors): State<Arc<Doors>>,
-    Path(name): Path<String>,
-    uri: Uri,
-) -> Response {
+pub async fn ask(State(doors): State<Arc<Doors>>, Path(name): Path<String>, uri: Uri) -> Response {
     let Some(hook) = doors.settings.hooks.get(&name) else {
         return Problem::bare(StatusCode::NOT_FOUND).into_response();
     };

@@ -149,7 +149,13 @@ mod tests {
         }
         let address = Address::read("https://a.example/aftercare/", "shop").unwrap();
         assert_eq!(address.url, "https://a.example/aftercare/hooks/shop");
-        for bad in ["", "shop.example.com", "ftp://a.example", "https://a.example/?x=1", "https://u:p@a.example"] {
+        for bad in [
+            "",
+            "shop.example.com",
+            "ftp://a.example",
+            "https://a.example/?x=1",
+            "https://u:p@a.example",
+        ] {
             assert!(Address::read(bad, "shop").is_err(), "{bad}");
         }
     }

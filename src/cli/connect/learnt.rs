@@ -88,7 +88,8 @@ impl Learnt {
         lacks(
             self.customers,
             self.with_email,
-            "no address: nobody can be mailed; does the platform let us see customers' data?".to_owned(),
+            "no address: nobody can be mailed; does the platform let us see customers' data?"
+                .to_owned(),
         );
         lacks(
             self.customers,
@@ -116,7 +117,8 @@ impl Learnt {
         lacks(
             self.orders,
             self.with_products,
-            "no product id and no SKU on any line: nothing can be taught about what was bought".to_owned(),
+            "no product id and no SKU on any line: nothing can be taught about what was bought"
+                .to_owned(),
         );
         if self.vague > 0 {
             missing.push(format!(
@@ -125,7 +127,11 @@ impl Learnt {
             ));
         }
         if self.tests > 0 {
-            let all = if self.tests == self.events { "all" } else { "some" };
+            let all = if self.tests == self.events {
+                "all"
+            } else {
+                "some"
+            };
             missing.push(format!(
                 "{all} of it is a test: mail about it goes to test_recipients of config/store.toml alone"
             ));
@@ -155,7 +161,9 @@ pub async fn tell(
     }
     let learnt = Learnt::of(&events);
     let policy = connection.live.as_ref().map(|live| &live.catalog.policy);
-    let locale = policy.and_then(|policy| policy.locales.first()).map(String::as_str);
+    let locale = policy
+        .and_then(|policy| policy.locales.first())
+        .map(String::as_str);
     let missing = learnt.missing(locale);
     let unused: Vec<(&str, &str)> = trace
         .topics
@@ -182,7 +190,9 @@ pub async fn tell(
         "{} delivers, and its signature holds: {} so far, the last {}.",
         connection.platform.called(),
         many(trace.count, "delivery", "deliveries"),
-        trace.last.map_or_else(|| "just now".to_owned(), |last| format!("at {last:.0}")),
+        trace
+            .last
+            .map_or_else(|| "just now".to_owned(), |last| format!("at {last:.0}")),
     ))?;
     let topics: Vec<String> = trace
         .topics
@@ -233,14 +243,20 @@ pub async fn tell(
         ))?;
     }
     for (topic, because) in unused {
-        out.line(format_args!("{topic}: {because} (`aftercare quarantine list`)"))?;
+        out.line(format_args!(
+            "{topic}: {because} (`aftercare quarantine list`)"
+        ))?;
     }
     section(out, "Not in it:", &missing)?;
     let words: Vec<String> = lacking
         .iter()
         .map(|(kind, words)| format!("{}: {words}", kind.as_str()))
         .collect();
-    section(out, "Your files live on these too, and they were not heard yet:", &words)?;
+    section(
+        out,
+        "Your files live on these too, and they were not heard yet:",
+        &words,
+    )?;
     section(out, "Worth knowing:", &connection.setup.learn)?;
     out.line(format_args!(
         "Next: `aftercare events tail --follow` shows what comes in, `aftercare upcoming` what it brings about, `aftercare doctor events` what falls silent."
@@ -295,7 +311,10 @@ fn lacking(connection: &Connection<'_>, learnt: &Learnt) -> Vec<(EventKind, Stri
         };
         let starts = needs.iter().any(|(what, _)| *what == For::Starting);
         if own.contains(&kind) {
-            lacking.push((kind, format!("comes with {}", words(&[platform]).join("; "))));
+            lacking.push((
+                kind,
+                format!("comes with {}", words(&[platform]).join("; ")),
+            ));
         } else if starts && words(&others).is_empty() {
             // Nobody who is configured can say it, and something waits for it for ever.
             let who: Vec<&str> = switches::where_to(kind, &[])
@@ -306,7 +325,10 @@ fn lacking(connection: &Connection<'_>, learnt: &Learnt) -> Vec<(EventKind, Stri
                 .collect();
             let who = match who.is_empty() {
                 true => "send it to POST /events".to_owned(),
-                false => format!("connect one of {}, or send it to POST /events", who.join(", ")),
+                false => format!(
+                    "connect one of {}, or send it to POST /events",
+                    who.join(", ")
+                ),
             };
             lacking.push((kind, format!("this platform never says it: {who}")));
         }
@@ -332,7 +354,16 @@ mod tests {
             ..Learnt::default()
         };
         let told = poor.missing(Some("de")).join("\n");
-        for word in ["no language", "in de", "no consent", "no time zone", "no country", "no product id", "1 of 1 arrivals", "all of it is a test"] {
+        for word in [
+            "no language",
+            "in de",
+            "no consent",
+            "no time zone",
+            "no country",
+            "no product id",
+            "1 of 1 arrivals",
+            "all of it is a test",
+        ] {
             assert!(told.contains(word), "{word}: {told}");
         }
         assert!(!told.contains("no address"));

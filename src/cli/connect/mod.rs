@@ -119,7 +119,9 @@ fn name(text: &str) -> Result<String, String> {
 
 fn patience(text: &str) -> Result<Duration, String> {
     let wanted = || "expected a time such as 90s, 10min or 2h".to_owned();
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wanted)?;
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(wanted)?;
     let (number, unit) = text.split_at(split);
     let each = match unit {
         "s" => 1,
@@ -150,10 +152,21 @@ struct Connection<'c> {
 /// Says it, makes it, waits for it.
 pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let shop = Shop::open(global)?;
-    let setup = setup::of(args.platform)
-        .ok_or_else(|| misuse(format!("nothing is known of how to connect {}", args.platform)))?;
-    let name = args.name.clone().unwrap_or_else(|| usual_name(args.platform));
-    let known = shop.config.sources.iter().find(|source| source.name == name);
+    let setup = setup::of(args.platform).ok_or_else(|| {
+        misuse(format!(
+            "nothing is known of how to connect {}",
+            args.platform
+        ))
+    })?;
+    let name = args
+        .name
+        .clone()
+        .unwrap_or_else(|| usual_name(args.platform));
+    let known = shop
+        .config
+        .sources
+        .iter()
+        .find(|source| source.name == name);
     if let Some(known) = known
         && known.platform != args.platform
     {
@@ -178,10 +191,18 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         None => EventKind::ALL.iter().copied().collect(),
     };
     let topics = topics(args.platform, setup, &needed);
-    let is_useful = topics.iter().any(|topic| !topic.brings.is_empty() || topic.always.is_some());
+    let is_useful = topics
+        .iter()
+        .any(|topic| !topic.brings.is_empty() || topic.always.is_some());
     let secret = match setup.secret {
         Hidden::Keys => None,
-        _ => Some(secret::keep(&shop, setup, &name, known, args.dry_run || !is_useful)?),
+        _ => Some(secret::keep(
+            &shop,
+            setup,
+            &name,
+            known,
+            args.dry_run || !is_useful,
+        )?),
     };
     let connection = Connection {
         platform: args.platform,

@@ -27,7 +27,11 @@ pub fn steps(
         let topics: Vec<_> = connection.topics.iter().map(|topic| json!({
             "topic": topic.name, "called": topic.called, "brings": topic.brings, "always": topic.always,
         })).collect();
-        let steps: Vec<String> = setup.steps.iter().map(|step| texts.fill(step, false)).collect();
+        let steps: Vec<String> = setup
+            .steps
+            .iter()
+            .map(|step| texts.fill(step, false))
+            .collect();
         return out.object(&json!({
             "platform": connection.platform.as_str(),
             "name": connection.name,
@@ -43,7 +47,10 @@ pub fn steps(
         }));
     }
     let called = connection.platform.called();
-    out.line(format_args!("{called}, as intake.sources.{}", connection.name))?;
+    out.line(format_args!(
+        "{called}, as intake.sources.{}",
+        connection.name
+    ))?;
     out.line("")?;
     if let Some(because) = connection.address.unreachable() {
         out.line(format_args!(
@@ -53,7 +60,9 @@ pub fn steps(
         out.line("")?;
     }
     if connection.live.is_none() {
-        out.line("The shop's files hold errors (`aftercare check`), so every topic is named here.")?;
+        out.line(
+            "The shop's files hold errors (`aftercare check`), so every topic is named here.",
+        )?;
         out.line("")?;
     }
     let useful = |topic: &Topic| !topic.brings.is_empty() || topic.always.is_some();
@@ -66,14 +75,14 @@ pub fn steps(
     for (number, step) in (1..).zip(&setup.steps) {
         out.line(format_args!("{number:>3}. {}", texts.fill(step, true)))?;
         if step.contains("{topics}") {
-            topics(&connection.topics, out)?;
+            topics(connection, out)?;
         }
     }
     out.line("")?;
     texts.of_secret(connection, args, out)?;
     if !spared.is_empty() {
         out.line(format_args!(
-            "Nothing in your files lives on {}: leave them off.",
+            "Not needed, because nothing in your files lives on it: {}.",
             spared.join(", ")
         ))?;
     }
@@ -87,7 +96,9 @@ pub fn steps(
             connection.name
         ))?;
     } else if !args.write {
-        out.line("Add this to config/aftercare.toml (--write does it), and restart `aftercare serve`:")?;
+        out.line(
+            "Add this to config/aftercare.toml (--write does it), and restart `aftercare serve`:",
+        )?;
         out.line("")?;
         for line in lines.lines() {
             out.line(format_args!("  {line}"))?;
@@ -96,21 +107,41 @@ pub fn steps(
     out.line("")
 }
 
-fn topics(topics: &[Topic], out: &mut Out) -> anyhow::Result<()> {
-    let wide = topics.iter().map(|topic| topic.name.len()).max().unwrap_or(0);
+/// A row for each: its name, what the admin calls it, and what it is for, said once for
+/// all that are for the same.
+fn topics(connection: &Connection<'_>, out: &mut Out) -> anyhow::Result<()> {
+    let topics = &connection.topics;
+    let widest = |of: fn(&Topic) -> usize| topics.iter().map(of).max().unwrap_or(0);
+    let called = |topic: &Topic| {
+        topic
+            .called
+            .as_ref()
+            .map_or(String::new(), |called| format!("\"{called}\""))
+    };
+    let wide = widest(|topic| topic.name.len());
+    let broad = topics
+        .iter()
+        .map(|topic| called(topic).len())
+        .max()
+        .unwrap_or(0);
+    let mut before: Option<&Topic> = None;
     for topic in topics {
-        let mut words: Vec<String> = Vec::new();
-        if let Some(called) = &topic.called {
-            words.push(format!("\"{called}\""));
-        }
         let kinds: Vec<&str> = topic.brings.iter().map(|kind| kind.as_str()).collect();
-        match (&topic.always, kinds.is_empty()) {
-            (_, false) => words.push(kinds.join(", ")),
-            (Some(always), true) => words.push(always.clone()),
-            (None, true) => {}
-        }
-        let line = format!("       {:wide$}  {}", topic.name, words.join(": "));
+        let same =
+            before.is_some_and(|one| one.brings == topic.brings && one.always == topic.always);
+        let what = match (&topic.always, kinds.is_empty()) {
+            _ if same || connection.platform == Platform::Generic => String::new(),
+            (_, false) => kinds.join(", "),
+            (Some(always), true) => always.clone(),
+            (None, true) => String::new(),
+        };
+        let line = format!(
+            "       {:wide$}  {:broad$}  {what}",
+            topic.name,
+            called(topic)
+        );
         out.line(line.trim_end())?;
+        before = Some(topic);
     }
     Ok(())
 }
@@ -193,7 +224,6 @@ impl<'t> Texts<'t> {
             )),
         }
     }
-
 }
 
 /// What makes a first delivery come.

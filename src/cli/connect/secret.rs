@@ -64,7 +64,10 @@ pub fn keep(
         tighten(&kept.path)?;
     }
     if let Some(known) = known.filter(|known| !known.secrets.is_empty()) {
-        kept.elsewhere = !known.secrets.iter().any(|secret| kept.secrets.contains(secret));
+        kept.elsewhere = !known
+            .secrets
+            .iter()
+            .any(|secret| kept.secrets.contains(secret));
         kept.secrets = known.secrets.clone();
         return Ok(kept);
     }
@@ -87,7 +90,10 @@ impl Kept {
     pub fn add(&mut self, secret: Secret) -> anyhow::Result<()> {
         if !self.secrets.contains(&secret) {
             self.secrets.push(secret);
-            let surplus = self.secrets.len().saturating_sub(config::MAX_SOURCE_SECRETS);
+            let surplus = self
+                .secrets
+                .len()
+                .saturating_sub(config::MAX_SOURCE_SECRETS);
             self.secrets.drain(..surplus);
         }
         self.save()
@@ -105,7 +111,10 @@ impl Kept {
 
 fn about(setup: &Setup, name: &str) -> String {
     let what = if setup.secret.is_ours() {
-        format!("# The secret of intake.sources.{name}. It goes into {}.\n", setup.place)
+        format!(
+            "# The secret of intake.sources.{name}. It goes into {}.\n",
+            setup.place
+        )
     } else {
         format!(
             "# The secret of intake.sources.{name}, below this on a line of its own. It is {}.\n",

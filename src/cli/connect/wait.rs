@@ -58,7 +58,11 @@ async fn open(
                 return Ok(None);
             }
             Err(error) if !told => {
-                tell(out, "note", &format!("{}: start `aftercare serve`", first_line(&error)))?;
+                tell(
+                    out,
+                    "note",
+                    &format!("{}: start `aftercare serve`", first_line(&error)),
+                )?;
                 told = true;
             }
             Err(_) => {}
@@ -114,10 +118,14 @@ async fn watch(
         let now = trace(store, name).await?;
         if now.ping > ping {
             ping = now.ping;
-            tell(out, "ping", &format!(
-                "{} asks whether we are there, and is answered: the address is right. That is no delivery yet",
-                connection.platform.called()
-            ))?;
+            tell(
+                out,
+                "ping",
+                &format!(
+                    "{} asks whether we are there, and is answered: the address is right. That is no delivery yet",
+                    connection.platform.called()
+                ),
+            )?;
         }
         if let Some(one) = &now.refused
             && one.count > refused
@@ -143,10 +151,7 @@ async fn watch(
 }
 
 /// Tells what asking our public address came to, once it came to something.
-async fn said(
-    probe: &mut Option<JoinHandle<Option<String>>>,
-    out: &mut Out,
-) -> anyhow::Result<()> {
+async fn said(probe: &mut Option<JoinHandle<Option<String>>>, out: &mut Out) -> anyhow::Result<()> {
     if probe.as_ref().is_some_and(JoinHandle::is_finished)
         && let Some(task) = probe.take()
         && let Ok(Some(words)) = task.await
@@ -281,10 +286,15 @@ fn silence(
         }
         causes.push("the topic was not switched on, or nothing happened that it tells".to_owned());
         causes.extend(connection.setup.silent.iter().cloned());
-        format!("{waited} are over, and nothing came from {}", connection.platform.called())
+        format!(
+            "{waited} are over, and nothing came from {}",
+            connection.platform.called()
+        )
     };
     if out.is_json() {
-        out.object(&json!({ "seen": "nothing", "message": words, "refused": refused, "causes": causes }))?;
+        out.object(
+            &json!({ "seen": "nothing", "message": words, "refused": refused, "causes": causes }),
+        )?;
         return Ok(Exit::Problems);
     }
     tell(out, "nothing", &words)?;

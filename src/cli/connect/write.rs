@@ -75,7 +75,8 @@ pub fn add(
         )));
     }
     let mapping = format!("config/sources/{}.toml", connection.name);
-    if connection.platform == Platform::Generic && !connection.shop.folder.join(&mapping).is_file() {
+    if connection.platform == Platform::Generic && !connection.shop.folder.join(&mapping).is_file()
+    {
         return Err(misuse(format!(
             "--write: there is no {mapping} yet\nhint: write it first: a configuration that names it without it cannot be read"
         )));
@@ -108,14 +109,22 @@ pub fn add(
 
 /// The text with the table below everything else.
 fn added(before: &str, name: &str, lines: &str) -> anyhow::Result<String> {
-    let by_hand = || misuse(format!("{FILE}: it cannot be added to\nhint: add these lines by hand:\n{lines}"));
+    let by_hand = || {
+        misuse(format!(
+            "{FILE}: it cannot be added to\nhint: add these lines by hand:\n{lines}"
+        ))
+    };
     let had: DocumentMut = before.parse().map_err(|_| by_hand())?;
     let at = |document: &DocumentMut, name: &str| {
-        let sources = document.get("intake").and_then(|intake| intake.get("sources"));
+        let sources = document
+            .get("intake")
+            .and_then(|intake| intake.get("sources"));
         sources.and_then(|sources| sources.get(name)).is_some()
     };
     if at(&had, name) {
-        return Err(misuse(format!("{FILE}: intake.sources.{name} stands there already")));
+        return Err(misuse(format!(
+            "{FILE}: intake.sources.{name} stands there already"
+        )));
     }
     let mut after = before.trim_end().to_owned();
     if !after.is_empty() {
@@ -158,7 +167,11 @@ mod tests {
         assert!(added(&after, "till", "[intake.sources.till]\n").is_ok());
         assert_eq!(added("", "shop", table).unwrap(), table);
         // Where no table can follow, it is said and not forced.
-        for closed in ["intake = { sources = {} }\n", "not toml", "[intake]\nsources = 1\n"] {
+        for closed in [
+            "intake = { sources = {} }\n",
+            "not toml",
+            "[intake]\nsources = 1\n",
+        ] {
             assert!(added(closed, "shop", table).is_err(), "{closed}");
         }
     }

@@ -265,10 +265,8 @@ impl Source {
     /// The code that a broker wants back before it delivers (Azure Event Grid, to which
     /// commercetools delivers): what asks so is proved by then.
     pub fn validation(&self, headers: &Headers, body: &[u8]) -> Option<String> {
-        let asks = matches!(
-            self.platform,
-            Platform::Commercetools | Platform::Generic
-        ) && headers.begins("aeg-event-type", "SubscriptionValidation");
+        let asks = matches!(self.platform, Platform::Commercetools | Platform::Generic)
+            && headers.begins("aeg-event-type", "SubscriptionValidation");
         if !asks {
             return None;
         }

@@ -111,7 +111,10 @@ fn a_platform_is_connected_from_the_steps_to_its_first_delivery() {
         {
             use std::os::unix::fs::PermissionsExt as _;
             for name in ["shopify", "woocommerce", "gorgias"] {
-                let mode = fs::metadata(secret_file(&install, name)).unwrap().permissions().mode();
+                let mode = fs::metadata(secret_file(&install, name))
+                    .unwrap()
+                    .permissions()
+                    .mode();
                 assert_eq!(mode & 0o777, 0o600, "{name}");
             }
         }
@@ -127,15 +130,27 @@ fn a_platform_is_connected_from_the_steps_to_its_first_delivery() {
         let mut gorgias = Waiting::start(&install, "gorgias");
 
         let (headers, body) = recorded("woocommerce", "ping", "ping.txt");
-        assert_eq!(deliver(&service, "/hooks/woocommerce", &headers, &body), 200);
+        assert_eq!(
+            deliver(&service, "/hooks/woocommerce", &headers, &body),
+            200
+        );
         let ping = woo.until("ping");
-        assert!(ping["message"].as_str().unwrap().contains("no delivery yet"), "{ping}");
+        assert!(
+            ping["message"]
+                .as_str()
+                .unwrap()
+                .contains("no delivery yet"),
+            "{ping}"
+        );
 
         let wrong = "Content-Type: application/json\nAuthorization: Bearer not-the-secret-of-ours";
         assert_eq!(deliver(&service, "/hooks/gorgias", wrong, b"{}"), 401);
         let refused = gorgias.until("refused");
         let message = refused["message"].as_str().unwrap();
-        assert!(message.contains("their signature does not fit: the secret"), "{message}");
+        assert!(
+            message.contains("their signature does not fit: the secret"),
+            "{message}"
+        );
         assert!(message.contains("secrets/gorgias"), "{message}");
 
         let (headers, body) = recorded("shopify", "orders_create", "orders_create.json");
@@ -156,7 +171,10 @@ fn a_platform_is_connected_from_the_steps_to_its_first_delivery() {
         assert!(status.success());
         // What came already is told without waiting.
         let again = install.run(&["connect", "shopify", "--url", URL]);
-        assert!(again.contains("Shopify delivers, and its signature holds"), "{again}");
+        assert!(
+            again.contains("Shopify delivers, and its signature holds"),
+            "{again}"
+        );
         assert!(again.contains("orders/create"), "{again}");
         assert!(!again.contains("test-secret-shopify"), "{again}");
         service.terminate();
@@ -184,7 +202,12 @@ fn silence_has_an_end_and_its_usual_causes() {
     let service = install.start();
     let (code, text) = said(&["connect", "judgeme", "--url", URL, "--for", "0s"]);
     assert_eq!(code, 1, "{text}");
-    for cause in ["nothing came from Judge.me", "firewall", "topic", "the free plan"] {
+    for cause in [
+        "nothing came from Judge.me",
+        "firewall",
+        "topic",
+        "the free plan",
+    ] {
         assert!(text.contains(cause), "{cause}: {text}");
     }
     service.terminate();
@@ -193,7 +216,11 @@ fn silence_has_an_end_and_its_usual_causes() {
 #[test]
 fn what_no_platform_can_reach_is_refused_with_a_way_to_try() {
     let install = Install::sqlite("capture");
-    for url in ["http://127.0.0.1:8025", "https://192.168.0.7", "http://shop.example.com"] {
+    for url in [
+        "http://127.0.0.1:8025",
+        "https://192.168.0.7",
+        "http://shop.example.com",
+    ] {
         let output = install
             .command(&["connect", "shopify", "--url", url])
             .output()
@@ -205,8 +232,17 @@ fn what_no_platform_can_reach_is_refused_with_a_way_to_try() {
         }
         assert!(!secret_file(&install, "shopify").exists());
     }
-    let text = install.run(&["connect", "shopify", "--url", "http://127.0.0.1:8025", "--no-wait"]);
-    assert!(text.contains("No platform can deliver to http://127.0.0.1:8025"), "{text}");
+    let text = install.run(&[
+        "connect",
+        "shopify",
+        "--url",
+        "http://127.0.0.1:8025",
+        "--no-wait",
+    ]);
+    assert!(
+        text.contains("No platform can deliver to http://127.0.0.1:8025"),
+        "{text}"
+    );
     assert!(text.contains("orders/create"), "{text}");
 }
 
@@ -230,7 +266,10 @@ fn a_shop_that_asks_for_no_reviews_is_told_to_switch_none_on() {
         let _ = fs::remove_dir_all(install.shop.join("config").join(folder));
     }
     let without = install.run(&["connect", "judgeme", "--url", URL, "--no-wait"]);
-    assert!(without.contains("there is nothing to connect yet"), "{without}");
+    assert!(
+        without.contains("there is nothing to connect yet"),
+        "{without}"
+    );
     assert!(!without.contains("review/created"), "{without}");
     assert!(!secret_file(&install, "judgeme").exists());
 }
@@ -240,7 +279,10 @@ fn nothing_is_written_that_could_not_be_read() {
     let install = Install::sqlite("capture");
     let file = install.shop.join("config/aftercare.toml");
     let before = fs::read_to_string(&file).unwrap();
-    for (platform, hint) in [("saleor", "--account"), ("generic", "config/sources/generic.toml")] {
+    for (platform, hint) in [
+        ("saleor", "--account"),
+        ("generic", "config/sources/generic.toml"),
+    ] {
         let output = install
             .command(&["connect", platform, "--url", URL, "--write", "--no-wait"])
             .output()
@@ -251,7 +293,14 @@ fn nothing_is_written_that_could_not_be_read() {
         assert_eq!(fs::read_to_string(&file).unwrap(), before);
     }
     install.run(&[
-        "connect", "saleor", "--url", URL, "--write", "--no-wait", "--account", "lamp.saleor.cloud",
+        "connect",
+        "saleor",
+        "--url",
+        URL,
+        "--write",
+        "--no-wait",
+        "--account",
+        "lamp.saleor.cloud",
     ]);
     let after = fs::read_to_string(&file).unwrap();
     let keys = "keys_url = \"https://lamp.saleor.cloud/.well-known/jwks.json\"";

@@ -287,7 +287,9 @@ fn door_of(platform: Platform) -> Settings {
 async fn a_challenge_is_answered_to_who_may_ask_and_says_back_no_markup() {
     let doors = Doors::open(door_of(Platform::AdobeCommerce)).await;
     let before = state(&doors.engine).await;
-    let answer = doors.get("/hooks/door?challenge=8ec8d794-6f27-4ab0-aa04-4ef1b0c4bbd6").await;
+    let answer = doors
+        .get("/hooks/door?challenge=8ec8d794-6f27-4ab0-aa04-4ef1b0c4bbd6")
+        .await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.body, "8ec8d794-6f27-4ab0-aa04-4ef1b0c4bbd6");
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
@@ -319,7 +321,10 @@ async fn brokers_that_ask_first_are_answered_and_codes_are_told_to_the_proved_al
         .ask(request(Method::OPTIONS, "/hooks/door", &origin, ""))
         .await;
     assert_eq!(greeted.status, StatusCode::OK);
-    assert_eq!(greeted.header("webhook-allowed-origin"), "eventgrid.azure.net");
+    assert_eq!(
+        greeted.header("webhook-allowed-origin"),
+        "eventgrid.azure.net"
+    );
     let plain = doors
         .ask(request(Method::OPTIONS, "/hooks/door", &[], ""))
         .await;
@@ -372,7 +377,9 @@ async fn what_the_doors_saw_is_told_to_other_processes() {
 }
 
 /// A place that publishes keys: what it answers next, and how often it was asked.
-async fn publisher(answers: Vec<(StatusCode, String)>) -> (String, Arc<std::sync::atomic::AtomicUsize>) {
+async fn publisher(
+    answers: Vec<(StatusCode, String)>,
+) -> (String, Arc<std::sync::atomic::AtomicUsize>) {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -400,9 +407,8 @@ async fn keys_are_fetched_when_an_unknown_one_comes_once_a_minute_and_kept() {
     ])
     .await;
     let data = tempfile::tempdir().unwrap();
-    let ring = |url: &str| {
-        Arc::new(Ring::new("saleor", url, PublicKeys::default(), data.path()).unwrap())
-    };
+    let ring =
+        |url: &str| Arc::new(Ring::new("saleor", url, PublicKeys::default(), data.path()).unwrap());
     let door = |ring: &Arc<Ring>| {
         let mut source = Source::new("saleor", Platform::Saleor);
         source.fetches_keys = true;
@@ -431,9 +437,14 @@ async fn keys_are_fetched_when_an_unknown_one_comes_once_a_minute_and_kept() {
             *value = format!("{head}.{rest}");
         }
     }
-    let forged: Vec<(&str, &str)> = forged.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let forged: Vec<(&str, &str)> = forged
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
     for _ in 0..3 {
-        let refused = doors.ask(request(Method::POST, "/hooks/saleor", &forged, body())).await;
+        let refused = doors
+            .ask(request(Method::POST, "/hooks/saleor", &forged, body()))
+            .await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 2);
@@ -457,9 +468,8 @@ async fn keys_come_from_the_configured_host_alone() {
     use aftercare::engine::keys::Ring;
     let keys = fs::read_to_string(folder().join("saleor/public_keys.jwks")).unwrap();
     let (elsewhere, asked) = publisher(vec![(StatusCode::OK, keys)]).await;
-    let moved = axum::Router::new().fallback(async move || {
-        (StatusCode::FOUND, [("location", elsewhere.clone())], "")
-    });
+    let moved = axum::Router::new()
+        .fallback(async move || (StatusCode::FOUND, [("location", elsewhere.clone())], ""));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, moved).await });

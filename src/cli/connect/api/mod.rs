@@ -118,7 +118,12 @@ pub async fn set_up(
             // Told once and never again: it is on disk before anything else happens.
             if let (Some(secret), Some(kept)) = (told, &mut kept) {
                 kept.add(secret)?;
-                say(out, "secret", &format!("its secret is in {}", kept.shown), args)?;
+                say(
+                    out,
+                    "secret",
+                    &format!("its secret is in {}", kept.shown),
+                    args,
+                )?;
             }
         }
         tell(out, change, args)?;
@@ -133,11 +138,17 @@ pub async fn set_up(
         say(
             out,
             "by_hand",
-            &format!("not by this interface, see the steps: {}", by_hand.join(", ")),
+            &format!(
+                "not by this interface, see the steps: {}",
+                by_hand.join(", ")
+            ),
             args,
         )?;
     }
-    let elsewhere = there.iter().filter(|one| !same(&one.url, wanted.url)).count();
+    let elsewhere = there
+        .iter()
+        .filter(|one| !same(&one.url, wanted.url))
+        .count();
     if elsewhere > 0 {
         say(
             out,
@@ -156,7 +167,11 @@ fn client(connection: &Connection<'_>, args: &Args, token: Secret) -> anyhow::Re
     let called = connection.platform.called();
     let account = || {
         args.account.as_deref().ok_or_else(|| {
-            let looks = connection.setup.account.as_deref().unwrap_or("its name there");
+            let looks = connection
+                .setup
+                .account
+                .as_deref()
+                .unwrap_or("its name there");
             misuse(format!("{called}: expected --account\nhint: {looks}"))
         })
     };
@@ -333,15 +348,21 @@ async fn ask(client: &Client, ask: Ask) -> anyhow::Result<Value> {
 
 async fn sent(client: &Client, ask: Ask) -> anyhow::Result<Answer> {
     let host = client.host().to_owned();
-    let answer = client
-        .send(ask)
-        .await
-        .map_err(|error| out_of_reach(format!("{host}: {error}\nhint: run it again: what was made is found, and nothing is made twice")))?;
+    let answer = client.send(ask).await.map_err(|error| {
+        out_of_reach(format!(
+            "{host}: {error}\nhint: run it again: what was made is found, and nothing is made twice"
+        ))
+    })?;
     if answer.is_fine() {
         return Ok(answer);
     }
     let status = answer.status();
-    let words = answer.json().ok().as_ref().and_then(explained).unwrap_or_default();
+    let words = answer
+        .json()
+        .ok()
+        .as_ref()
+        .and_then(explained)
+        .unwrap_or_default();
     let hint = match status {
         401 | 403 => "hint: is it the right token, and has it the rights that are needed?",
         404 => "hint: is --account right?",
@@ -363,7 +384,12 @@ fn explained(body: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    Some(text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect())
+    Some(
+        text.chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_WORDS)
+            .collect(),
+    )
 }
 
 /// A value as text, numbers too.
@@ -437,12 +463,27 @@ mod tests {
         assert_eq!(whole(&[], &wants, true), [Change::Make(both.clone())]);
         let has = [there("1", &["x", "a"], URL, true)];
         let more = ["x", "a", "b"].map(str::to_owned).to_vec();
-        assert_eq!(whole(&has, &wants, true), [Change::Mend("1".to_owned(), more)]);
+        assert_eq!(
+            whole(&has, &wants, true),
+            [Change::Mend("1".to_owned(), more)]
+        );
         let every = [there("1", &["*"], URL, true)];
-        assert_eq!(whole(&every, &wants, true), [Change::Keep("a, b".to_owned())]);
+        assert_eq!(
+            whole(&every, &wants, true),
+            [Change::Keep("a, b".to_owned())]
+        );
         let lost = wanted(&["a", "b"], false);
-        assert_eq!(whole(&every, &lost, true), [Change::Replace("1".to_owned(), both)]);
-        let by_hand = [There { ours: false, ..every[0].clone() }];
-        assert_eq!(whole(&by_hand, &lost, true), [Change::Keep("a, b".to_owned())]);
+        assert_eq!(
+            whole(&every, &lost, true),
+            [Change::Replace("1".to_owned(), both)]
+        );
+        let by_hand = [There {
+            ours: false,
+            ..every[0].clone()
+        }];
+        assert_eq!(
+            whole(&by_hand, &lost, true),
+            [Change::Keep("a, b".to_owned())]
+        );
     }
 }

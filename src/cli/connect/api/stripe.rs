@@ -33,7 +33,9 @@ pub(super) async fn list(client: &Client) -> anyhow::Result<Vec<There>> {
 }
 
 fn form<'f>(base: &[(&'f str, &'f str)], topics: &'f [String]) -> Vec<(&'f str, &'f str)> {
-    let events = topics.iter().map(|topic| ("enabled_events[]", topic.as_str()));
+    let events = topics
+        .iter()
+        .map(|topic| ("enabled_events[]", topic.as_str()));
     base.iter().copied().chain(events).collect()
 }
 

@@ -19,7 +19,10 @@ pub(super) async fn list(client: &Client) -> anyhow::Result<Vec<There>> {
             .query("page", page.to_string());
         let answer = sent(client, question).await?;
         let body = answer.json().map_err(|error| {
-            out_of_reach(format!("{}: {error}\nhint: is --account where wp-json answers?", client.host()))
+            out_of_reach(format!(
+                "{}: {error}\nhint: is --account where wp-json answers?",
+                client.host()
+            ))
         })?;
         let before = all.len();
         all.extend(each(&body).map(|one| There {
