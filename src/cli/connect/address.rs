@@ -67,7 +67,7 @@ impl Address {
                     name.strip_suffix(*ending)
                         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                 };
-                !name.contains('.') || INSIDE.iter().any(|ending| ends(&ending))
+                !name.contains('.') || INSIDE.iter().any(ends)
             }
             Some(Host::Ipv4(ip)) => is_inside(IpAddr::V4(ip)),
             Some(Host::Ipv6(ip)) => is_inside(IpAddr::V6(ip).to_canonical()),

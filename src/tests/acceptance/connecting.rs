@@ -177,6 +177,14 @@ fn a_platform_is_connected_from_the_steps_to_its_first_delivery() {
         );
         assert!(again.contains("orders/create"), "{again}");
         assert!(!again.contains("test-secret-shopify"), "{again}");
+        let doctor = install.command(&["doctor", "events"]).output().unwrap();
+        let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        assert!(
+            doctor.contains("gorgias: a delivery was refused"),
+            "{doctor}"
+        );
+        assert!(doctor.contains("woocommerce: nothing came yet"), "{doctor}");
+        assert!(!doctor.contains("shopify: nothing"), "{doctor}");
         service.terminate();
     }
 }
