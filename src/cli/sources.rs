@@ -6,11 +6,13 @@ use crate::config::{self, Config};
 use crate::engine::keys::Ring;
 use crate::ingest::adapters::{Mapping, Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
+use crate::web::admission::Pace;
 use crate::web::{self, Hook};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Every source with its limits, by name.
+/// Every source that delivers over HTTP, with its limits, by name. One that cannot prove
+/// who sends and comes by a broker has no door here.
 ///
 /// # Errors
 /// A secret is too short.
@@ -18,6 +20,7 @@ pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
     config
         .sources
         .iter()
+        .filter(|told| told.unsigned || told.can_prove() || !config.comes_by_broker(&told.name))
         .map(|told| {
             let source = source(told)?;
             let ring = match &told.keys_url {
@@ -35,6 +38,7 @@ pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
                 ring,
                 max_body: told.max_body.unwrap_or(web::MAX_BODY),
                 read_timeout: told.read_timeout.unwrap_or(web::READ_TIMEOUT),
+                pace: Pace::of(told.rate, told.burst).unwrap_or_default(),
             };
             Ok((told.name.clone(), hook))
         })

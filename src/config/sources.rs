@@ -162,6 +162,8 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             max_depth: self.of_number(keys, &section, "max_depth", 8, super::meant::MAX_DEPTH),
             read_timeout: self.of(keys, &section, "read_timeout", WAIT, super::meant::wait),
             signature_window: self.of(keys, &section, "signature_window", WAIT, super::meant::wait),
+            rate: self.of_count(keys, &section, "rate"),
+            burst: self.of_count(keys, &section, "burst"),
             storefront,
             currency,
             time_zone,
@@ -194,7 +196,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         found
     }
 
-    fn of<T>(
+    pub(super) fn of<T>(
         &mut self,
         keys: &Keys,
         section: &str,
@@ -210,7 +212,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         value
     }
 
-    fn of_number(
+    pub(super) fn of_number(
         &mut self,
         keys: &Keys,
         section: &str,
@@ -225,8 +227,18 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         })
     }
 
+    fn of_count(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<u32> {
+        let count = self.of_number(keys, section, key, 1, super::meant::MAX_PACE)?;
+        u32::try_from(count).ok()
+    }
+
     /// The text of the file that a key names.
-    fn of_file(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<String> {
+    pub(super) fn of_file(
+        &mut self,
+        keys: &Keys,
+        section: &str,
+        key: &'static str,
+    ) -> Option<String> {
         let given = keys.get(key)?;
         let path = self.inside(given.text.trim());
         match (self.open)(&path) {

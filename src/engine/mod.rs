@@ -15,14 +15,18 @@ pub mod intake;
 pub mod keys;
 pub mod mailer;
 pub mod outcome;
+pub mod parked;
 pub mod preview;
+pub mod privacy;
 pub mod reload;
 pub mod sample;
 pub mod scheduler;
 pub mod serve;
 pub mod sheet;
 pub mod silence;
+pub mod spill;
 pub mod traces;
+pub mod transit;
 mod waking;
 
 pub use crate::store::Counts;

@@ -323,6 +323,20 @@ pub struct Event {
     pub considered: bool,
 }
 
+impl Event {
+    /// The addresses that it names, as it has them.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        let body = &self.body;
+        let refs = [&body.customer_ref, &body.survivor];
+        let refs = refs.into_iter().flatten().chain(&body.absorbed);
+        let customer = body.customer.as_ref();
+        let previous = body.previous.as_ref();
+        refs.filter_map(|who| who.email.as_deref())
+            .chain(customer.and_then(|customer| customer.email.as_deref()))
+            .chain(previous.and_then(|previous| previous.email.as_deref()))
+    }
+}
+
 /// How far ahead of our clock a source's clock may run before we stop believing it.
 pub const FUTURE_TOLERANCE_SECONDS: i64 = 300;
 
@@ -381,6 +395,8 @@ pub struct Body {
     pub previous: Option<Previous>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erasure: Option<Erasure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<DataRequest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<super::product::ProductUpdate>,
     /// A test: processed fully, mailed to the allow-list only.
@@ -850,6 +866,17 @@ pub struct Previous {
 #[serde(default)]
 pub struct Erasure {
     pub scope: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub orders: Vec<serde_json::Value>,
+    pub due_at: Option<Timestamp>,
+}
+
+/// Somebody asks for what is held on them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataRequest {
+    /// The platform's own number of it.
+    pub request_id: Option<String>,
     #[serde(deserialize_with = "null_as_default")]
     pub orders: Vec<serde_json::Value>,
     pub due_at: Option<Timestamp>,

@@ -17,6 +17,7 @@ mod error;
 mod lists;
 mod open;
 mod plans;
+mod privacy;
 mod quarantine;
 mod reads;
 mod rows;
@@ -34,6 +35,7 @@ pub use error::{Corrupt, StoreError};
 pub use lists::{Counts, Foreseen, Listed, SendFilter, Who};
 pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
+pub use privacy::{DataRequest, EXPIRED, Naming};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
 pub use tail::{Heard, TailFilter, Told};
@@ -136,6 +138,7 @@ fn statements() -> impl Iterator<Item = &'static db::Statement> {
         lists::ALL,
         open::ALL,
         plans::ALL,
+        privacy::ALL,
         quarantine::ALL,
         reads::ALL,
         sends::ALL,

@@ -6,12 +6,12 @@
 //! counted; what cannot be read is kept whole in quarantine, because platforms switch off
 //! hooks that fail and most of them never repeat what was answered 4xx.
 
-use super::events::store;
-use super::receive;
+use super::admission::{Pace, Room, comes_again};
+use super::events::{Came, Stored, store};
+use super::receive::{self, Bounds};
 use super::reply::{self, Problem};
 use super::router::Doors;
 use crate::clock;
-use crate::engine::Totals;
 use crate::engine::keys::Ring;
 use crate::engine::traces::{Refusal, Seen};
 use crate::ingest::adapters::{Beside, Headers, Outcome, Source, hear};
@@ -39,6 +39,8 @@ pub struct Hook {
     pub max_body: usize,
     /// How long a request's body may take to arrive.
     pub read_timeout: Duration,
+    /// How fast deliveries may come.
+    pub pace: Pace,
 }
 
 impl Hook {
@@ -49,6 +51,7 @@ impl Hook {
             ring: None,
             max_body: super::MAX_BODY,
             read_timeout: super::READ_TIMEOUT,
+            pace: Pace::default(),
         }
     }
 }
@@ -60,7 +63,7 @@ enum Became {
     /// It is proved, and asks for a code back that it brought along.
     Validated(String),
     /// It was taken.
-    Taken(Outcome, Totals, Seen),
+    Taken(Outcome, Stored, Seen),
 }
 
 /// Why a delivery is turned away, for its sender and for us.
@@ -103,16 +106,12 @@ pub async fn post(
                 &serde_json::json!({ "validationResponse": code }),
             )
         }
-        Ok(Became::Taken(outcome, totals, seen)) => {
+        Ok(Became::Taken(outcome, stored, seen)) => {
             telemetry::hook(source, outcome.as_str());
             doors.engine.note_delivery(source, &seen);
             telemetry::intake_took(began.elapsed());
-            let body = serde_json::json!({
-                "accepted": totals.accepted,
-                "duplicate": totals.duplicate,
-                "quarantined": totals.quarantined,
-                "unused": outcome == Outcome::Unused,
-            });
+            let mut body = stored.told();
+            body["unused"] = (outcome == Outcome::Unused).into();
             reply::json(status(hook.source.platform, outcome), &body)
         }
         Err(Refused { problem, because }) => {
@@ -191,14 +190,16 @@ fn status(platform: Platform, outcome: Outcome) -> StatusCode {
 
 async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Refused> {
     let (head, body) = request.into_parts();
-    let announced = receive::declared_length(&head.headers).unwrap_or(hook.max_body);
-    let Some(_room) = doors.gauge.enter(announced.min(hook.max_body)) else {
-        return Err(Problem::overload().hang_up().into());
-    };
     plain(&head.headers).map_err(Problem::hang_up)?;
-    let body = receive::body(&head.headers, body, hook.max_body, hook.read_timeout).await?;
-    let headers = told(&head.headers);
     let source = &hook.source;
+    let mut room = Room::default();
+    let bounds = Bounds {
+        counted: Some((&doors.gauge, &source.name)),
+        limit: hook.max_body,
+        time: hook.read_timeout,
+    };
+    let body = receive::body(&head.headers, body, bounds, &mut room).await?;
+    let headers = told(&head.headers);
     if source.is_ping(&headers, &body) {
         return Ok(Became::Ping);
     }
@@ -216,6 +217,14 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Re
     }
     if let Some(code) = source.validation(&headers, &body) {
         return Ok(Became::Validated(code));
+    }
+    let mut too_fast = false;
+    if let Err(wait) = doors.gauge.pace(&source.name, Instant::now()) {
+        if doors.settings.spill.is_none() || comes_again(source.platform) {
+            telemetry::throttled(&source.name);
+            return Err(Problem::too_fast(wait).into());
+        }
+        too_fast = true;
     }
     let taken = hear(
         source,
@@ -246,8 +255,13 @@ async fn take(doors: &Doors, hook: &Hook, request: Request) -> Result<Became, Re
         events: taken.events,
         poison: taken.poison.into_iter().collect(),
     };
-    let totals = store(doors, taken.key.as_deref(), parsed).await?;
-    Ok(Became::Taken(taken.outcome, totals, seen))
+    let came = Came {
+        door: &source.name,
+        key: taken.key.as_deref(),
+        too_fast,
+    };
+    let stored = store(doors, came, parsed).await?;
+    Ok(Became::Taken(taken.outcome, stored, seen))
 }
 
 /// Who sent it, by the keys that are known, or by newer ones where it names another.

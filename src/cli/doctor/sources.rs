@@ -117,7 +117,9 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
 /// What the doors saw of the sources that are configured: whether any delivers at all, and
 /// whether what comes is refused. Anybody may send what is refused, so that is a note.
 async fn doors(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
-    for source in &shop.config.sources {
+    let config = &shop.config;
+    let at_doors = |source: &&crate::config::Source| !config.comes_by_broker(&source.name);
+    for source in config.sources.iter().filter(at_doors) {
         let seen = trace(store, &source.name).await?;
         let connect = format!(
             "aftercare connect {} --name {}",

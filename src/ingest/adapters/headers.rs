@@ -76,11 +76,15 @@ impl Headers {
         ])
     }
 
+    /// Whether a header of this name may hold proof of who sends.
+    pub fn proves(name: &str) -> bool {
+        PROOF.iter().any(|word| name.contains(word))
+    }
+
     /// What says what the delivery is about and proves nothing: what may be kept.
     pub fn told(&self) -> impl Iterator<Item = (&str, &str)> {
         self.every().filter(|(name, _)| {
-            TOLD.iter().any(|begin| name.starts_with(begin))
-                && !PROOF.iter().any(|word| name.contains(word))
+            TOLD.iter().any(|begin| name.starts_with(begin)) && !Headers::proves(name)
         })
     }
 }

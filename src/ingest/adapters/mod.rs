@@ -24,6 +24,7 @@ mod klaviyo;
 mod loose;
 mod medusa;
 mod moment;
+mod plain;
 mod proof;
 mod public_keys;
 mod recorded;
@@ -54,7 +55,7 @@ use super::signature::SignatureError;
 use crate::model::event::Event;
 use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
-use facts::{Fact, Reading};
+use facts::{Fact, Facts, Reading};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,6 +127,7 @@ impl Source {
 
     /// The `source` of events: as configured, else with what the platform says of itself.
     fn origin(&self, told: Option<&str>) -> String {
+        let told = told.filter(|told| !told.chars().any(char::is_control));
         match (&self.origin, told) {
             (Some(origin), _) => origin.clone(),
             (None, Some(told)) => format!("/{}/{told}", self.platform),
@@ -186,7 +188,7 @@ impl Source {
             Platform::Generic => generic::verify(self, headers, token, body, now),
             Platform::Medusa => proof::standard(headers, body, secrets, false, now, self.window),
             Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
-            Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
+            Platform::SeventeenTrack => proof::seventeen(headers, token, body, secrets),
             Platform::Spree => proof::spree(headers, body, secrets, now, self.window),
             Platform::Saleor => proof::saleor(headers, body, secrets, keys),
             Platform::ShipEngine if keyed => {
@@ -232,6 +234,7 @@ impl Source {
         }
         let takes_token = match self.platform {
             Platform::Shippo
+            | Platform::SeventeenTrack
             | Platform::Gorgias
             | Platform::ShipEngine
             | Platform::AdobeCommerce
@@ -247,7 +250,6 @@ impl Source {
             | Platform::Zendesk
             | Platform::JudgeMe
             | Platform::BigCommerce
-            | Platform::SeventeenTrack
             | Platform::Saleor
             | Platform::Spree
             | Platform::Medusa => false,
@@ -310,6 +312,8 @@ struct Heard {
     /// What tells a repetition of this delivery from another one.
     key: Option<String>,
     what: What,
+    /// The first part of it that cannot be read, where the rest can.
+    unread: Option<Misfit>,
 }
 
 #[derive(Debug)]
@@ -322,31 +326,49 @@ enum What {
     Thin { about: String, path: String },
 }
 
+/// A topic, no longer than is kept of it.
+fn short(topic: &str) -> String {
+    topic.chars().take(MAX_TOPIC).collect()
+}
+
 impl Heard {
     fn thin(topic: &str, key: Option<String>, about: &str, path: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Thin {
                 about: about.to_owned(),
                 path: path.to_owned(),
             },
+            unread: None,
         }
     }
 
     fn unused(topic: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key: None,
             what: What::Unused,
+            unread: None,
         }
     }
 
-    fn facts(topic: &str, key: Option<String>, facts: Vec<Fact>) -> Heard {
+    fn facts(topic: &str, key: Option<String>, facts: Facts) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
-            what: What::Facts(facts),
+            what: What::Facts(facts.all),
+            unread: facts.unread,
+        }
+    }
+
+    /// A topic that we know, which says nothing that matters.
+    fn nothing(topic: &str, key: Option<String>) -> Heard {
+        Heard {
+            topic: short(topic),
+            key,
+            what: What::Facts(Vec::new()),
+            unread: None,
         }
     }
 }
@@ -492,7 +514,10 @@ pub fn hear(
     }
     // The facts that can be read are taken; the delivery is kept once for those that
     // cannot, because replaying it tells the others again, which does no harm.
-    let poison = bad.map(|(origin, misfit)| keep(&heard.topic, Some(origin.to_owned()), misfit));
+    let misfit = bad
+        .map(|(origin, misfit)| (Some(origin.to_owned()), misfit))
+        .or(heard.unread.map(|misfit| (None, misfit)));
+    let poison = misfit.map(|(origin, misfit)| keep(&heard.topic, origin, misfit));
     Taken {
         outcome: match poison {
             Some(_) => Outcome::Poison,
@@ -513,10 +538,10 @@ fn heard(
     beside: &Beside,
     received: Timestamp,
 ) -> Result<Heard, (String, Misfit)> {
-    let body = json::read(raw, source.depth).map_err(|bad| {
+    let body = json::read_worn(raw, source.depth).map_err(|bad| {
         let topic = header_topic(source.platform, headers).unwrap_or_default();
         (
-            topic.to_owned(),
+            short(topic),
             Misfit::new("not_json", format!("the body: {bad}")),
         )
     })?;
@@ -555,7 +580,7 @@ fn heard(
         let topic = header_topic(source.platform, headers)
             .or_else(|| body_topic(&body))
             .unwrap_or_default();
-        (topic.chars().take(MAX_TOPIC).collect(), misfit)
+        (short(topic), misfit)
     })
 }
 

@@ -5,6 +5,13 @@
 //! `AFTERCARE_TEST_SEED` repeats a run, `AFTERCARE_TEST_KILLS` makes the long one longer
 //! (`scripts/acceptance`).
 
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
+mod brokers;
 mod connecting;
 mod copied;
 mod events;
@@ -13,6 +20,7 @@ mod foretold;
 mod install;
 mod kills;
 mod opt_out;
+mod overload;
 mod relay;
 mod relay_trouble;
 mod stopping;
