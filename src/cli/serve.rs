@@ -143,6 +143,10 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         );
         engine.observe();
     }
+    // In the background: a platform that is away must not keep others from delivering.
+    for ring in settings.hooks.values().filter_map(|hook| hook.ring.clone()) {
+        tokio::spawn(async move { ring.start().await });
+    }
     let stop = CancellationToken::new();
     let spill = if roles.intake {
         Some(Arc::new(journal(&shop)?))

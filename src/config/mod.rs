@@ -245,6 +245,8 @@ pub struct Source {
     /// The public keys of a platform that signs with a private one: the text of a JSON Web
     /// Key Set, or PEM.
     pub public_keys: Option<String>,
+    /// Where the platform publishes them.
+    pub keys_url: Option<String>,
     /// Largest body, in bytes.
     pub max_body: Option<usize>,
     /// Deepest nesting of the JSON.
@@ -293,7 +295,7 @@ pub struct Api {
 impl Source {
     /// Whether anything could prove who sends to `POST /hooks/NAME`.
     pub fn can_prove(&self) -> bool {
-        !self.secrets.is_empty() || self.public_keys.is_some()
+        !self.secrets.is_empty() || self.public_keys.is_some() || self.keys_url.is_some()
     }
 }
 

@@ -69,12 +69,13 @@ pub const KEYS: [&str; 48] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 25] = [
+pub const SOURCE_KEYS: [&str; 26] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
     "public_keys_file",
+    "keys_url",
     "unsigned",
     "max_body",
     "max_depth",

@@ -102,8 +102,8 @@ struct World<'w, 'm> {
     people: BTreeMap<CustomerId, Person>,
     /// Events that wait for somebody to turn up.
     parked: HashMap<EventSeq, Event>,
-    /// The newest order version told under a fact's name, and when that happened.
-    told: HashMap<(String, String), (Option<Timestamp>, Timestamp)>,
+    /// The best version told under a fact's name, and when that happened.
+    told: HashMap<(String, String), (i64, Timestamp)>,
     next_seq: i64,
     /// When the next lesson in transit times is due.
     lesson: Option<Timestamp>,
@@ -239,7 +239,7 @@ impl<'w, 'm> World<'w, 'm> {
     /// Whether an event says anything new: the name of its fact is new, or the order in
     /// it is newer than what was told under that name.
     fn is_news(&mut self, event: &Event) -> bool {
-        let version = event.body.order.as_ref().map(|order| order.version);
+        let version = event.version();
         match self.told.get_mut(&(event.source.clone(), event.id.clone())) {
             None => {
                 self.told.insert(

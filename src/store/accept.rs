@@ -91,7 +91,7 @@ statements! {
     DELIVER = "INSERT INTO deliveries (source, key, recorded)
         SELECT r.source, r.key, r.recorded FROM rows($1: source TEXT, key TEXT, recorded BIGINT) AS r
         WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING source, key";
-    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0)), MIN(e.time)
+    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0)), MIN(e.time), MIN(e.considered)
         FROM rows($1: source TEXT, id TEXT) AS r JOIN events e ON e.source = r.source AND e.id = r.id
         GROUP BY e.source, e.id";
     KNOWN = "SELECT a.key, a.customer FROM rows($1: key TEXT) AS r JOIN aliases a ON a.key = r.key";
@@ -209,8 +209,10 @@ struct Fresh<'b> {
     place: usize,
     event: Cow<'b, Event>,
     now: Timestamp,
-    /// 0, or the order's version where the fact is known.
+    /// 0, or the version where the fact is known.
     revision: i64,
+    /// A plan has seen the fact: told again, it triggers nothing.
+    considered: bool,
     keys: Keys,
     seq: EventSeq,
 }
@@ -426,22 +428,21 @@ async fn sift<'b>(
         {
             continue;
         }
-        let version = event
-            .body
-            .order
-            .as_ref()
-            .map_or(0, |order| to_ms(order.version));
+        let version = event.version();
         let name = (clean(&event.source), clean(&event.id));
         let revision = match told.newest.get(&name) {
             None => 0,
             Some(newest) if version > *newest => version,
             Some(_) => continue,
         };
+        // Told better before any plan has seen it, it is news all the same.
+        let considered = event.considered || told.considered.contains(&name);
         told.newest.insert(name, version);
         fresh.push(Fresh {
             place,
             now: *now,
             revision,
+            considered,
             keys: keys(&event),
             event,
             seq: EventSeq(0),
@@ -453,10 +454,12 @@ async fn sift<'b>(
 /// What is known under the names of facts.
 #[derive(Default)]
 struct Known {
-    /// The newest version of an order that was told with it.
+    /// The best version that was told (see [`Event::version`]).
     newest: HashMap<(String, String), i64>,
     /// When it happened, as first told.
     first: HashMap<(String, String), Timestamp>,
+    /// Which of them a plan has seen.
+    considered: HashSet<(String, String)>,
 }
 
 impl Known {
@@ -469,6 +472,9 @@ impl Known {
         for row in tx.fetch(&FACTS, vec![rows(&names)?]).await? {
             let name = (row.text(0)?, row.text(1)?);
             self.first.insert(name.clone(), from_ms(row.int(3)?));
+            if row.int(4)? != 0 {
+                self.considered.insert(name.clone());
+            }
             self.newest.insert(name, row.int(2)?);
         }
         Ok(())
@@ -483,7 +489,8 @@ fn clean(text: &str) -> String {
 /// What was loaded into a directory: each key once, and the parked events under them.
 #[derive(Default)]
 struct Loaded {
-    keys: BTreeSet<Key>,
+    /// The keys, each with the form in which it is stored.
+    hashes: HashMap<Key, String>,
     waiting: BTreeMap<EventSeq, Event>,
 }
 
@@ -498,11 +505,12 @@ impl Loaded {
         mut wanted: BTreeSet<Key>,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
-            wanted.retain(|key| !self.keys.contains(key));
+            wanted.retain(|key| !self.hashes.contains_key(key));
             if wanted.is_empty() {
                 return Ok(());
             }
-            let hashes: HashMap<String, &Key> = wanted
+            // In the order of the index: neighbours lie on one page of it.
+            let hashes: BTreeMap<String, &Key> = wanted
                 .iter()
                 .map(|key| (hashed(secret, key.as_str()), key))
                 .collect();
@@ -514,7 +522,11 @@ impl Loaded {
                 }
             }
             let waiting = readable(&tx.fetch(&WAITING, vec![list]).await?)?;
-            self.keys.append(&mut wanted);
+            let known: Vec<(Key, String)> = hashes
+                .into_iter()
+                .map(|(hash, key)| (key.clone(), hash))
+                .collect();
+            self.hashes.extend(known);
             wanted = self.wait(directory, waiting);
         }
         Ok(())
@@ -694,11 +706,20 @@ async fn record(
         tx.run(&UNPARK, vec![list.clone()]).await?;
         tx.run(&JOIN, vec![list]).await?;
     }
-    let learnt: Vec<(String, i64)> = outcome
+    let mut learnt: Vec<(&str, i64)> = Vec::with_capacity(outcome.learnt.len());
+    let unknown: Vec<(String, i64)> = outcome
         .learnt
         .iter()
+        .filter(|(key, _)| !loaded.hashes.contains_key(key))
         .map(|(key, of)| (hashed(secret, key.as_str()), of.0))
         .collect();
+    learnt.extend(unknown.iter().map(|(hash, of)| (hash.as_str(), *of)));
+    learnt.extend(outcome.learnt.iter().filter_map(|(key, of)| {
+        let hash = loaded.hashes.get(key)?;
+        Some((hash.as_str(), of.0))
+    }));
+    // In the order of the index: a batch then passes over its pages once.
+    learnt.sort_unstable();
     if !learnt.is_empty() {
         tx.run(&LEARN, vec![rows(&learnt)?]).await?;
     }
@@ -742,12 +763,11 @@ async fn record_events(
             event.source.clone(),
             event.id.as_str(),
             one.revision,
-            event.body.order.as_ref().map(|order| to_ms(order.version)),
+            Some(event.version()).filter(|version| *version != 0),
             event.kind.as_str(),
             to_ms(event.time),
             to_ms(event.recorded),
-            // A fact that is told again triggers nothing.
-            flag(one.revision != 0 || event.considered),
+            flag(one.considered),
             event.mode.as_str(),
             flag(event.misdated),
             &event.sequence,

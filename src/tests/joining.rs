@@ -66,13 +66,14 @@ fn name(event: &Event) -> String {
 
 fn stands(shop: &Catalog, history: &History) -> (BTreeSet<String>, String) {
     let state = state::fold(&shop.policy, &shop.products, history, now());
+    // When they were learnt hangs on which telling came first.
     let facts: Vec<String> = state
         .facts
         .iter()
         .map(|fact| {
             format!(
-                "{} {} {} {:?} {:?} {:?}",
-                fact.kind, fact.time, fact.learnt, fact.order, fact.line, fact.shipment
+                "{} {} {:?} {:?} {:?}",
+                fact.kind, fact.time, fact.order, fact.line, fact.shipment
             )
         })
         .collect();
@@ -88,9 +89,9 @@ fn in_memory(shop: &Catalog, events: &[Event]) -> World {
     let mut directory = Directory::default();
     let mut of: BTreeMap<EventSeq, CustomerId> = BTreeMap::new();
     let mut known: BTreeMap<EventSeq, Event> = BTreeMap::new();
-    let mut names: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+    let mut names: BTreeMap<String, i64> = BTreeMap::new();
     for event in events {
-        let version = event.body.order.as_ref().map(|order| order.version);
+        let version = event.version();
         match names.get(&name(event)) {
             Some(told) if version <= *told => continue,
             _ => names.insert(name(event), version),
@@ -165,7 +166,11 @@ fn shuffled(events: &[Event], seed: u64) -> Vec<Event> {
 /// and a review at Judge.me: one customer, one order, one parcel.
 #[tokio::test]
 async fn five_platforms_tell_of_one_customer_in_any_order() {
-    let order = [("CMD-2087", "6210443985011")];
+    // The shop notes its order with the charge.
+    let order = [(
+        "\"metadata\": {}",
+        "\"metadata\": {\"order_id\": \"6210443985011\"}",
+    )];
     // The tracking service knows nothing of the order but the number, spelt its own way.
     let lost = [
         ("\"6210443985011\"", "null"),
@@ -220,14 +225,9 @@ async fn five_platforms_tell_of_one_customer_in_any_order() {
 /// intent and charge, which only the order's own number brings together.
 #[test]
 fn sessions_intents_and_charges_lead_to_their_order() {
-    let bare = [("\"order_id\": \"CMD-2087\"", "\"note\": \"none\"")];
     let mut events = told(Platform::Stripe, "checkout.session.completed", &[]);
     for file in ["charge.dispute.created", "charge.refunded.partial"] {
-        let text =
-            fs::read_to_string(folder().join("stripe").join(format!("{file}.json"))).unwrap();
-        // Where the charge names the order itself, it is to be found without that too.
-        let changes: &[(&str, &str)] = if text.contains(bare[0].0) { &bare } else { &[] };
-        events.extend(told(Platform::Stripe, file, changes));
+        events.extend(told(Platform::Stripe, file, &[]));
     }
     let shop = catalog(POLICY, &[]);
     let expected = in_memory(&shop, &events);
@@ -259,6 +259,8 @@ fn the_deliveries_of_each_platform_stand_alike_in_any_order() {
         let mut names: Vec<String> = files
             .filter_map(|file| file.unwrap().file_name().into_string().ok())
             .filter_map(|name| name.strip_suffix(".headers").map(str::to_owned))
+            // The same fact in the words of an older version of the interface.
+            .filter(|name| !name.contains(".api_"))
             .filter(|name| {
                 folder()
                     .join(platform.as_str())
@@ -405,5 +407,91 @@ async fn a_number_that_is_used_again_means_the_later_parcel() {
             ),
         ];
         assert_eq!(seen, BTreeSet::from(expected), "seed {seed}");
+    }
+}
+
+const CONFIRMED: &str = r#"
+format = 1
+id = "order"
+kind = "fulfilment"
+title = "Your order"
+from = "aya"
+[start]
+on = "order.placed"
+[[step]]
+id = "placed"
+after = "start"
+mail = "a/b"
+[[step]]
+id = "delivered"
+after = "shipment.delivered"
+each = "shipment"
+mail = "a/b"
+"#;
+
+/// A fact that is told better before any plan has seen it is news all the same; after, it
+/// is not news again.
+#[tokio::test]
+async fn what_is_told_better_starts_what_it_would_have_started_and_no_more() {
+    let shop = catalog(POLICY, &[CONFIRMED]);
+    let time = "2026-03-02T09:00:00Z";
+    let first = Story::new()
+        .order("1", "ann", time, &[CAMERA])
+        .events
+        .remove(0);
+    let newer = |version: &str| {
+        let order = json!({"version": version});
+        let story = Story::new().order_with("1", "ann", time, &[CAMERA], order, json!({}));
+        story.events.into_iter().next().unwrap()
+    };
+    for rushed in [true, false] {
+        let live = crate::shop::with_mail(&shop, "a/b");
+        let harness = Harness::new(live, time.parse().unwrap()).await;
+        harness.accept(first.clone()).await;
+        if !rushed {
+            harness.settle().await;
+        }
+        harness.accept(newer("2026-03-02T09:00:05Z")).await;
+        harness.settle().await;
+        harness.accept(newer("2026-03-02T09:00:09Z")).await;
+        harness.settle().await;
+        assert_eq!(harness.memory.outbox().len(), 1, "rushed: {rushed}");
+        // The storefront says roughly when it arrived, the carrier's scan by it exactly.
+        let parcel = |precision: &str, at: &str| {
+            let data = json!({
+                "order_ref": {"order_id": "1", "order_number": null},
+                "shipment": {"shipment_id": "A", "direction": "outbound", "items": [],
+                    "tracking": [{"carrier": "dhl", "number": "N"}]},
+                "delivery": {"delivered_at": at, "precision": precision, "basis": "storefront", "reported_by": "shop"},
+            });
+            let id = "shipment/A/delivered";
+            let story =
+                Story::new().event("shipment.delivered", id, at, "2026-03-02T09:00:00Z", data);
+            story.events.into_iter().next().unwrap()
+        };
+        harness
+            .accept(parcel("approximate", "2026-03-02T08:59:00Z"))
+            .await;
+        if !rushed {
+            harness.settle().await;
+        }
+        harness
+            .accept(parcel("second", "2026-03-02T08:40:00Z"))
+            .await;
+        harness.settle().await;
+        // Worse: nothing.
+        harness.accept(parcel("date", "2026-03-02T08:00:00Z")).await;
+        harness.settle().await;
+        assert_eq!(harness.memory.outbox().len(), 2, "rushed: {rushed}");
+        let histories = harness
+            .engine
+            .store
+            .histories(&[CustomerId(1)])
+            .await
+            .unwrap();
+        let history = histories[0].as_ref().unwrap();
+        let state = state::fold(&shop.policy, &shop.products, history, now());
+        let came = state.orders[0].delivered_at.unwrap();
+        assert_eq!(came.to_string(), "2026-03-02T08:40:00Z", "rushed: {rushed}");
     }
 }

@@ -12,6 +12,7 @@ mod authors;
 mod book;
 mod cli;
 mod codes;
+mod connecting;
 mod consuming;
 mod guards;
 mod harness;

@@ -350,6 +350,13 @@ pub static SERVICE_SOURCE: Table = Table {
             "\"config/saleor.jwks.json\"",
         ),
         may(
+            "keys_url",
+            Shape::Form("^https?://"),
+            "Where the platform publishes its public keys (a JSON Web Key Set): fetched at the start, and when a delivery names an unknown one.",
+            "none",
+            "\"https://api.shipengine.com/jwks\"",
+        ),
+        may(
             "unsigned",
             Shape::Flag,
             "Take deliveries without proof, on a loopback address alone.",

@@ -12,6 +12,7 @@
     feature = "kafka"
 ))]
 mod brokers;
+mod connecting;
 mod copied;
 mod events;
 mod files;
