@@ -108,8 +108,28 @@ pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 pub const HOOKS: &str = "aftercare_hooks_total";
 /// Whether a source is silent for longer than its rhythm explains, by `source` and `kind`.
 pub const SOURCE_SILENT: &str = "aftercare_source_silent";
+/// Messages of brokers, by `broker` (its name in the configuration) and `outcome`:
+/// `received`, `redelivered` (of those, delivered before), `acknowledged`, `poison` (gone
+/// to quarantine).
+pub const BROKER_MESSAGES: &str = "aftercare_broker_messages_total";
+/// Messages that a broker's group has not acknowledged, by `broker`.
+pub const BROKER_LAG: &str = "aftercare_broker_lag";
+/// Whether a broker is connected, by `broker`.
+pub const BROKER_CONNECTED: &str = "aftercare_broker_connected";
 /// How long `POST /events` took, the durable commit included.
 pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
+/// Deliveries kept in the journal, by `because`: `away`, `slow`, `crowded`, `fast`, `behind`.
+pub const SPILL_KEPT: &str = "aftercare_spill_kept_total";
+/// Deliveries of the journal that the database has taken since.
+pub const SPILL_DRAINED: &str = "aftercare_spill_drained_total";
+/// Deliveries that wait in the journal.
+pub const SPILL_RECORDS: &str = "aftercare_spill_records";
+/// Bytes of them.
+pub const SPILL_BYTES: &str = "aftercare_spill_bytes";
+/// How long the oldest of them has waited.
+pub const SPILL_AGE: &str = "aftercare_spill_age_seconds";
+/// Deliveries refused because their source sends faster than it may, by `source`.
+pub const THROTTLED: &str = "aftercare_throttled_total";
 /// Opt-outs from the public page, by `how`: `one_click` or `page`.
 pub const OPT_OUTS: &str = "aftercare_opt_outs_total";
 /// Sends that reached a state, by `state` and `kind`.
@@ -181,6 +201,27 @@ fn describe() {
         SOURCE_SILENT,
         "1 while a source is silent for longer than its own rhythm explains"
     );
+    describe_counter!(SPILL_KEPT, "Deliveries kept in the journal");
+    describe_counter!(
+        SPILL_DRAINED,
+        "Deliveries of the journal that the database has taken since"
+    );
+    describe_gauge!(SPILL_RECORDS, "Deliveries that wait in the journal");
+    describe_gauge!(SPILL_BYTES, "Bytes that wait in the journal");
+    describe_gauge!(
+        SPILL_AGE,
+        "How long the oldest delivery in the journal has waited"
+    );
+    describe_counter!(
+        THROTTLED,
+        "Deliveries refused because their source sends faster than it may"
+    );
+    describe_counter!(BROKER_MESSAGES, "Messages of brokers");
+    describe_gauge!(
+        BROKER_LAG,
+        "Messages that a broker's group has not acknowledged"
+    );
+    describe_gauge!(BROKER_CONNECTED, "1 while a broker is connected");
     describe_counter!(OPT_OUTS, "Opt-outs from the public page");
     describe_counter!(SENDS, "Sends that reached a state");
     describe_counter!(MAILS_HELD, "Mails held because they could not be made");
@@ -222,6 +263,47 @@ pub fn events_quarantined(count: u64) {
     metrics::counter!(EVENTS_QUARANTINED).increment(count);
 }
 
+/// What became of a message of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerMessage {
+    /// It was handed to us.
+    Received,
+    /// It was handed to us, and before to somebody.
+    Redelivered,
+    /// We said that it is durable.
+    Acknowledged,
+    /// It cannot be used and is in quarantine.
+    Poison,
+}
+
+impl BrokerMessage {
+    fn as_str(self) -> &'static str {
+        match self {
+            BrokerMessage::Received => "received",
+            BrokerMessage::Redelivered => "redelivered",
+            BrokerMessage::Acknowledged => "acknowledged",
+            BrokerMessage::Poison => "poison",
+        }
+    }
+}
+
+/// Counts messages of a broker; `broker` is a name of the configuration.
+pub fn broker(broker: &str, what: BrokerMessage, count: usize) {
+    metrics::counter!(BROKER_MESSAGES, "broker" => broker.to_owned(), "outcome" => what.as_str())
+        .increment(count as u64);
+}
+
+/// Shows how many messages of a broker are not acknowledged yet.
+pub fn broker_lag(broker: &str, messages: u64) {
+    metrics::gauge!(BROKER_LAG, "broker" => broker.to_owned()).set(messages as f64);
+}
+
+/// Shows whether a broker is connected.
+pub fn broker_connected(broker: &str, connected: bool) {
+    let value = if connected { 1.0 } else { 0.0 };
+    metrics::gauge!(BROKER_CONNECTED, "broker" => broker.to_owned()).set(value);
+}
+
 /// Counts events that waited in vain for somebody to turn up.
 pub fn parked_expired(count: u64) {
     metrics::counter!(PARKED_EXPIRED).increment(count);
@@ -235,6 +317,29 @@ pub fn refused(status: u16) {
 /// Counts one delivery of a platform; `source` is a name of the configuration.
 pub fn hook(source: &str, outcome: &'static str) {
     metrics::counter!(HOOKS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts one delivery that was kept in the journal.
+pub fn spilled(because: &'static str) {
+    metrics::counter!(SPILL_KEPT, "because" => because).increment(1);
+}
+
+/// Counts deliveries of the journal that the database has taken.
+pub fn drained(count: u64) {
+    metrics::counter!(SPILL_DRAINED).increment(count);
+}
+
+/// Shows what waits in the journal.
+pub fn spill(records: u64, bytes: u64, age: Duration) {
+    metrics::gauge!(SPILL_RECORDS).set(records as f64);
+    metrics::gauge!(SPILL_BYTES).set(bytes as f64);
+    metrics::gauge!(SPILL_AGE).set(age.as_secs_f64());
+}
+
+/// Counts one delivery that was refused for its source's rate; `source` is a name of the
+/// configuration.
+pub fn throttled(source: &str) {
+    metrics::counter!(THROTTLED, "source" => source.to_owned()).increment(1);
 }
 
 /// Shows whether a source is silent; both names come from events, which are signed.

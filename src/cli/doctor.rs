@@ -1,11 +1,13 @@
 //! `doctor`: looks after an install. Files, database, key, relay, zones, what waits for
 //! a human, and the invariants of delivery that the ledger itself can show.
 
+mod brokers;
 mod sources;
 
 use super::context::{Open, Shop};
 use super::{Exit, Global, Out, key};
-use crate::engine::{alerts, privacy, reload};
+use crate::engine::{alerts, privacy, reload, spill};
+use crate::journal;
 use crate::mail::Transport;
 use crate::model::diagnostic::Severity;
 use crate::model::holidays;
@@ -114,9 +116,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             database(&shop, &store, &mut findings).await?;
         }
         if all || args.what == Some(What::Events) {
+            journal(&shop, &mut findings)?;
             let now = shop.clock(&store).await?.now();
             events(&store, now, &mut findings).await?;
             sources::look(&shop, &store, &mut findings).await?;
+            brokers::look(&shop, &mut findings).await?;
         }
         store.close().await;
         // Without good files the ledger has no rules to be held against.
@@ -254,6 +258,36 @@ async fn database(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::
             &format!("this install only observes: {because}; `aftercare arm` allows it to send"),
         ),
     }
+}
+
+/// What waits for the database beside it.
+fn journal(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let folder = shop.config.data_dir.join(spill::FOLDER);
+    let held = journal::look(&folder)?;
+    if held.damaged > 0 {
+        to.tell(
+            How::Bad,
+            "journal",
+            &format!(
+                "bytes of {} files went bad, and what they held may be lost: look at {} for *.damaged, reconcile with the sources, then delete them",
+                held.damaged,
+                folder.display()
+            ),
+        )?;
+    }
+    if held.records > 0 {
+        to.tell(
+            How::Note,
+            "journal",
+            &format!(
+                "{} deliveries, {} bytes, the oldest {} s old, wait until the database takes them; `serve` stores them",
+                held.records,
+                held.bytes,
+                spill::age(&held).as_secs()
+            ),
+        )?;
+    }
+    Ok(())
 }
 
 async fn events(store: &Store, now: Timestamp, to: &mut Findings<'_>) -> anyhow::Result<()> {

@@ -130,6 +130,7 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Box<P
             reason: reason.to_owned(),
             because,
             recorded,
+            transport: None,
         })
     };
     if line.cut {
@@ -142,15 +143,7 @@ pub fn event(line: &Line, learnt: Learnt, backfill: bool) -> Result<Event, Box<P
     let parsed = canonical::parse_line(&line.text, learnt, limits)
         .map_err(|malformed| poison("not_json", malformed.to_string()))?;
     if let Some(bad) = parsed.poison.into_iter().next() {
-        return Err(Box::new(Poison {
-            source: bad.source,
-            id: bad.id,
-            kind: bad.kind,
-            body: bad.body,
-            reason: bad.reason,
-            because: bad.because,
-            recorded: bad.recorded,
-        }));
+        return Err(Box::new(Poison::from(bad)));
     }
     let mut event = parsed
         .events

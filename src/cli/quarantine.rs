@@ -5,11 +5,13 @@
 use super::context::{PAGE, Shop};
 use super::exit::{misuse, not_found};
 use super::lines::{self, Line};
-use super::{Exit, Global, Out, sources};
+use super::{Exit, Global, Out, brokers, sources};
 use crate::ingest::adapters::{Beside, Recorded, hear};
 use crate::ingest::canonical::Learnt;
 use crate::ingest::cause::Cause;
 use crate::ingest::mask;
+use crate::ingest::message::{Kept, understand};
+use crate::model::event::Event;
 use crate::model::time::Timestamp;
 use crate::store::{Accepted, Access, Incoming, Quarantined, Store};
 use serde::Serialize;
@@ -340,8 +342,15 @@ async fn replay(shop: &Shop, store: &Store, which: &Which, out: &mut Out) -> any
         };
         let one: Quarantined = one;
         let now = clock.now();
-        if let Some(delivery) = Recorded::read(&one.body) {
-            match again(shop, store, &delivery, now).await? {
+        let heard = if let Some(delivery) = Recorded::read(&one.body) {
+            Some(hear_again(shop, &delivery, now)?)
+        } else {
+            Kept::read(&one.body)
+                .map(|kept| understand_again(shop, &kept, now))
+                .transpose()?
+        };
+        if let Some(heard) = heard {
+            match again(store, heard, now).await? {
                 Ok(known) => {
                     store.drop_quarantined(one.id).await?;
                     used += 1;
@@ -389,14 +398,11 @@ async fn replay(shop: &Shop, store: &Store, which: &Which, out: &mut Out) -> any
     say(out, "replayed", used, left)
 }
 
-/// Maps a platform's delivery anew; who sent it was proved when it came. Whether all of
-/// it was known already, or why it still cannot be read.
-async fn again(
-    shop: &Shop,
-    store: &Store,
-    delivery: &Recorded,
-    now: Timestamp,
-) -> anyhow::Result<Result<bool, String>> {
+/// What a delivery says now, or why it still cannot be read.
+type Heard = Result<Vec<Event>, String>;
+
+/// Maps a platform's delivery anew; who sent it was proved when it came.
+fn hear_again(shop: &Shop, delivery: &Recorded, now: Timestamp) -> anyhow::Result<Heard> {
     let named = |told: &&crate::config::Source| told.name == delivery.source;
     let Some(told) = shop.config.sources.iter().find(named) else {
         return Ok(Err(format!(
@@ -407,11 +413,41 @@ async fn again(
     let source = sources::source(told)?;
     let body = delivery.body.as_bytes();
     let taken = hear(&source, &delivery.headers, body, &Beside::default(), now);
-    if let Some(bad) = taken.poison {
-        return Ok(Err(format!("{}: {}", bad.reason, bad.because)));
-    }
-    let batch: Vec<Incoming> = taken
-        .events
+    Ok(match taken.poison {
+        Some(bad) => Err(format!("{}: {}", bad.reason, bad.because)),
+        None => Ok(taken.events),
+    })
+}
+
+/// Reads a broker's message anew, as its broker is configured now.
+fn understand_again(shop: &Shop, kept: &Kept, now: Timestamp) -> anyhow::Result<Heard> {
+    let named = |told: &&crate::config::Broker| told.name == kept.broker;
+    let Some(told) = shop.config.brokers.iter().find(named) else {
+        return Ok(Err(format!(
+            "no broker is called {}: it was taken out of the configuration",
+            kept.broker
+        )));
+    };
+    let reading = brokers::reading(&shop.config, told)?;
+    let parsed = understand(&reading, &kept.message, now).parsed;
+    Ok(match parsed.poison.into_iter().next() {
+        Some(bad) => Err(format!("{}: {}", bad.reason, bad.because)),
+        None => Ok(parsed.events),
+    })
+}
+
+/// Stores what is read now. Whether all of it was known already, or why it still cannot
+/// be read.
+async fn again(
+    store: &Store,
+    heard: Heard,
+    now: Timestamp,
+) -> anyhow::Result<Result<bool, String>> {
+    let events = match heard {
+        Ok(events) => events,
+        Err(because) => return Ok(Err(because)),
+    };
+    let batch: Vec<Incoming> = events
         .into_iter()
         .map(|event| Incoming {
             event,

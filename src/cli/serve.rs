@@ -3,15 +3,19 @@
 
 use super::context::{self, Open, Shop};
 use super::exit::misuse;
-use super::{Exit, Global, Out, key, sources};
+use super::{Exit, Global, Out, brokers, key, sources};
 use crate::config::LogFormat;
+use crate::consume;
 use crate::engine::alerts::Hook;
 use crate::engine::serve::{self, Roles};
+use crate::engine::spill::Spill;
 use crate::engine::{Engine, EngineError};
 use crate::ingest::signature::Secret;
+use crate::journal::Bounds;
 use crate::store::Access;
 use crate::telemetry;
 use crate::web;
+use crate::web::admission::Pace;
 use anyhow::Context as _;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -35,7 +39,7 @@ pub struct Args {
 /// One part of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
-    /// Takes events at POST /events
+    /// Takes events at POST /events and /hooks, and from brokers
     Intake,
     /// Plans who gets what
     Scheduler,
@@ -72,7 +76,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )?;
     telemetry::start_metrics();
     let roles = args.roles();
-    let settings = web::Settings {
+    let mut settings = web::Settings {
         watch: args.watch,
         ..settings(&shop, roles)?
     };
@@ -82,6 +86,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             shop.config.http.listen
         )));
     }
+    let read = if roles.intake {
+        brokers::ready(&shop.config)?
+    } else {
+        Vec::new()
+    };
     let transport = shop.transport()?;
     if shop.config.clock.is_some() && !transport.stays_here() {
         return Err(misuse(
@@ -128,7 +137,21 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         );
         engine.observe();
     }
+    // In the background: a platform that is away must not keep others from delivering.
+    for ring in settings.hooks.values().filter_map(|hook| hook.ring.clone()) {
+        tokio::spawn(async move { ring.start().await });
+    }
     let stop = CancellationToken::new();
+    let spill = if roles.intake {
+        Some(Arc::new(journal(&shop)?))
+    } else {
+        None
+    };
+    settings.spill.clone_from(&spill);
+    let draining = spill.map(|spill| {
+        let (engine, stop) = (Arc::clone(&engine), stop.clone());
+        tokio::spawn(async move { spill.run(&engine, stop).await })
+    });
     let signals = tokio::spawn(end_on_signal(stop.clone()));
     let address = match &listener {
         Some(listener) => Some(
@@ -157,6 +180,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             ended
         })
     });
+    let reading = tokio::spawn(consume::consume(read, Arc::clone(&engine), stop.clone()));
     serve::run(
         Arc::clone(&engine),
         roles,
@@ -165,12 +189,19 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )
     .await;
     stop.cancel();
+    reading
+        .await
+        .context("the brokers' loop ended badly")?
+        .map_err(|error| misuse(error.to_string()))?;
     if let Some(door) = door {
         door.await
             .context("the doors ended badly")?
             .map_err(|error| misuse(error.to_string()))?;
     }
     signals.abort();
+    if let Some(draining) = draining {
+        draining.await.context("the journal ended badly")?;
+    }
     if let Some(telling) = telling {
         telling.await.context("the clock could not be told")?;
     }
@@ -181,6 +212,17 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     }
     tracing::info!("ended in good order");
     Ok(Exit::Fine)
+}
+
+/// Where deliveries are kept that the database cannot take now.
+fn journal(shop: &Shop) -> anyhow::Result<Spill> {
+    let usual = Bounds::default();
+    let bounds = Bounds {
+        most: shop.config.journal.max.unwrap_or(usual.most),
+        ..usual
+    };
+    let data = &shop.config.data_dir;
+    Spill::open(data, bounds).with_context(|| format!("the journal in {}", data.display()))
 }
 
 /// Tells other processes of a rehearsal what time it is.
@@ -233,6 +275,7 @@ fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
             max_depth: intake.max_depth.unwrap_or(usual.max_depth),
             read_timeout: intake.read_timeout.unwrap_or(usual.read_timeout),
             signature_window: intake.signature_window.unwrap_or(usual.signature_window),
+            pace: Pace::of(intake.rate, intake.burst),
             ..usual
         }),
         hooks,

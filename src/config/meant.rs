@@ -2,8 +2,8 @@
 
 use super::raw::{Given, Raw, variable_of};
 use super::{
-    Alerts, CAPTURE, CONNECTIONS, Config, Credentials, Database, Http, Intake, Log, LogFormat,
-    Mailer, QUARANTINE, Rehearsal, Secret, Smtp, Timeouts,
+    Alerts, CAPTURE, CONNECTIONS, Config, Credentials, Database, Http, Intake, Journal, Log,
+    LogFormat, Mailer, QUARANTINE, Rehearsal, Secret, Smtp, Timeouts,
 };
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::email::Address;
@@ -18,6 +18,12 @@ const MAX_CONNECTIONS: usize = 256;
 pub(super) const MAX_BODY: usize = 64 << 20;
 /// Deepest nesting that intake may be told to take: JSON is read by recursion.
 pub(super) const MAX_DEPTH: usize = 120;
+/// Fastest pace and largest burst that may be set, in deliveries.
+pub(super) const MAX_PACE: usize = 1_000_000;
+/// Largest journal that may be set, in bytes.
+const MAX_JOURNAL: usize = 1 << 40;
+/// Smallest journal that may be set: it must hold some of the largest deliveries.
+const MIN_JOURNAL: usize = 16 << 20;
 /// Most secrets that may be valid at once.
 const MAX_SECRETS: usize = 2;
 /// Longest time limit.
@@ -73,6 +79,12 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let smtp = self.smtp();
         let intake = self.intake(http.as_ref().map(|http| http.listen));
         let sources = self.sources(http.as_ref().map(|http| http.listen));
+        let journal = Journal {
+            max: self
+                .number("intake.journal.max", MIN_JOURNAL, MAX_JOURNAL)
+                .map(|max| max as u64),
+        };
+        let brokers = self.brokers(&sources);
         let mailer = Mailer {
             keep_bodies: self.flag("mailer.keep_bodies").unwrap_or(false),
             message_id_domain: self.parsed(
@@ -98,6 +110,8 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             smtp: smtp?,
             intake,
             sources,
+            journal,
+            brokers,
             mailer,
             clock,
             log: Log {
@@ -151,6 +165,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             let number = text.parse().ok()?;
             (least..=most).contains(&number).then_some(number)
         })
+    }
+
+    fn count(&mut self, key: &'static str) -> Option<u32> {
+        let count = self.number(key, 1, MAX_PACE)?;
+        u32::try_from(count).ok()
     }
 
     fn wait(&mut self, key: &'static str) -> Option<Duration> {
@@ -486,6 +505,8 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             max_depth: self.number("intake.events.max_depth", 8, MAX_DEPTH),
             read_timeout: self.wait("intake.events.read_timeout"),
             signature_window: self.wait("intake.events.signature_window"),
+            rate: self.count("intake.events.rate"),
+            burst: self.count("intake.events.burst"),
         })
     }
 

@@ -2,12 +2,14 @@
 //! values first ([`raw`]), then what they mean ([`meant`]). Nothing here opens a file or
 //! asks the process for its environment: both are handed in.
 
+mod brokers;
 mod meant;
 mod raw;
 mod sources;
 
+pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER, SaslMechanism};
 pub use meant::{is_this_machine, read};
-pub use raw::{KEYS, SOURCE_KEYS};
+pub use raw::{BROKER_KEYS, KEYS, SOURCE_KEYS};
 pub use sources::MAX_SOURCE_SECRETS;
 
 use crate::model::platform::Platform;
@@ -36,6 +38,9 @@ pub struct Config {
     pub intake: Option<Intake>,
     /// `[intake.sources.…]`: who delivers to `POST /hooks/…`, by name.
     pub sources: Vec<Source>,
+    pub journal: Journal,
+    /// `[intake.brokers.…]`: message brokers that events are read from, by name.
+    pub brokers: Vec<Broker>,
     pub mailer: Mailer,
     /// The rehearsal clock; unset, the real one.
     pub clock: Option<Rehearsal>,
@@ -210,6 +215,17 @@ pub struct Intake {
     pub read_timeout: Option<Duration>,
     /// How far a signature's time may lie from ours, either way.
     pub signature_window: Option<Duration>,
+    /// Deliveries a second that may come for long.
+    pub rate: Option<u32>,
+    /// Deliveries that may come at once beyond that.
+    pub burst: Option<u32>,
+}
+
+/// `[intake.journal]`: where deliveries are kept that the database cannot take now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Journal {
+    /// Bytes that it may hold.
+    pub max: Option<u64>,
 }
 
 /// `[intake.sources.NAME]`. What is unset is the door's own, or what the platform says.
@@ -227,6 +243,8 @@ pub struct Source {
     /// The public keys of a platform that signs with a private one: the text of a JSON Web
     /// Key Set, or PEM.
     pub public_keys: Option<String>,
+    /// Where the platform publishes them.
+    pub keys_url: Option<String>,
     /// Largest body, in bytes.
     pub max_body: Option<usize>,
     /// Deepest nesting of the JSON.
@@ -235,6 +253,10 @@ pub struct Source {
     pub read_timeout: Option<Duration>,
     /// How far a signed time may lie from ours, either way.
     pub signature_window: Option<Duration>,
+    /// Deliveries a second that may come for long.
+    pub rate: Option<u32>,
+    /// Deliveries that may come at once beyond that.
+    pub burst: Option<u32>,
     /// Where the shop's pages are; no slash at its end.
     pub storefront: Option<String>,
     /// The currency of prices that name none.
@@ -247,6 +269,13 @@ pub struct Source {
     pub delivered: Vec<String>,
     /// The mapping of a shop of its own make: its path as it is written, and its text.
     pub mapping: Option<(String, String)>,
+}
+
+impl Source {
+    /// Whether anything could prove who sends to `POST /hooks/NAME`.
+    pub fn can_prove(&self) -> bool {
+        !self.secrets.is_empty() || self.public_keys.is_some() || self.keys_url.is_some()
+    }
 }
 
 /// `[mailer]`.
@@ -329,6 +358,8 @@ impl Default for Config {
             },
             intake: None,
             sources: Vec::new(),
+            journal: Journal::default(),
+            brokers: Vec::new(),
             mailer: Mailer::default(),
             clock: None,
             log: Log::default(),
@@ -350,7 +381,7 @@ impl Config {
             return Err(Unready::NoSecrets);
         }
         let open = |source: &&Source| {
-            !source.unsigned && source.secrets.is_empty() && source.public_keys.is_none()
+            !source.unsigned && !source.can_prove() && !self.comes_by_broker(&source.name)
         };
         match self.sources.iter().find(open) {
             Some(source) => Err(Unready::NoSourceSecrets {
@@ -358,6 +389,13 @@ impl Config {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Whether a broker brings the deliveries of a source. Whoever may write to the broker
+    /// is trusted, so such a source needs no secret.
+    pub fn comes_by_broker(&self, source: &str) -> bool {
+        let brings = |broker: &Broker| broker.source.as_deref() == Some(source);
+        self.brokers.iter().any(brings)
     }
 }
 

@@ -15,7 +15,7 @@ pub const PREFIX: &str = "AFTERCARE_";
 pub const ENVIRONMENT: &str = "environment";
 
 /// Every key there is.
-pub const KEYS: [&str; 45] = [
+pub const KEYS: [&str; 48] = [
     "data_dir",
     "arming_key_file",
     "secret_file",
@@ -51,6 +51,9 @@ pub const KEYS: [&str; 45] = [
     "intake.events.max_depth",
     "intake.events.read_timeout",
     "intake.events.signature_window",
+    "intake.events.rate",
+    "intake.events.burst",
+    "intake.journal.max",
     "mailer.keep_bodies",
     "mailer.message_id_domain",
     "clock.start",
@@ -66,12 +69,13 @@ pub const KEYS: [&str; 45] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 16] = [
+pub const SOURCE_KEYS: [&str; 19] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
     "public_keys_file",
+    "keys_url",
     "unsigned",
     "max_body",
     "max_depth",
@@ -83,8 +87,65 @@ pub const SOURCE_KEYS: [&str; 16] = [
     "dispatched_statuses",
     "delivered_statuses",
     "mapping",
+    "rate",
+    "burst",
 ];
-/// Longest name of a source, in characters.
+/// Where brokers stand, each under a name of its own.
+const BROKERS: &str = "intake.brokers";
+/// Every key of one broker.
+pub const BROKER_KEYS: [&str; 18] = [
+    "url",
+    "user",
+    "password",
+    "password_file",
+    "mechanism",
+    "credentials_file",
+    "ca_file",
+    "stream",
+    "queue",
+    "topic",
+    "subject",
+    "field",
+    "group",
+    "batch",
+    "max_body",
+    "max_depth",
+    "redeliver_after",
+    "source",
+];
+
+/// Tables that stand under names which a shop chooses.
+#[derive(Clone, Copy)]
+struct Family {
+    /// Where they stand.
+    above: &'static str,
+    /// What one of them is called.
+    one: &'static str,
+    keys: &'static [&'static str],
+    /// Keys that hold secrets.
+    secrets: &'static [&'static str],
+    /// The name of one, for hints.
+    example: &'static str,
+}
+
+/// The families there are.
+const FAMILIES: [Family; 2] = [
+    Family {
+        above: SOURCES,
+        one: "source",
+        keys: &SOURCE_KEYS,
+        secrets: &["secrets"],
+        example: "shopify",
+    },
+    Family {
+        above: BROKERS,
+        one: "broker",
+        keys: &BROKER_KEYS,
+        secrets: &["password"],
+        example: "orders",
+    },
+];
+/// Longest name of a source or a broker, in characters.
 const MAX_SOURCE_NAME: usize = 40;
 
 /// Keys that hold secrets, which never stand in a file that may be in git.
@@ -112,6 +173,8 @@ pub(super) struct Raw {
     pub(super) intake: bool,
     /// The sources of platforms by name: where each is told, and its keys.
     pub(super) sources: BTreeMap<String, (Given, Keys)>,
+    /// The brokers by name, likewise.
+    pub(super) brokers: BTreeMap<String, (Given, Keys)>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -167,8 +230,8 @@ impl Raw {
                 .and_then(toml_edit::Key::span)
                 .or_else(|| item.span())
                 .unwrap_or(0..0);
-            if path == SOURCES {
-                self.source_tables(file, item, span);
+            if let Some(family) = FAMILIES.into_iter().find(|family| family.above == path) {
+                self.family(family, file, item, span);
                 continue;
             }
             let is_section = KEYS.iter().any(|key| key.starts_with(&format!("{path}.")));
@@ -253,14 +316,17 @@ impl Raw {
         })
     }
 
-    /// `[intake.sources.NAME]`, one for each source.
-    fn source_tables(&mut self, file: &str, item: &Item, span: Range<usize>) {
+    /// `[intake.sources.NAME]` or `[intake.brokers.NAME]`, all there are.
+    fn family(&mut self, family: Family, file: &str, item: &Item, span: Range<usize>) {
+        let above = family.above;
         let wants = |path: &str, span| {
-            Diagnostic::new("E103", file, span, format!("`{path}` wants a table"))
-                .help(format!("write [{SOURCES}.shopify], and its keys below"))
+            Diagnostic::new("E103", file, span, format!("`{path}` wants a table")).help(format!(
+                "write [{above}.{}], and its keys below",
+                family.example
+            ))
         };
         let Some(all) = item.as_table_like() else {
-            self.problems.push(wants(SOURCES, span));
+            self.problems.push(wants(above, span));
             return;
         };
         for (name, item) in all.iter() {
@@ -269,11 +335,11 @@ impl Raw {
                 .and_then(toml_edit::Key::span)
                 .or_else(|| item.span())
                 .unwrap_or(0..0);
-            let path = format!("{SOURCES}.{}", name.escape_debug());
+            let path = format!("{above}.{}", name.escape_debug());
             if !is_source_name(name) {
                 self.problems.push(
-                    Diagnostic::new("E111", file, span, format!("`{path}` is no name of a source"))
-                        .help("lower-case letters, digits and single underscores, letters first: it stands in the address and in names of variables"),
+                    Diagnostic::new("E111", file, span, format!("`{path}` is no name of a {}", family.one))
+                        .help("lower-case letters, digits and single underscores, letters first: it stands in addresses, in metrics and in names of variables"),
                 );
                 continue;
             }
@@ -293,7 +359,7 @@ impl Raw {
                     .key(name)
                     .and_then(toml_edit::Key::span)
                     .unwrap_or(0..0);
-                let Some(key) = SOURCE_KEYS.into_iter().find(|key| *key == name) else {
+                let Some(key) = family.keys.iter().copied().find(|key| *key == name) else {
                     let name = name.escape_debug();
                     self.problems.push(unknown(
                         Diagnostic::new(
@@ -303,30 +369,40 @@ impl Raw {
                             format!("unknown key \"{path}.{name}\""),
                         ),
                         &name.to_string(),
-                        &SOURCE_KEYS,
+                        family.keys,
                     ));
                     continue;
                 };
                 let path = format!("{path}.{key}");
-                if let Some(given) = self.given(file, &path, key == "secrets", item, span) {
+                if let Some(given) =
+                    self.given(file, &path, family.secrets.contains(&key), item, span)
+                {
                     keys.insert(key, given);
                 }
             }
-            self.sources.insert(name.to_owned(), (at, keys));
+            self.of_family(family).insert(name.to_owned(), (at, keys));
         }
     }
 
-    /// A variable of a source: `AFTERCARE_INTAKE__SOURCES__SHOPIFY__SECRETS`. Whether it
-    /// is one.
-    fn source_variable(&mut self, name: &str, path: &str, value: &str) -> bool {
-        let Some((source, key)) = path
-            .strip_prefix(SOURCES)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .and_then(|rest| rest.split_once('.'))
-        else {
+    fn of_family(&mut self, family: Family) -> &mut BTreeMap<String, (Given, Keys)> {
+        if family.above == SOURCES {
+            &mut self.sources
+        } else {
+            &mut self.brokers
+        }
+    }
+
+    /// A variable of a source or a broker: `AFTERCARE_INTAKE__SOURCES__SHOPIFY__SECRETS`.
+    /// Whether it is one.
+    fn family_variable(&mut self, name: &str, path: &str, value: &str) -> bool {
+        let Some((family, source, key)) = FAMILIES.into_iter().find_map(|family| {
+            let rest = path.strip_prefix(family.above)?.strip_prefix('.')?;
+            let (source, key) = rest.split_once('.')?;
+            Some((family, source, key))
+        }) else {
             return false;
         };
-        let known = SOURCE_KEYS.into_iter().find(|known| *known == key);
+        let known = family.keys.iter().copied().find(|known| *known == key);
         let Some(key) = known.filter(|_| is_source_name(source)) else {
             return false;
         };
@@ -337,7 +413,7 @@ impl Raw {
             variable: Some(name.to_owned()),
         };
         let (_, keys) = self
-            .sources
+            .of_family(family)
             .entry(source.to_owned())
             .or_insert_with(|| (given(source), Keys::new()));
         keys.insert(key, given(value));
@@ -351,7 +427,7 @@ impl Raw {
             return;
         };
         let path = rest.to_lowercase().replace("__", ".");
-        if self.source_variable(name, &path, &value) {
+        if self.family_variable(name, &path, &value) {
             return;
         }
         match KEYS.into_iter().find(|key| *key == path) {

@@ -365,3 +365,144 @@ fn a_source_that_is_none_is_told_where_it_stands() {
         refused(text, &[], code, message, help);
     }
 }
+
+#[test]
+fn a_broker_is_what_its_address_says() {
+    let check = |url: &str, key: &str, kind: BrokerKind, servers: &[&str]| {
+        let text = format!("[intake.brokers.shop]\nurl = \"{url}\"\n{key} = \"orders\"\n");
+        let config = fine(&text, &[]);
+        let [broker] = config.brokers.as_slice() else {
+            panic!("{:?}", config.brokers)
+        };
+        assert_eq!((broker.kind, broker.reads.as_str()), (kind, "orders"));
+        assert_eq!(broker.servers, servers);
+        assert_eq!((broker.group.as_str(), broker.batch), (GROUP, BATCH));
+        assert_eq!(broker.source, None);
+    };
+    check(
+        "nats://a:4222, b:4222,nats://c",
+        "stream",
+        BrokerKind::Nats,
+        &["nats://a:4222", "nats://b:4222", "nats://c"],
+    );
+    check("tls://a", "stream", BrokerKind::Nats, &["tls://a"]);
+    check(
+        "rediss://a:6379/2",
+        "stream",
+        BrokerKind::Redis,
+        &["rediss://a:6379/2"],
+    );
+    check(
+        "amqp://a/vhost",
+        "queue",
+        BrokerKind::Amqp,
+        &["amqp://a/vhost"],
+    );
+    check(
+        "kafka://a:9092,b:9092",
+        "topic",
+        BrokerKind::Kafka,
+        &["kafka://a:9092", "kafka://b:9092"],
+    );
+}
+
+#[test]
+fn a_broker_of_the_environment_holds_its_secrets_and_shows_none() {
+    let config = fine(
+        "[intake.sources.shopify]\n[intake.brokers.shop]\nstream = \"orders\"\nsource = \"shopify\"\n",
+        &[
+            (
+                "AFTERCARE_INTAKE__BROKERS__SHOP__URL",
+                "redis://u:hush@a:6379",
+            ),
+            ("AFTERCARE_INTAKE__BROKERS__SHOP__PASSWORD", "hushed"),
+        ],
+    );
+    let broker = &config.brokers[0];
+    assert_eq!(broker.password.as_ref().map(Secret::reveal), Some("hushed"));
+    assert_eq!(broker.shown(), "redis://u:***@a:6379");
+    assert!(!format!("{broker:?}").contains("hush"));
+    // A source that only a broker brings needs no secret.
+    assert_eq!(config.ready_to_serve(), Ok(()));
+    assert!(config.comes_by_broker("shopify"));
+    let file = fine(
+        "[intake.brokers.shop]\nurl = \"nats://a\"\nstream = \"o\"\npassword_file = \"password\"\n",
+        &[],
+    );
+    let password = file.brokers[0].password.as_ref();
+    assert_eq!(password.map(Secret::reveal), Some("hush"));
+}
+
+#[test]
+fn what_is_wrong_with_a_broker_is_told_once() {
+    let check = |keys: &str, code: &str, message: &str, help: &str| {
+        let text = format!("[intake.brokers.shop]\n{keys}\n");
+        refused(&text, &[], code, message, help);
+    };
+    check(
+        "stream = \"orders\"",
+        "E102",
+        "`intake.brokers.shop` does not say where the broker is",
+        "nats://",
+    );
+    check(
+        "url = \"nats://a\"",
+        "E102",
+        "`intake.brokers.shop` does not say which stream to read",
+        "set stream",
+    );
+    check(
+        "url = \"nat://a\"\nstream = \"o\"",
+        "E186",
+        "`intake.brokers.shop.url` names no broker",
+        "did you mean nats://?",
+    );
+    check(
+        "url = \"nats://a,redis://b\"\nstream = \"o\"",
+        "E186",
+        "`intake.brokers.shop.url` names no broker",
+        "SCHEME://HOST:PORT",
+    );
+    check(
+        "url = \"kafka://a\"\nqueue = \"o\"",
+        "E104",
+        "`intake.brokers.shop.queue` means nothing to Kafka",
+        "did you mean topic?",
+    );
+    check(
+        "url = \"redis://a\"\nstream = \"o\"\nsubject = \"o.>\"",
+        "E104",
+        "`intake.brokers.shop.subject` means nothing to Redis Streams",
+        "",
+    );
+    check(
+        "url = \"redis://:hush@a\"\nstream = \"o\"",
+        "E180",
+        "`intake.brokers.shop.url` holds a password, and this file may be in git",
+        "AFTERCARE_INTAKE__BROKERS__SHOP__PASSWORD",
+    );
+    check(
+        "url = \"redis://a\"\nstream = \"o\"\npassword = \"hush\"",
+        "E180",
+        "`intake.brokers.shop.password` is a secret, and this file may be in git",
+        "password_file",
+    );
+    check(
+        "url = \"redis://a\"\nstream = \"o\"\nredeliver_after = \"10ms\"",
+        "E186",
+        "`intake.brokers.shop.redeliver_after` wants a time such as \"30s\" or \"5min\", a second at least",
+        "",
+    );
+    check(
+        "url = \"redis://a\"\nstream = \"o\"\nsource = \"shopfy\"\n[intake.sources.shopify]",
+        "E188",
+        "`intake.brokers.shop.source`: no source is called \"shopfy\"",
+        "did you mean \"shopify\"?",
+    );
+    check(
+        "url = \"redis://a\"\nstream = \"o\"\nstreem = \"o\"",
+        "E104",
+        "unknown key \"intake.brokers.shop.streem\"",
+        "did you mean stream?",
+    );
+}

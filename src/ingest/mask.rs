@@ -6,7 +6,8 @@
 //! little: any address and any phone number, wherever it stands, and the fields in which
 //! platforms put names, streets and what people wrote.
 
-use super::adapters::Recorded;
+use super::adapters::{Headers, Recorded};
+use super::message::Kept;
 use serde_json::Value;
 
 /// Fields that are about a person wherever they stand, without `_` and `-`, lower-case.
@@ -96,29 +97,43 @@ const COVER: &str = "***";
 /// A body of the quarantine as it may be shown: JSON as JSON, indented; a recorded
 /// delivery with its body read; anything else as text.
 pub fn body(text: &str) -> String {
-    let shown = match Recorded::read(text) {
-        Some(delivery) => {
-            let headers = delivery
-                .headers
-                .every()
-                .map(|(name, value)| (name.to_owned(), free(value).into()))
-                .collect();
-            let inner = match serde_json::from_str::<Value>(&delivery.body) {
-                Ok(inner) => value(inner),
-                Err(_) => Value::String(free(&delivery.body)),
-            };
-            let mut whole = serde_json::Map::new();
-            whole.insert("source".to_owned(), delivery.source.into());
-            whole.insert("headers".to_owned(), Value::Object(headers));
-            whole.insert("body".to_owned(), inner);
-            Value::Object(whole)
-        }
-        None => match serde_json::from_str::<Value>(text) {
+    let shown = if let Some(delivery) = Recorded::read(text) {
+        let body = unread(&delivery.body);
+        envelope("source", delivery.source, &delivery.headers, body)
+    } else if let Some(Kept { broker, message }) = Kept::read(text) {
+        let body = match std::str::from_utf8(&message.body) {
+            Ok(text) => unread(text),
+            Err(_) => format!("{} bytes that are no text", message.body.len()).into(),
+        };
+        envelope("broker", broker, &message.headers, body)
+    } else {
+        match serde_json::from_str::<Value>(text) {
             Ok(whole) => value(whole),
             Err(_) => return free(text),
-        },
+        }
     };
     serde_json::to_string_pretty(&shown).unwrap_or_default()
+}
+
+/// A body within, covered.
+fn unread(text: &str) -> Value {
+    match serde_json::from_str::<Value>(text) {
+        Ok(inner) => value(inner),
+        Err(_) => Value::String(free(text)),
+    }
+}
+
+/// A body with what came around it.
+fn envelope(from: &str, name: String, headers: &Headers, body: Value) -> Value {
+    let headers = headers
+        .every()
+        .map(|(name, value)| (name.to_owned(), free(value).into()))
+        .collect();
+    let mut whole = serde_json::Map::new();
+    whole.insert(from.to_owned(), name.into());
+    whole.insert("headers".to_owned(), Value::Object(headers));
+    whole.insert("body".to_owned(), body);
+    Value::Object(whole)
 }
 
 /// A value with everything that names a person covered.

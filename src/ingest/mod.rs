@@ -11,6 +11,8 @@ pub mod identity;
 mod json;
 mod keys;
 pub mod mask;
+pub mod message;
+pub mod setup;
 mod shape;
 pub mod signature;
 pub mod silence;

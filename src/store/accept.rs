@@ -12,15 +12,18 @@ use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::{self, Write, expect_written};
 use super::{Secret, Store, assignments, erase};
+use crate::ingest::canonical;
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
 use crate::model::time::{Timestamp, from_ms, to_ms};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An event on its way in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incoming {
     pub event: Event,
     /// The delivery's own key, such as a `webhook-id`; `None` where the way has none.
@@ -41,7 +44,7 @@ pub enum Accepted {
 }
 
 /// A body that is no event that we can take, kept for a replay.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Poison {
     pub source: Option<String>,
     pub id: Option<String>,
@@ -52,12 +55,34 @@ pub struct Poison {
     /// A sentence.
     pub because: String,
     pub recorded: Timestamp,
+    /// The delivery's own key: the same one is kept once, however often it comes. `None`
+    /// where the way has none.
+    pub transport: Option<String>,
+}
+
+impl From<canonical::Poison> for Poison {
+    fn from(poison: canonical::Poison) -> Poison {
+        Poison {
+            source: poison.source,
+            id: poison.id,
+            kind: poison.kind,
+            body: poison.body,
+            reason: poison.reason,
+            because: poison.because,
+            recorded: poison.recorded,
+            transport: None,
+        }
+    }
 }
 
 /// The key under which a number that was merged away still leads to the survivor.
 pub(super) fn own_key(of: CustomerId) -> String {
     format!("own:{of}")
 }
+
+/// Under what keys of deliveries in quarantine stand among those of events: what was kept
+/// once must not keep its mended repetition out.
+const OF_QUARANTINE: &str = "quarantine:";
 
 /// How many rounds of parked events finding each other one intake follows.
 const ROUNDS: usize = 8;
@@ -263,10 +288,33 @@ async fn numbers(tx: &mut Tx) -> Result<Numbers, StoreError> {
     Ok(numbers)
 }
 
-/// Keeps what is no event; gives the last number used.
+/// Keeps what is no event, each delivery once; gives the last number used. A delivery
+/// without a key of its own is known by what it holds and when it came: it may come by the
+/// journal as well.
 async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, StoreError> {
+    let place = |one: &Poison| {
+        let key = one.transport.clone().unwrap_or_else(|| key_of(one));
+        let source = format!("{OF_QUARANTINE}{}", source_of(one));
+        (clean(&source), clean(&key))
+    };
+    let deliveries: BTreeMap<(String, String), i64> = poison
+        .iter()
+        .map(|one| (place(one), to_ms(one.recorded)))
+        .collect();
+    let rows_of: Vec<(&String, &String, i64)> = deliveries
+        .iter()
+        .map(|((source, key), at)| (source, key, *at))
+        .collect();
+    let mut new: HashSet<(String, String)> = HashSet::new();
+    for row in tx.fetch(&DELIVER, vec![rows(&rows_of)?]).await? {
+        new.insert((row.text(0)?, row.text(1)?));
+    }
     let mut list = Vec::with_capacity(poison.len());
     for one in poison {
+        // Once taken out, a repetition in the same batch finds nothing.
+        if !new.remove(&place(one)) {
+            continue;
+        }
         last += 1;
         list.push((
             last,
@@ -279,8 +327,34 @@ async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, Sto
             to_ms(one.recorded),
         ));
     }
-    tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
+    if !list.is_empty() {
+        tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
+    }
     Ok(last)
+}
+
+fn source_of(one: &Poison) -> &str {
+    one.source.as_deref().unwrap_or_default()
+}
+
+/// The key of a delivery that could not be read, by what it holds and when it came.
+fn key_of(one: &Poison) -> String {
+    let mut hash = Sha256::new();
+    hash.update(to_ms(one.recorded).to_le_bytes());
+    for part in [source_of(one), &one.reason, &one.body] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    format!(
+        "poison:{:x}",
+        u128::from_be_bytes(first_half(&hash.finalize()))
+    )
+}
+
+fn first_half(hash: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    half
 }
 
 /// Sets aside what is known: by the delivery's key, then by the fact's name.
@@ -396,7 +470,8 @@ fn clean(text: &str) -> String {
 /// What was loaded into a directory: each key once, and the parked events under them.
 #[derive(Default)]
 struct Loaded {
-    keys: BTreeSet<Key>,
+    /// The keys, each with the form in which it is stored.
+    hashes: HashMap<Key, String>,
     waiting: BTreeMap<EventSeq, Event>,
 }
 
@@ -411,11 +486,12 @@ impl Loaded {
         mut wanted: BTreeSet<Key>,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
-            wanted.retain(|key| !self.keys.contains(key));
+            wanted.retain(|key| !self.hashes.contains_key(key));
             if wanted.is_empty() {
                 return Ok(());
             }
-            let hashes: HashMap<String, &Key> = wanted
+            // In the order of the index: neighbours lie on one page of it.
+            let hashes: BTreeMap<String, &Key> = wanted
                 .iter()
                 .map(|key| (hashed(secret, key.as_str()), key))
                 .collect();
@@ -427,7 +503,11 @@ impl Loaded {
                 }
             }
             let waiting = readable(&tx.fetch(&WAITING, vec![list]).await?)?;
-            self.keys.append(&mut wanted);
+            let known: Vec<(Key, String)> = hashes
+                .into_iter()
+                .map(|(hash, key)| (key.clone(), hash))
+                .collect();
+            self.hashes.extend(known);
             wanted = self.wait(directory, waiting);
         }
         Ok(())
@@ -607,11 +687,20 @@ async fn record(
         tx.run(&UNPARK, vec![list.clone()]).await?;
         tx.run(&JOIN, vec![list]).await?;
     }
-    let learnt: Vec<(String, i64)> = outcome
+    let mut learnt: Vec<(&str, i64)> = Vec::with_capacity(outcome.learnt.len());
+    let unknown: Vec<(String, i64)> = outcome
         .learnt
         .iter()
+        .filter(|(key, _)| !loaded.hashes.contains_key(key))
         .map(|(key, of)| (hashed(secret, key.as_str()), of.0))
         .collect();
+    learnt.extend(unknown.iter().map(|(hash, of)| (hash.as_str(), *of)));
+    learnt.extend(outcome.learnt.iter().filter_map(|(key, of)| {
+        let hash = loaded.hashes.get(key)?;
+        Some((hash.as_str(), of.0))
+    }));
+    // In the order of the index: a batch then passes over its pages once.
+    learnt.sort_unstable();
     if !learnt.is_empty() {
         tx.run(&LEARN, vec![rows(&learnt)?]).await?;
     }

@@ -27,6 +27,9 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) const WAITING: usize = 1024;
 /// Requests that share one commit at most.
 const GROUP: usize = 512;
+/// Events that share one commit, one request apart: a source that delivers in heaps delays
+/// what comes beside it by no more than this.
+const GROUP_EVENTS: usize = 4096;
 /// How often a group is begun again after a deadlock with another process.
 const TRIES: u32 = 4;
 /// How often, and how long apart, the outcome of a lost COMMIT is asked for.
@@ -196,10 +199,14 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>
         tokio::task::yield_now().await;
         let mut writes = Vec::new();
         let mut answers = Vec::new();
+        let mut weight = 0;
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
+                // Who gave a delivery up has kept it elsewhere, or its sender has.
+                Job::Write(Write::Accept { .. }, answer) if answer.is_closed() => {}
                 Job::Write(write, answer) => {
+                    weight += write.weight();
                     writes.push(write);
                     answers.push(answer);
                 }
@@ -208,7 +215,7 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>
                     break;
                 }
             }
-            next = if writes.len() < GROUP {
+            next = if writes.len() < GROUP && weight < GROUP_EVENTS {
                 from.try_recv().ok()
             } else {
                 None
@@ -590,6 +597,14 @@ async fn run_other(
 }
 
 impl Write {
+    /// How much of a commit it takes.
+    fn weight(&self) -> usize {
+        match self {
+            Write::Accept { batch, poison, .. } => batch.len() + poison.len(),
+            _ => 1,
+        }
+    }
+
     /// The instant at which it writes.
     fn instant(&self) -> Option<Timestamp> {
         match self {

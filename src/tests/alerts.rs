@@ -140,6 +140,7 @@ fn poison(nth: i64) -> Poison {
         reason: "json".into(),
         because: "broken".into(),
         recorded: at("2026-03-01T00:00:00Z"),
+        transport: None,
     }
 }
 

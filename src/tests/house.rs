@@ -9,9 +9,17 @@ const FLOORS: [&[&str]; 8] = [
     &["sequence", "state", "ingest", "render", "links", "config"],
     &["plan", "lint"],
     &["trust"],
-    &["store", "mail", "client", "files", "clock", "telemetry"],
+    &[
+        "store",
+        "mail",
+        "client",
+        "journal",
+        "files",
+        "clock",
+        "telemetry",
+    ],
     &["engine"],
-    &["web"],
+    &["web", "consume"],
     &["cli"],
 ];
 /// The first floor above the waterline.

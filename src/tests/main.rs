@@ -12,6 +12,8 @@ mod authors;
 mod book;
 mod cli;
 mod codes;
+mod connecting;
+mod consuming;
 mod guards;
 mod harness;
 mod house;
@@ -26,6 +28,8 @@ mod previews;
 mod privacy;
 mod prove;
 mod prove_particular;
+#[cfg(any(feature = "amqp", feature = "kafka"))]
+mod queues;
 mod reference;
 mod rereading;
 mod shop;

@@ -149,6 +149,10 @@ pub struct Install {
     pub relay: String,
     /// How much faster than real time the clock runs; may change between starts.
     pub speed: u32,
+    /// More variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// What `serve` is told.
+    pub arguments: Vec<String>,
 }
 
 impl Install {
@@ -168,6 +172,8 @@ impl Install {
             database,
             relay: relay.to_owned(),
             speed: 1,
+            environment: Vec::new(),
+            arguments: Vec::new(),
             folder: Some(folder),
         }
     }
@@ -181,7 +187,7 @@ impl Install {
         self.data.join("aftercare.db")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aftercare"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AFTERCARE_") {
@@ -202,6 +208,7 @@ impl Install {
             .env("AFTERCARE_INTAKE__EVENTS__UNSIGNED", "true")
             .env("AFTERCARE_CLOCK__START", START)
             .env("AFTERCARE_CLOCK__SPEED", self.speed.to_string())
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -255,6 +262,7 @@ impl Install {
             .unwrap();
         let child = self
             .command(&["serve"])
+            .args(&self.arguments)
             .env("AFTERCARE_HTTP__LISTEN", address.to_string())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -360,6 +368,21 @@ impl Service {
         });
     }
 
+    /// The most memory that it has held so far, in MiB.
+    #[cfg(target_os = "linux")]
+    pub fn peak_mib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next());
+        kib.unwrap().parse::<u64>().unwrap() / 1024
+    }
+
+    /// Waits until it has ended by itself; returns how.
+    pub fn ended(mut self) -> ExitStatus {
+        until("the service ends", || self.child.try_wait().unwrap())
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -411,15 +434,31 @@ fn request(
     content_type: &str,
     body: &str,
 ) -> io::Result<(u16, String)> {
+    let headers = [("Content-Type".to_owned(), content_type.to_owned())];
+    ask(address, method, path, &headers, body)
+}
+
+/// One request with these headers on a connection of its own: its status and its body.
+pub fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(String, String)],
+    body: &str,
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, REQUEST_TIMEOUT)?;
     stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     stream.set_nodelay(true)?;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n"
     )?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let broken = || io::Error::other("no whole answer");

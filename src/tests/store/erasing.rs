@@ -28,7 +28,7 @@ on_both! {
         let poison = aftercare::store::Poison {
             source: None, id: None, kind: None,
             body: "{\"email\": \"CANARY@example.com\"".into(),
-            reason: "json".into(), because: "broken".into(), recorded: at(1),
+            reason: "json".into(), because: "broken".into(), recorded: at(1), transport: None,
         };
         store.accept(vec![], vec![poison], at(1)).await.unwrap();
 
@@ -62,7 +62,7 @@ on_both! {
         let customer = accept(&store, order("1", Some("7"), Some("canary+x@example.com"), 1)).await.unwrap();
         let poison = |body: &str| aftercare::store::Poison {
             source: Some("/broken".into()), id: None, kind: None, body: body.into(),
-            reason: "json".into(), because: "broken".into(), recorded: at(1),
+            reason: "json".into(), because: "broken".into(), recorded: at(1), transport: None,
         };
         let bodies = [
             r#"{"to": "CANARY+x@example.com"}"#,
@@ -99,7 +99,7 @@ on_both! {
         accept(&store, lost("/stays", "B")).await;
         let poison = |source: &str| aftercare::store::Poison {
             source: Some(source.into()), id: None, kind: None, body: "{}".into(),
-            reason: "json".into(), because: "broken".into(), recorded: at(1),
+            reason: "json".into(), because: "broken".into(), recorded: at(1), transport: None,
         };
         store.accept(vec![], vec![poison("/gone"), poison("/stays")], at(1)).await.unwrap();
         let seq = EventSeq(store.last_event().await.unwrap());

@@ -69,7 +69,7 @@ on_both! {
         // customer vanish between; here a send of nobody's does.
         tamper(&home, "INSERT INTO quarantine (id, body, reason, because, recorded) VALUES (1, 'x', 'x', 'x', 0)").await;
         let poison = aftercare::store::Poison {
-            source: None, id: None, kind: None, body: "x".into(), reason: "x".into(), because: "x".into(), recorded: at(0),
+            source: None, id: None, kind: None, body: "x".into(), reason: "x".into(), because: "x".into(), recorded: at(0), transport: None,
         };
         let (bad, good, meta) = tokio::join!(
             store.accept(vec![], vec![poison], at(0)),

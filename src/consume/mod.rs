@@ -1,0 +1,102 @@
+//! The door through which brokers come in: messages of streams, queues and topics, taken
+//! in batches, understood, recorded durably, and only then acknowledged.
+//!
+//! ```text
+//!   connect ─▶ fetch ─▶ understand ─▶ engine.accept ─▶ acknowledge ─▶ fetch …
+//!      ▲                                  │ not now         │ lost
+//!      └────── back off ◀─────────────────┴── nothing acknowledged: it comes again
+//! ```
+//!
+//! One loop ([`run`]) serves all brokers; what differs is behind two traits: a [`Broker`]
+//! connects, and a [`Session`] is one connection. Delivery is at least once: what is
+//! acknowledged was committed, what was committed and not acknowledged comes again and is
+//! known. A message that cannot be used is kept in quarantine and acknowledged, so that it
+//! is neither lost nor in the way. Nothing here may acknowledge what is not durable.
+//!
+//! To add a broker: a file here that implements both traits, an arm in [`open`], its keys
+//! in [`crate::config`], a feature in `Cargo.toml`, its server in `scripts/brokers`.
+
+#[cfg(feature = "amqp")]
+mod amqp;
+mod backoff;
+mod batch;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "nats")]
+mod nats;
+mod open;
+#[cfg(feature = "redis")]
+mod redis;
+mod run;
+mod session;
+
+pub use open::{Unbuilt, built, consume, inspect};
+pub use run::run;
+pub use session::{Broker, Delivery, Finding, Most, Session, Trouble};
+
+use crate::config::{BrokerKind, SaslMechanism};
+use crate::ingest::message::Reading;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Bytes of messages that one broker may have in hand at once. The batch that is being
+/// committed and the one behind it share them.
+pub const MAX_BYTES_IN_HAND: usize = 32 << 20;
+/// How long a fetch waits for the first message where nothing is in hand. An orderly end
+/// waits for no longer than that.
+pub const WAIT: Duration = Duration::from_secs(1);
+/// How long one answer of a broker may take, beside what a fetch waits for messages.
+pub const ANSWER: Duration = Duration::from_secs(10);
+/// How often a broker is asked how much is unread.
+pub const ASK: Duration = Duration::from_secs(10);
+/// How long a commit under way is waited for when the service is told to end.
+pub const DRAIN: Duration = Duration::from_secs(30);
+
+/// One broker as it is to be read.
+#[derive(Clone)]
+pub struct Settings {
+    pub kind: BrokerKind,
+    /// Its addresses; they may hold a password.
+    pub servers: Vec<String>,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// The text of a file of credentials (NATS).
+    pub credentials: Option<String>,
+    /// A PEM file of further certificate authorities.
+    pub ca_file: Option<PathBuf>,
+    /// The stream, queue or topic.
+    pub reads: String,
+    /// Only messages under this subject (NATS).
+    pub subject: Option<String>,
+    /// The field of an entry that holds the body (Redis).
+    pub field: Option<String>,
+    /// The consumer group.
+    pub group: String,
+    /// Messages in one commit at most.
+    pub batch: usize,
+    /// How long a message may stay with a process that says nothing.
+    pub redeliver_after: Duration,
+    /// How the user proves its password (Kafka).
+    pub mechanism: SaslMechanism,
+    /// How its messages are read. The broker's name is in it.
+    pub reading: Reading,
+}
+
+impl Settings {
+    /// Its name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.reading.broker
+    }
+}
+
+/// Addresses and passwords are left out.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("name", &self.name())
+            .field("kind", &self.kind)
+            .field("reads", &self.reads)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
