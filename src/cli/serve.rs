@@ -6,6 +6,7 @@ use super::exit::misuse;
 use super::{Exit, Global, Out, brokers, key, sources};
 use crate::config::LogFormat;
 use crate::consume;
+use crate::engine::alerts::Hook;
 use crate::engine::serve::{self, Roles};
 use crate::engine::spill::Spill;
 use crate::engine::{Engine, EngineError};
@@ -240,6 +241,7 @@ async fn tell_time(engine: Arc<Engine>, stop: CancellationToken) {
 /// Intake as configured; refused where nobody, or everybody, could deliver.
 fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
     let config = &shop.config;
+    Hook::of(&config.alerts).map_err(misuse)?;
     if !roles.intake {
         return Ok(web::Settings::default());
     }

@@ -23,6 +23,7 @@ use lapin::tcp::OwnedTLSConfig;
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Consumer};
+use std::collections::VecDeque;
 
 /// Heartbeats in `redeliver_after`: the broker gives a connection up, and hands out its
 /// messages anew, after two that it missed.
@@ -122,6 +123,7 @@ impl Broker for Amqp {
             consumer,
             queue: queue.to_owned(),
             connection,
+            ahead: VecDeque::new(),
             in_hand: 0,
             trouble: None,
         })
@@ -144,34 +146,34 @@ pub(super) struct Reader {
     channel: Channel,
     consumer: Consumer,
     queue: String,
+    /// Messages that came and were not fetched yet.
+    ahead: VecDeque<Delivery<u64>>,
     /// Messages that were fetched and not acknowledged.
     in_hand: u64,
-    /// What broke behind the messages of a batch, to be told after them.
+    /// What broke, to be told by the next fetch.
     trouble: Option<Trouble>,
 }
 
 impl Reader {
-    /// Judges what came. Whether it was a message.
-    fn take(
-        &mut self,
-        told: Option<Result<lapin::message::Delivery, lapin::Error>>,
-        batch: &mut Vec<Delivery<u64>>,
-    ) -> bool {
+    /// Takes over what has come. It is in this process's memory in any case.
+    fn gather(&mut self) {
+        while self.trouble.is_none() {
+            let Some(told) = self.consumer.next().now_or_never() else {
+                break;
+            };
+            self.take(told);
+        }
+    }
+
+    fn take(&mut self, told: Option<Result<lapin::message::Delivery, lapin::Error>>) {
         match told {
-            Some(Ok(delivery)) => {
-                batch.push(taken(delivery));
-                true
-            }
-            Some(Err(error)) => {
-                self.trouble = Some(lost(error));
-                false
-            }
+            Some(Ok(delivery)) => self.ahead.push_back(taken(delivery)),
+            Some(Err(error)) => self.trouble = Some(lost(error)),
             None => {
                 self.trouble = Some(Trouble::plain(format!(
                     "the broker ended the reading of the queue {}: it was deleted, or moved",
                     self.queue
                 )));
-                false
             }
         }
     }
@@ -181,37 +183,29 @@ impl Session for Reader {
     type Receipt = u64;
 
     async fn fetch(&mut self, most: Most) -> Result<Vec<Delivery<u64>>, Trouble> {
+        self.gather();
+        if self.ahead.is_empty() && self.trouble.is_none() {
+            // A message that comes just as the time is up stays in the client's queue.
+            if let Ok(told) = tokio::time::timeout(most.wait, self.consumer.next()).await {
+                self.take(told);
+                self.gather();
+            }
+        }
+        // With the connection what it handed out is void; it comes again.
         if let Some(trouble) = self.trouble.take() {
             return Err(trouble);
         }
-        let mut batch = Vec::new();
-        // A message that comes just as the time is up stays in the client's queue.
-        let first = match self.consumer.next().now_or_never() {
-            Some(told) => Some(told),
-            None => tokio::time::timeout(most.wait, self.consumer.next())
-                .await
-                .ok(),
-        };
         let mut held = 0;
-        let mut next = first;
-        while let Some(told) = next {
-            if !self.take(told, &mut batch) {
+        let mut batch = Vec::new();
+        while batch.len() < most.messages && held < most.bytes {
+            let Some(delivery) = self.ahead.pop_front() else {
                 break;
-            }
-            held += batch.last().map_or(0, |one| one.message.body.len());
-            if batch.len() >= most.messages || held >= most.bytes {
-                break;
-            }
-            next = self.consumer.next().now_or_never();
+            };
+            held += delivery.message.body.len();
+            batch.push(delivery);
         }
-        match self.trouble.take() {
-            // What was handed out before is void with the connection; it comes again.
-            Some(trouble) => Err(trouble),
-            None => {
-                self.in_hand += batch.len() as u64;
-                Ok(batch)
-            }
-        }
+        self.in_hand += batch.len() as u64;
+        Ok(batch)
     }
 
     /// The broker waits for half an hour (`consumer_timeout`), and then hands the messages
@@ -251,7 +245,8 @@ impl Session for Reader {
     /// the broker does not tell.
     async fn unread(&mut self) -> Result<Option<u64>, Trouble> {
         let waiting = queue::count(&self.connection, &self.queue).await?;
-        Ok(Some(waiting + self.in_hand))
+        self.gather();
+        Ok(Some(waiting + self.ahead.len() as u64 + self.in_hand))
     }
 
     /// Has nothing more handed out, and ends once what was acknowledged has gone out.

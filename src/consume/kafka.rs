@@ -76,6 +76,7 @@ impl Broker for Kafka {
             topic: topic.clone(),
             ahead: VecDeque::new(),
             trouble: None,
+            gave_back: false,
         };
         let answer = member
             .ask(move |consumer| copies(consumer.client(), &topic))
@@ -144,6 +145,8 @@ pub(super) struct Member {
     ahead: VecDeque<Delivery<Place>>,
     /// What was told among the messages of a batch, to be judged after them.
     trouble: Option<Trouble>,
+    /// Something was fetched and not stored.
+    gave_back: bool,
 }
 
 impl Member {
@@ -261,6 +264,9 @@ impl Session for Member {
     /// Has the offsets behind what is durable committed. Nothing waits for the cluster's
     /// answer: a later commit covers one that failed.
     async fn acknowledge(&mut self, receipts: Vec<Place>) -> Result<(), Trouble> {
+        if self.gave_back {
+            return Ok(());
+        }
         let consumer = self.consumer()?;
         let ours = consumer.context().term();
         let offsets = behind(&self.topic, &receipts, ours)
@@ -273,8 +279,10 @@ impl Session for Member {
             .map_err(|error| Trouble::new("offsets cannot be committed", error))
     }
 
-    /// They were not committed, so whoever gets the partition reads them.
+    /// They were not committed, so whoever gets the partition reads them. A commit of what
+    /// lies behind them would pass them over, so there is none any more.
     async fn release(&mut self, _receipts: Vec<Place>) -> Result<(), Trouble> {
+        self.gave_back = true;
         Ok(())
     }
 

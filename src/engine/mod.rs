@@ -5,6 +5,7 @@
 //! loops. A notification shortens a wait and is never needed: one look at the due queue
 //! finds everything, so the path after a crash is the ordinary path.
 
+pub mod alerts;
 mod circuit;
 pub mod consent;
 mod consequences;

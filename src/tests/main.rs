@@ -7,6 +7,7 @@
 )]
 
 mod acceptance;
+mod alerts;
 mod authors;
 mod book;
 mod cli;
@@ -17,6 +18,7 @@ mod guards;
 mod harness;
 mod house;
 mod importing;
+mod joining;
 mod last_moment;
 mod live_experiments;
 mod mutations;

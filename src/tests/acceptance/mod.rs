@@ -24,6 +24,7 @@ mod overload;
 mod relay;
 mod relay_trouble;
 mod stopping;
+mod unbuilt;
 
 use std::time::{Duration, Instant};
 

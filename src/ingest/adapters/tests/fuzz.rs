@@ -313,12 +313,6 @@ fn nothing_that_a_stranger_sends_makes_it_panic() {
                 hold(one, &one.headers, &bytes, false);
             }
         }
-        if each.is_some() {
-            println!(
-                "{platform}: {} cases",
-                rounds.div_ceil(2) * 2 * of.len() as u64
-            );
-        }
     }
 }
 
