@@ -331,7 +331,7 @@ fn why_tells_rule_evidence_and_what_was_needed() {
     let install = Install::new();
     assert_eq!(install.feed("ingest -", &order_placed().to_string()).0, 0);
     let mut names = SEND.to_vec();
-    names.extend(["rule", "evidence", "needed"]);
+    names.extend(["rule", "evidence", "assumed", "needed"]);
     for (step, state) in [
         ("fulfilment/placed", json!("planned")),
         ("refund/refunded", Value::Null),
