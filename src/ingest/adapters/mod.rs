@@ -48,7 +48,7 @@ pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
 pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
 
-use super::canonical::{Learnt, Poison};
+use super::canonical::{Learnt, MAX_NAME, Poison};
 use super::json::{self, Json};
 use super::shape::Misfit;
 use super::signature::SignatureError;
@@ -480,12 +480,13 @@ pub fn hear(
             };
         }
     };
+    let key = heard.key.filter(|key| key.len() <= MAX_KEY);
     let facts = match heard.what {
         What::Facts(facts) => facts,
         What::Unused => {
             return Taken {
                 topic: heard.topic,
-                key: heard.key,
+                key,
                 events: Vec::new(),
                 poison: None,
                 outcome: Outcome::Unused,
@@ -494,11 +495,11 @@ pub fn hear(
         What::Thin { about, path } => {
             let misfit = Misfit::new("to_fetch", to_fetch(&about, &path));
             let mut poison = keep(&heard.topic, None, misfit);
-            poison.id = Some(about);
+            poison.id = Some(about.chars().take(MAX_NAME).collect());
             return Taken {
                 poison: Some(poison),
                 topic: heard.topic,
-                key: heard.key,
+                key,
                 events: Vec::new(),
                 outcome: Outcome::ToFetch,
             };
@@ -527,7 +528,7 @@ pub fn hear(
             None => Outcome::Understood,
         },
         topic: heard.topic,
-        key: heard.key.filter(|key| key.len() <= MAX_KEY),
+        key,
         events,
         poison,
     }
