@@ -6,7 +6,7 @@ mod sources;
 
 use super::context::{Open, Shop};
 use super::{Exit, Global, Out, key};
-use crate::engine::{reload, spill};
+use crate::engine::{alerts, privacy, reload, spill};
 use crate::journal;
 use crate::mail::Transport;
 use crate::model::diagnostic::Severity;
@@ -14,7 +14,7 @@ use crate::model::holidays;
 use crate::model::ids::{CustomerId, EnrolmentId};
 use crate::model::kind::OnUncertain;
 use crate::model::send::{Send, SendState};
-use crate::model::time::{self, TimeZone};
+use crate::model::time::{self, TimeZone, Timestamp};
 use crate::store::{Access, SendFilter, Store};
 use jiff::SignedDuration;
 use owo_colors::OwoColorize;
@@ -117,7 +117,8 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         }
         if all || args.what == Some(What::Events) {
             journal(&shop, &mut findings)?;
-            events(&store, &mut findings).await?;
+            let now = shop.clock(&store).await?.now();
+            events(&store, now, &mut findings).await?;
             sources::look(&shop, &store, &mut findings).await?;
             brokers::look(&shop, &mut findings).await?;
         }
@@ -289,7 +290,7 @@ fn journal(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn events(store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
+async fn events(store: &Store, now: Timestamp, to: &mut Findings<'_>) -> anyhow::Result<()> {
     let counts = store.counts().await?;
     to.tell(
         How::Fine,
@@ -315,6 +316,25 @@ async fn events(store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
                 counts.quarantined
             ),
         )?;
+    }
+    for one in alerts::standing(store).await?.silent {
+        let words = format!(
+            "open since {}: {} tells no {} any more",
+            one.since, one.source, one.kind
+        );
+        to.tell(How::Note, "alert", &words)?;
+    }
+    for one in privacy::open_requests(store).await? {
+        let (how, words) = if one.due < now {
+            (How::Bad, "was due")
+        } else {
+            (How::Note, "is due")
+        };
+        let words = format!(
+            "a request for data {words} on {}: `aftercare export-person` says whose",
+            one.due
+        );
+        to.tell(how, "privacy", &words)?;
     }
     if counts.failing > 0 {
         to.tell(

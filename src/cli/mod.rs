@@ -8,6 +8,7 @@ mod arm;
 mod batches;
 mod brokers;
 mod check;
+mod connect;
 pub mod context;
 mod demo;
 mod doctor;
@@ -116,6 +117,8 @@ pub enum Command {
     /// What comes in
     #[command(subcommand)]
     Events(events::Command),
+    /// Connect a platform: what to do there, and whether its first delivery is right
+    Connect(connect::Args),
     /// What a platform's delivery says, without taking it in
     Map(map::Args),
     /// Events that could not be used
@@ -163,6 +166,7 @@ impl Command {
             | Command::Simulate(_)
             | Command::Sends(_)
             | Command::Events(_)
+            | Command::Connect(_)
             | Command::Quarantine(_)
             | Command::Doctor(_)
             | Command::Arm => false,
@@ -229,6 +233,7 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Ingest(args) => ingest::run(&global, &args, out).await,
         Command::Import(args) => import::run(&global, &args, out).await,
         Command::Events(what) => events::run(&global, &what, out).await,
+        Command::Connect(args) => connect::run(&global, &args, out).await,
         Command::Map(args) => map::run(&global, &args, out),
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,

@@ -6,6 +6,7 @@ use super::exit::misuse;
 use super::{Exit, Global, Out, brokers, key, sources};
 use crate::config::LogFormat;
 use crate::consume;
+use crate::engine::alerts::Hook;
 use crate::engine::serve::{self, Roles};
 use crate::engine::spill::Spill;
 use crate::engine::{Engine, EngineError};
@@ -136,6 +137,10 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         );
         engine.observe();
     }
+    // In the background: a platform that is away must not keep others from delivering.
+    for ring in settings.hooks.values().filter_map(|hook| hook.ring.clone()) {
+        tokio::spawn(async move { ring.start().await });
+    }
     let stop = CancellationToken::new();
     let spill = if roles.intake {
         Some(Arc::new(journal(&shop)?))
@@ -236,6 +241,7 @@ async fn tell_time(engine: Arc<Engine>, stop: CancellationToken) {
 /// Intake as configured; refused where nobody, or everybody, could deliver.
 fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
     let config = &shop.config;
+    Hook::of(&config.alerts).map_err(misuse)?;
     if !roles.intake {
         return Ok(web::Settings::default());
     }

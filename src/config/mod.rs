@@ -8,7 +8,7 @@ mod raw;
 mod sources;
 
 pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER, SaslMechanism};
-pub use meant::read;
+pub use meant::{is_this_machine, read};
 pub use raw::{BROKER_KEYS, KEYS, SOURCE_KEYS};
 pub use sources::MAX_SOURCE_SECRETS;
 
@@ -45,7 +45,35 @@ pub struct Config {
     /// The rehearsal clock; unset, the real one.
     pub clock: Option<Rehearsal>,
     pub log: Log,
+    pub alerts: Alerts,
 }
+
+/// `[alerts]`: who is told what an operator has to hear of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alerts {
+    /// The operator's address.
+    pub mail: Option<String>,
+    /// Where they are posted.
+    pub webhook: Option<String>,
+    /// What signs them; checked where the service starts.
+    pub webhook_secret: Option<Secret>,
+    /// So many deliveries more in quarantine are an alert.
+    pub quarantine: i64,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Alerts {
+            mail: None,
+            webhook: None,
+            webhook_secret: None,
+            quarantine: QUARANTINE,
+        }
+    }
+}
+
+/// How many deliveries more in quarantine are an alert, where nothing is said.
+pub const QUARANTINE: i64 = 10;
 
 /// `[database]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -215,6 +243,8 @@ pub struct Source {
     /// The public keys of a platform that signs with a private one: the text of a JSON Web
     /// Key Set, or PEM.
     pub public_keys: Option<String>,
+    /// Where the platform publishes them.
+    pub keys_url: Option<String>,
     /// Largest body, in bytes.
     pub max_body: Option<usize>,
     /// Deepest nesting of the JSON.
@@ -244,7 +274,7 @@ pub struct Source {
 impl Source {
     /// Whether anything could prove who sends to `POST /hooks/NAME`.
     pub fn can_prove(&self) -> bool {
-        !self.secrets.is_empty() || self.public_keys.is_some()
+        !self.secrets.is_empty() || self.public_keys.is_some() || self.keys_url.is_some()
     }
 }
 
@@ -333,6 +363,7 @@ impl Default for Config {
             mailer: Mailer::default(),
             clock: None,
             log: Log::default(),
+            alerts: Alerts::default(),
         }
     }
 }

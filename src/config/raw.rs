@@ -15,7 +15,7 @@ pub const PREFIX: &str = "AFTERCARE_";
 pub const ENVIRONMENT: &str = "environment";
 
 /// Every key there is.
-pub const KEYS: [&str; 43] = [
+pub const KEYS: [&str; 48] = [
     "data_dir",
     "arming_key_file",
     "secret_file",
@@ -59,17 +59,23 @@ pub const KEYS: [&str; 43] = [
     "clock.start",
     "clock.speed",
     "log.format",
+    "alerts.mail",
+    "alerts.webhook",
+    "alerts.webhook_secret",
+    "alerts.webhook_secret_file",
+    "alerts.quarantine",
 ];
 
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 18] = [
+pub const SOURCE_KEYS: [&str; 19] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
     "public_keys_file",
+    "keys_url",
     "unsigned",
     "max_body",
     "max_depth",
@@ -143,7 +149,11 @@ const FAMILIES: [Family; 2] = [
 const MAX_SOURCE_NAME: usize = 40;
 
 /// Keys that hold secrets, which never stand in a file that may be in git.
-const SECRETS: [&str; 2] = ["smtp.password", "intake.events.secrets"];
+const SECRETS: [&str; 3] = [
+    "smtp.password",
+    "intake.events.secrets",
+    "alerts.webhook_secret",
+];
 
 /// One value as text, and where it came from.
 #[derive(Clone)]

@@ -53,6 +53,7 @@ impl Engine {
         }
         if moved > 0 {
             crate::telemetry::parked_expired(moved);
+            self.tell_expired(moved).await?;
             tracing::warn!(
                 events = moved,
                 "events waited too long for what they are about and are in quarantine: see `aftercare quarantine list --by cause`"

@@ -250,6 +250,11 @@ async fn upkeep_loop(engine: Arc<Engine>, scheduler: bool, stop: CancellationTok
     }
 }
 
+async fn alert(engine: &Engine) -> Result<(), EngineError> {
+    engine.look_for_alerts().await?;
+    engine.tell_alerts().await
+}
+
 /// The first look comes after a while: what came while nobody was here comes first.
 async fn silence_loop(engine: Arc<Engine>, stop: CancellationToken) {
     let mut listener = silence::Listener::default();
@@ -260,6 +265,9 @@ async fn silence_loop(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if let Err(error) = engine.look_for_silence(&mut listener).await {
             tracing::warn!(%error, "silent sources could not be looked for; it is tried again");
+        }
+        if let Err(error) = alert(&engine).await {
+            tracing::warn!(%error, "alerts could not be looked after; it is tried again");
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use super::ids::EventSeq;
 use super::money::Money;
-use super::time::Timestamp;
+use super::time::{Timestamp, to_ms};
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -323,7 +324,44 @@ pub struct Event {
     pub considered: bool,
 }
 
+/// For how long a tracking number means one parcel: carriers use numbers again.
+pub const NUMBER_LIFE: SignedDuration = SignedDuration::from_hours(120 * 24);
+
 impl Event {
+    /// The name under which this is another fact than the one that was told under its name
+    /// before, at `known`: a parcel that got an old number. `None`: it is the same fact.
+    pub fn anew(&self, known: Timestamp) -> Option<String> {
+        let apart = self.time.duration_since(known).abs();
+        let by_number = self.id.starts_with("shipment/tracking:");
+        let again = by_number && self.body.shipment.is_some() && apart > NUMBER_LIFE;
+        again.then(|| format!("{}@{}", self.id, self.time))
+    }
+
+    /// Which of two tellings of one fact is the better: that of the newer order, or of the
+    /// delivery that is known better (rule 6: a carrier's word over a storefront's, a
+    /// second over a day). 0 where they are alike.
+    pub fn version(&self) -> i64 {
+        if let Some(order) = &self.body.order {
+            return to_ms(order.version);
+        }
+        let Some(delivery) = &self.body.delivery else {
+            return 0;
+        };
+        let basis = match delivery.basis {
+            DeliveryBasis::Carrier => 5,
+            DeliveryBasis::Storefront => 4,
+            DeliveryBasis::Merchant => 3,
+            DeliveryBasis::Digital => 2,
+            DeliveryBasis::Inferred => 1,
+        };
+        let precision = match delivery.precision {
+            Precision::Second => 3,
+            Precision::Date => 2,
+            Precision::Approximate => 1,
+        };
+        basis * 4 + precision
+    }
+
     /// The addresses that it names, as it has them.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let body = &self.body;

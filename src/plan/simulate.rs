@@ -102,8 +102,8 @@ struct World<'w, 'm> {
     people: BTreeMap<CustomerId, Person>,
     /// Events that wait for somebody to turn up.
     parked: HashMap<EventSeq, Event>,
-    /// The newest order version told under a fact's name.
-    told: HashMap<(String, String), Option<Timestamp>>,
+    /// The best version told under a fact's name, and when that happened.
+    told: HashMap<(String, String), (i64, Timestamp)>,
     next_seq: i64,
     /// When the next lesson in transit times is due.
     lesson: Option<Timestamp>,
@@ -168,6 +168,11 @@ impl<'w, 'm> World<'w, 'm> {
 
     /// One event comes in: what happened to its people before is lived through first.
     fn arrive(&mut self, mut event: Event) {
+        let name = (event.source.clone(), event.id.clone());
+        let known = self.told.get(&name).map(|(_, at)| *at);
+        if let Some(anew) = known.and_then(|known| event.anew(known)) {
+            event.id = anew;
+        }
         if !self.is_news(&event) {
             return;
         }
@@ -234,14 +239,16 @@ impl<'w, 'm> World<'w, 'm> {
     /// Whether an event says anything new: the name of its fact is new, or the order in
     /// it is newer than what was told under that name.
     fn is_news(&mut self, event: &Event) -> bool {
-        let version = event.body.order.as_ref().map(|order| order.version);
+        let version = event.version();
         match self.told.get_mut(&(event.source.clone(), event.id.clone())) {
             None => {
-                self.told
-                    .insert((event.source.clone(), event.id.clone()), version);
+                self.told.insert(
+                    (event.source.clone(), event.id.clone()),
+                    (version, event.time),
+                );
                 true
             }
-            Some(known) if version > *known => {
+            Some((known, _)) if version > *known => {
                 *known = version;
                 true
             }

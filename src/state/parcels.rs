@@ -6,15 +6,13 @@ use super::Shipment;
 use super::orders::Book;
 use super::telling::Telling;
 use crate::model::event::{
-    Delivery, DeliveryBasis, Direction, EventKind, FUTURE_TOLERANCE_SECONDS, Precision, Tracking,
+    Delivery, DeliveryBasis, Direction, EventKind, FUTURE_TOLERANCE_SECONDS, NUMBER_LIFE,
+    Precision, Tracking,
 };
 use crate::model::time::Timestamp;
 use crate::model::transit::carrier;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How long a tracking number means the same parcel; carriers use numbers again.
-pub(super) const NUMBER_LIFE: SignedDuration = SignedDuration::from_hours(120 * 24);
 
 /// A parcel with the tellings that describe it.
 #[derive(Debug)]

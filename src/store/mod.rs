@@ -69,8 +69,11 @@ struct Shared {
     lock: std::sync::Mutex<Option<std::fs::File>>,
 }
 
-/// The root secret; never printed.
-struct Secret([u8; 32]);
+/// The root secret, and the keyed hash of people's keys begun with it; never printed.
+struct Secret {
+    root: [u8; 32],
+    aliases: Option<upkeep::Begun>,
+}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

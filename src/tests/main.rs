@@ -7,15 +7,18 @@
 )]
 
 mod acceptance;
+mod alerts;
 mod authors;
 mod book;
 mod cli;
 mod codes;
+mod connecting;
 mod consuming;
 mod guards;
 mod harness;
 mod house;
 mod importing;
+mod joining;
 mod last_moment;
 mod live_experiments;
 mod mutations;

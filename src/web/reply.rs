@@ -101,6 +101,11 @@ impl Problem {
         }
     }
 
+    /// What it is answered with.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
     /// Closes the connection after the answer: the rest of the request was not read.
     #[must_use]
     pub fn hang_up(mut self) -> Problem {

@@ -57,7 +57,10 @@ pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
         router = router.route("/events", post(events::post));
     }
     if hooked {
-        router = router.route("/hooks/{source}", post(hooks::post));
+        router = router.route(
+            "/hooks/{source}",
+            get(hooks::ask).options(hooks::greet).post(hooks::post),
+        );
     }
     if captures {
         router = router

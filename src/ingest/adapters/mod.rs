@@ -79,6 +79,8 @@ pub struct Source {
     pub secrets: Vec<SharedSecret>,
     /// The public keys of a platform that signs with a private one.
     pub keys: PublicKeys,
+    /// Public keys prove who sends, though there may be none yet: they are fetched.
+    pub fetches_keys: bool,
     /// Take deliveries without proof of who sends.
     pub unsigned: bool,
     /// How far a signed time may lie from ours, either way.
@@ -114,6 +116,7 @@ impl Source {
             origin: None,
             secrets: Vec::new(),
             keys: PublicKeys::default(),
+            fetches_keys: false,
             unsigned: false,
             window: super::signature::WINDOW,
             depth: super::canonical::MAX_DEPTH,
@@ -143,7 +146,23 @@ impl Source {
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), SignatureError> {
+        self.verify_by(&self.keys, headers, token, body, now)
+    }
+
+    /// As [`Source::verify`], by these public keys instead of its own.
+    ///
+    /// # Errors
+    /// The same; [`SignatureError::UnknownKey`] where newer keys might do.
+    pub fn verify_by(
+        &self,
+        keys: &PublicKeys,
+        headers: &Headers,
+        token: Option<&str>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
         let secrets = self.secrets.as_slice();
+        let keyed = self.fetches_keys || !keys.is_empty();
         match self.platform {
             Platform::Shopify => {
                 let header = headers.first(&["x-shopify-hmac-sha256", "shopify-hmac-sha256"]);
@@ -169,15 +188,13 @@ impl Source {
             Platform::Generic => generic::verify(self, headers, token, body, now),
             Platform::Medusa => proof::standard(headers, body, secrets, false, now, self.window),
             Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
-            Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
+            Platform::SeventeenTrack => proof::seventeen(headers, token, body, secrets),
             Platform::Spree => proof::spree(headers, body, secrets, now, self.window),
-            Platform::Saleor => proof::saleor(headers, body, secrets, &self.keys),
-            Platform::ShipEngine if !self.keys.is_empty() => {
-                proof::shipengine(headers, body, &self.keys, now, self.window)
+            Platform::Saleor => proof::saleor(headers, body, secrets, keys),
+            Platform::ShipEngine if keyed => {
+                proof::shipengine(headers, body, keys, now, self.window)
             }
-            Platform::AdobeCommerce if !self.keys.is_empty() => {
-                proof::adobe(headers, body, &self.keys)
-            }
+            Platform::AdobeCommerce if keyed => proof::adobe(headers, body, keys),
             Platform::ShipEngine
             | Platform::AdobeCommerce
             | Platform::Commercetools
@@ -186,15 +203,83 @@ impl Source {
         }
     }
 
+    /// Whether a delivery shows any proof at all, right or wrong: then it is the secret
+    /// that does not fit, and else the platform that does not sign.
+    pub fn shows_proof(&self, headers: &Headers, token: Option<&str>) -> bool {
+        let mut names: Vec<&str> = match self.platform {
+            Platform::Shopify => vec!["x-shopify-hmac-sha256", "shopify-hmac-sha256"],
+            Platform::WooCommerce => vec!["x-wc-webhook-signature"],
+            Platform::Stripe => vec!["stripe-signature"],
+            Platform::AfterShip => vec!["aftership-hmac-sha256", "as-signature-hmac-sha256"],
+            Platform::EasyPost => vec!["x-hmac-signature"],
+            Platform::Zendesk => vec!["x-zendesk-webhook-signature"],
+            Platform::JudgeMe => vec!["judgeme-hmac-sha256"],
+            Platform::BigCommerce | Platform::Medusa => vec!["webhook-signature"],
+            Platform::Shippo => vec!["shippo-auth-signature"],
+            Platform::SeventeenTrack => vec!["sign"],
+            Platform::Spree => vec!["x-spree-webhook-signature"],
+            Platform::Saleor => vec!["saleor-signature"],
+            Platform::ShipEngine => vec!["x-shipengine-rsa-sha256-signature"],
+            Platform::AdobeCommerce => {
+                vec!["x-adobe-digital-signature-1", "x-adobe-digital-signature-2"]
+            }
+            Platform::Gorgias
+            | Platform::Commercetools
+            | Platform::Yotpo
+            | Platform::Klaviyo
+            | Platform::Generic => Vec::new(),
+        };
+        if let Some(mapping) = &self.mapping {
+            names.extend(mapping.signed_in());
+        }
+        let takes_token = match self.platform {
+            Platform::Shippo
+            | Platform::SeventeenTrack
+            | Platform::Gorgias
+            | Platform::ShipEngine
+            | Platform::AdobeCommerce
+            | Platform::Commercetools
+            | Platform::Yotpo
+            | Platform::Klaviyo
+            | Platform::Generic => true,
+            Platform::Shopify
+            | Platform::WooCommerce
+            | Platform::Stripe
+            | Platform::AfterShip
+            | Platform::EasyPost
+            | Platform::Zendesk
+            | Platform::JudgeMe
+            | Platform::BigCommerce
+            | Platform::Saleor
+            | Platform::Spree
+            | Platform::Medusa => false,
+        };
+        headers.every().any(|(name, _)| names.contains(&name))
+            || (takes_token && (token.is_some() || headers.one("authorization").is_some()))
+    }
+
     /// Whether a delivery only asks whether we are there: it may come without proof, and
     /// nothing becomes of it.
     pub fn is_ping(&self, headers: &Headers, body: &[u8]) -> bool {
         self.platform == Platform::WooCommerce && woocommerce::is_ping(headers, body)
     }
 
+    /// The code that a broker wants back before it delivers (Azure Event Grid, to which
+    /// commercetools delivers): what asks so is proved by then.
+    pub fn validation(&self, headers: &Headers, body: &[u8]) -> Option<String> {
+        let asks = matches!(self.platform, Platform::Commercetools | Platform::Generic)
+            && headers.begins("aeg-event-type", "SubscriptionValidation");
+        if !asks {
+            return None;
+        }
+        let body = json::read(body, self.depth).ok()?;
+        let code = body[0]["data"]["validationCode"].as_str()?;
+        (code.len() <= MAX_KEY).then(|| code.to_owned())
+    }
+
     /// Whether anything could prove who sends.
     pub fn can_prove(&self) -> bool {
-        !self.secrets.is_empty() || !self.keys.is_empty()
+        !self.secrets.is_empty() || !self.keys.is_empty() || self.fetches_keys
     }
 }
 
@@ -241,10 +326,15 @@ enum What {
     Thin { about: String, path: String },
 }
 
+/// A topic, no longer than is kept of it.
+fn short(topic: &str) -> String {
+    topic.chars().take(MAX_TOPIC).collect()
+}
+
 impl Heard {
     fn thin(topic: &str, key: Option<String>, about: &str, path: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Thin {
                 about: about.to_owned(),
@@ -256,7 +346,7 @@ impl Heard {
 
     fn unused(topic: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key: None,
             what: What::Unused,
             unread: None,
@@ -265,7 +355,7 @@ impl Heard {
 
     fn facts(topic: &str, key: Option<String>, facts: Facts) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Facts(facts.all),
             unread: facts.unread,
@@ -275,7 +365,7 @@ impl Heard {
     /// A topic that we know, which says nothing that matters.
     fn nothing(topic: &str, key: Option<String>) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Facts(Vec::new()),
             unread: None,
@@ -451,7 +541,7 @@ fn heard(
     let body = json::read_worn(raw, source.depth).map_err(|bad| {
         let topic = header_topic(source.platform, headers).unwrap_or_default();
         (
-            topic.to_owned(),
+            short(topic),
             Misfit::new("not_json", format!("the body: {bad}")),
         )
     })?;
@@ -490,7 +580,7 @@ fn heard(
         let topic = header_topic(source.platform, headers)
             .or_else(|| body_topic(&body))
             .unwrap_or_default();
-        (topic.chars().take(MAX_TOPIC).collect(), misfit)
+        (short(topic), misfit)
     })
 }
 

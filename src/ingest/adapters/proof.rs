@@ -220,16 +220,18 @@ pub(super) fn spree(
     any(secrets, &tag, &[time.as_bytes(), b".", body])
 }
 
-/// 17TRACK: hex of SHA-256 over the body, a slash and the key; no HMAC.
+/// 17TRACK: hex of SHA-256 over the body, a slash and the key; no HMAC. Its first version
+/// has no such header: a token stands in for it.
 pub(super) fn seventeen(
     headers: &Headers,
+    in_address: Option<&str>,
     body: &[u8],
     secrets: &[SharedSecret],
 ) -> Result<(), SignatureError> {
-    let tag = headers
-        .one("sign")
-        .and_then(hex)
-        .ok_or(SignatureError::Signature)?;
+    let Some(header) = headers.one("sign") else {
+        return token(headers, in_address, secrets);
+    };
+    let tag = hex(header).ok_or(SignatureError::Signature)?;
     let same = |secret: &&SharedSecret| {
         let mut hash = Sha256::new();
         hash.update(body);

@@ -75,6 +75,13 @@ pub static SERVICE: Table = Table {
             "[log]",
         ),
         may(
+            "alerts",
+            Shape::Table(&SERVICE_ALERTS),
+            "Who is told what an operator has to hear of.",
+            "nobody: the log has it",
+            "[alerts]",
+        ),
+        may(
             "clock",
             Shape::Table(&SERVICE_CLOCK),
             "The rehearsal clock.",
@@ -341,6 +348,13 @@ pub static SERVICE_SOURCE: Table = Table {
             "A file of public keys (a JSON Web Key Set or PEM), where the platform signs with a private one.",
             "none",
             "\"config/saleor.jwks.json\"",
+        ),
+        may(
+            "keys_url",
+            Shape::Form("^https?://"),
+            "Where the platform publishes its public keys (a JSON Web Key Set): fetched at the start, and when a delivery names an unknown one.",
+            "none",
+            "\"https://api.shipengine.com/jwks\"",
         ),
         may(
             "unsigned",
@@ -676,6 +690,48 @@ pub static SERVICE_LOG: Table = Table {
         "\"text\"",
         "\"text\"",
     )],
+    others: None,
+};
+pub static SERVICE_ALERTS: Table = Table {
+    title: "[alerts]",
+    about: "Silent sources, a quarantine that grows, requests for data: told without being asked.",
+    keys: &[
+        may(
+            "mail",
+            Shape::Text,
+            "The operator's address; the mail goes over the shop's own relay.",
+            "none",
+            "\"ops@shop.example.com\"",
+        ),
+        may(
+            "webhook",
+            Shape::Text,
+            "Where they are posted as JSON, signed per Standard Webhooks.",
+            "none",
+            "\"https://hooks.example.com/aftercare\"",
+        ),
+        may(
+            "webhook_secret",
+            Shape::Text,
+            "What signs them: by environment only.",
+            "",
+            "",
+        ),
+        may(
+            "webhook_secret_file",
+            Shape::Text,
+            "A file that holds it.",
+            "none",
+            "\"/run/secrets/aftercare-alerts\"",
+        ),
+        may(
+            "quarantine",
+            Shape::Number(1, 1_000_000),
+            "So many deliveries more in quarantine are an alert.",
+            "10",
+            "10",
+        ),
+    ],
     others: None,
 };
 pub static SERVICE_CLOCK: Table = Table {

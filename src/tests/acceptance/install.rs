@@ -187,7 +187,7 @@ impl Install {
         self.data.join("aftercare.db")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aftercare"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AFTERCARE_") {

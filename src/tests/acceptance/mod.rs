@@ -12,6 +12,7 @@
     feature = "kafka"
 ))]
 mod brokers;
+mod connecting;
 mod copied;
 mod events;
 mod files;
@@ -23,6 +24,7 @@ mod overload;
 mod relay;
 mod relay_trouble;
 mod stopping;
+mod unbuilt;
 
 use std::time::{Duration, Instant};
 

@@ -306,6 +306,45 @@ async fn more_than_can_be_committed_at_once_goes_into_the_journal() {
     assert_eq!(service.drain().await, 1);
 }
 
+/// One source fills its own part and the common half; another's next delivery comes in
+/// all the same.
+#[tokio::test]
+async fn who_floods_keeps_no_other_out() {
+    use tokio::task::JoinSet;
+    let settings = Settings {
+        // Two for each of three sources, and six for whoever comes first.
+        in_flight: 12,
+        ..hooks()
+    };
+    let mut service = Busy::open(settings, Bounds::default()).await;
+    service.settings.spill = None;
+    service.be_patient();
+    let service = Arc::new(service);
+    let lock = service.lock().await;
+    let mut flood = JoinSet::new();
+    for n in 0..9 {
+        let service = Arc::clone(&service);
+        flood.spawn(async move { service.event(&format!("order/{n}/placed")).await });
+    }
+    // Eight wait for the database; the ninth finds no place.
+    let refused = flood.join_next().await.unwrap().unwrap();
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.header("retry-after"), "2", "{}", refused.body);
+    let other = {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move { service.hook(Platform::AfterShip, "{").await })
+    };
+    // It is among those that wait: nothing answers it while the database is locked.
+    tokio::task::yield_now().await;
+    assert!(!other.is_finished());
+    drop(lock);
+    let other = other.await.unwrap();
+    assert_eq!(other.status, StatusCode::ACCEPTED, "{}", other.body);
+    while let Some(one) = flood.join_next().await {
+        assert_eq!(one.unwrap().status, StatusCode::ACCEPTED);
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_finds_no_room_is_refused_before_it_is_held() {
     let settings = Settings {

@@ -56,6 +56,11 @@ impl Mapping {
         file::read(path, text)
     }
 
+    /// The header that holds the signature, where there is one.
+    pub(super) fn signed_in(&self) -> Option<&str> {
+        self.scheme.as_ref().map(|scheme| scheme.header.as_str())
+    }
+
     #[cfg(test)]
     pub(super) fn forget_key(&mut self) {
         self.key = None;

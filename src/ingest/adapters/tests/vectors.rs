@@ -89,7 +89,7 @@ fn the_vector_of_standard_webhooks_holds() {
         GOOD.replace("OTPJ", "OTP\nJ"),
         GOOD[..GOOD.len() - 4].to_owned(),
         // Behind the eighth nobody looks.
-        format!("{} {GOOD}", vec![other; 8].join(" ")),
+        format!("{} {GOOD}", [other; 8].join(" ")),
     ] {
         assert_eq!(
             check(&bad, &own, TIME),

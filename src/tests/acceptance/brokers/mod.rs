@@ -10,7 +10,6 @@ mod nats;
 mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
-mod unbuilt;
 
 use super::events;
 use super::install::{Install, Service};
