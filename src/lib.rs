@@ -8,7 +8,7 @@
 //!   COMMANDS  cli
 //!   DOORS     web        consume
 //!   ENGINE    engine      accept · plan_due · deliver_due · reload
-//!   HANDS     store       mail       client     files      clock      telemetry
+//!   HANDS     store       mail       client     journal    files      clock      telemetry
 //!  ~~~~~~~~~~ below: no I/O, no async, no clock, no chance ~~~~~~~~~~
 //!   CORE      plan        lint
 //!   TRADES    sequence    state      ingest     render     links      config
@@ -27,6 +27,7 @@ pub mod consume;
 pub mod engine;
 pub mod files;
 pub mod ingest;
+pub mod journal;
 pub mod links;
 pub mod lint;
 pub mod mail;

@@ -98,6 +98,8 @@ pub const EVENTS_ACCEPTED: &str = "aftercare_events_accepted_total";
 pub const EVENTS_DUPLICATE: &str = "aftercare_events_duplicate_total";
 /// Bodies that parse and are no event we know.
 pub const EVENTS_QUARANTINED: &str = "aftercare_events_quarantined_total";
+/// Events that waited in vain for what they are about, and are in quarantine.
+pub const PARKED_EXPIRED: &str = "aftercare_parked_expired_total";
 /// Requests turned away before anything was stored, by `status`.
 pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 /// Deliveries of platforms, by `source` (its name in the configuration) and `outcome`:
@@ -116,6 +118,18 @@ pub const BROKER_LAG: &str = "aftercare_broker_lag";
 pub const BROKER_CONNECTED: &str = "aftercare_broker_connected";
 /// How long `POST /events` took, the durable commit included.
 pub const INTAKE_SECONDS: &str = "aftercare_intake_seconds";
+/// Deliveries kept in the journal, by `because`: `away`, `slow`, `crowded`, `fast`, `behind`.
+pub const SPILL_KEPT: &str = "aftercare_spill_kept_total";
+/// Deliveries of the journal that the database has taken since.
+pub const SPILL_DRAINED: &str = "aftercare_spill_drained_total";
+/// Deliveries that wait in the journal.
+pub const SPILL_RECORDS: &str = "aftercare_spill_records";
+/// Bytes of them.
+pub const SPILL_BYTES: &str = "aftercare_spill_bytes";
+/// How long the oldest of them has waited.
+pub const SPILL_AGE: &str = "aftercare_spill_age_seconds";
+/// Deliveries refused because their source sends faster than it may, by `source`.
+pub const THROTTLED: &str = "aftercare_throttled_total";
 /// Opt-outs from the public page, by `how`: `one_click` or `page`.
 pub const OPT_OUTS: &str = "aftercare_opt_outs_total";
 /// Sends that reached a state, by `state` and `kind`.
@@ -186,6 +200,21 @@ fn describe() {
     describe_gauge!(
         SOURCE_SILENT,
         "1 while a source is silent for longer than its own rhythm explains"
+    );
+    describe_counter!(SPILL_KEPT, "Deliveries kept in the journal");
+    describe_counter!(
+        SPILL_DRAINED,
+        "Deliveries of the journal that the database has taken since"
+    );
+    describe_gauge!(SPILL_RECORDS, "Deliveries that wait in the journal");
+    describe_gauge!(SPILL_BYTES, "Bytes that wait in the journal");
+    describe_gauge!(
+        SPILL_AGE,
+        "How long the oldest delivery in the journal has waited"
+    );
+    describe_counter!(
+        THROTTLED,
+        "Deliveries refused because their source sends faster than it may"
     );
     describe_counter!(BROKER_MESSAGES, "Messages of brokers");
     describe_gauge!(
@@ -275,6 +304,11 @@ pub fn broker_connected(broker: &str, connected: bool) {
     metrics::gauge!(BROKER_CONNECTED, "broker" => broker.to_owned()).set(value);
 }
 
+/// Counts events that waited in vain for somebody to turn up.
+pub fn parked_expired(count: u64) {
+    metrics::counter!(PARKED_EXPIRED).increment(count);
+}
+
 /// Counts one request turned away with an HTTP status.
 pub fn refused(status: u16) {
     metrics::counter!(REQUESTS_REFUSED, "status" => status.to_string()).increment(1);
@@ -283,6 +317,29 @@ pub fn refused(status: u16) {
 /// Counts one delivery of a platform; `source` is a name of the configuration.
 pub fn hook(source: &str, outcome: &'static str) {
     metrics::counter!(HOOKS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts one delivery that was kept in the journal.
+pub fn spilled(because: &'static str) {
+    metrics::counter!(SPILL_KEPT, "because" => because).increment(1);
+}
+
+/// Counts deliveries of the journal that the database has taken.
+pub fn drained(count: u64) {
+    metrics::counter!(SPILL_DRAINED).increment(count);
+}
+
+/// Shows what waits in the journal.
+pub fn spill(records: u64, bytes: u64, age: Duration) {
+    metrics::gauge!(SPILL_RECORDS).set(records as f64);
+    metrics::gauge!(SPILL_BYTES).set(bytes as f64);
+    metrics::gauge!(SPILL_AGE).set(age.as_secs_f64());
+}
+
+/// Counts one delivery that was refused for its source's rate; `source` is a name of the
+/// configuration.
+pub fn throttled(source: &str) {
+    metrics::counter!(THROTTLED, "source" => source.to_owned()).increment(1);
 }
 
 /// Shows whether a source is silent; both names come from events, which are signed.

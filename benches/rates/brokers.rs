@@ -5,7 +5,7 @@ use super::mails::number;
 use super::report::Row;
 use super::shop;
 use aftercare::clock::Clock;
-use aftercare::config::{BATCH, BrokerKind, GROUP, REDELIVER_AFTER};
+use aftercare::config::{BATCH, BrokerKind, GROUP, REDELIVER_AFTER, SaslMechanism};
 use aftercare::consume::{self, Settings};
 use aftercare::engine::Engine;
 use aftercare::ingest::canonical::MAX_DEPTH;
@@ -84,6 +84,7 @@ async fn drain(kind: BrokerKind, url: &str, stream: &str, backlog: usize) -> Res
         group: GROUP.to_owned(),
         batch: number("BENCH_BATCH", BATCH),
         redeliver_after: REDELIVER_AFTER,
+        mechanism: SaslMechanism::default(),
         reading: Reading {
             broker: stream.to_owned(),
             source: None,

@@ -6,6 +6,7 @@
 //! tables directly.
 
 mod brokers;
+mod bulk;
 mod files;
 mod hooks;
 mod ledger;
@@ -20,9 +21,9 @@ mod tally;
 use anyhow::{Result, bail};
 
 /// Everything that can be asked for.
-const ALL: [&str; 16] = [
-    "T1", "T3", "T5", "T7", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5", "A6",
-    "B1",
+const ALL: [&str; 17] = [
+    "T1", "T3", "T5", "T7", "T8", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5",
+    "A6", "B1",
 ];
 /// Runs of each, where `BENCH_RUNS` does not say.
 const RUNS: usize = 3;
@@ -69,6 +70,9 @@ async fn measure(as_json: bool, wants: &dyn Fn(&str) -> bool) -> Result<()> {
     }
     if wants("T7") {
         print(service::intake(runs).await?);
+    }
+    if wants("T8") {
+        print(bulk::measure(runs).await?);
     }
     if ["A1", "A2", "A3", "A4", "A5"].into_iter().any(wants) {
         print(files::measure(runs, wants)?);

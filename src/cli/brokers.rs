@@ -59,6 +59,7 @@ fn one(config: &Config, told: &config::Broker) -> anyhow::Result<Settings> {
         group: told.group.clone(),
         batch: told.batch,
         redeliver_after: told.redeliver_after,
+        mechanism: told.mechanism,
         reading,
     })
 }

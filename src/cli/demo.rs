@@ -6,7 +6,7 @@
 //! the service's own clock says so, and what it tells it reads from the ledger and the
 //! mailbox. Nothing leaves the machine.
 
-mod http;
+pub(super) mod http;
 mod ledger;
 mod rule;
 mod screen;

@@ -6,14 +6,15 @@ mod sources;
 
 use super::context::{Open, Shop};
 use super::{Exit, Global, Out, key};
-use crate::engine::reload;
+use crate::engine::{alerts, privacy, reload, spill};
+use crate::journal;
 use crate::mail::Transport;
 use crate::model::diagnostic::Severity;
 use crate::model::holidays;
 use crate::model::ids::{CustomerId, EnrolmentId};
 use crate::model::kind::OnUncertain;
 use crate::model::send::{Send, SendState};
-use crate::model::time::{self, TimeZone};
+use crate::model::time::{self, TimeZone, Timestamp};
 use crate::store::{Access, SendFilter, Store};
 use jiff::SignedDuration;
 use owo_colors::OwoColorize;
@@ -115,7 +116,9 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             database(&shop, &store, &mut findings).await?;
         }
         if all || args.what == Some(What::Events) {
-            events(&store, &mut findings).await?;
+            journal(&shop, &mut findings)?;
+            let now = shop.clock(&store).await?.now();
+            events(&store, now, &mut findings).await?;
             sources::look(&shop, &store, &mut findings).await?;
             brokers::look(&shop, &mut findings).await?;
         }
@@ -257,7 +260,37 @@ async fn database(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::
     }
 }
 
-async fn events(store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
+/// What waits for the database beside it.
+fn journal(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let folder = shop.config.data_dir.join(spill::FOLDER);
+    let held = journal::look(&folder)?;
+    if held.damaged > 0 {
+        to.tell(
+            How::Bad,
+            "journal",
+            &format!(
+                "bytes of {} files went bad, and what they held may be lost: look at {} for *.damaged, reconcile with the sources, then delete them",
+                held.damaged,
+                folder.display()
+            ),
+        )?;
+    }
+    if held.records > 0 {
+        to.tell(
+            How::Note,
+            "journal",
+            &format!(
+                "{} deliveries, {} bytes, the oldest {} s old, wait until the database takes them; `serve` stores them",
+                held.records,
+                held.bytes,
+                spill::age(&held).as_secs()
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+async fn events(store: &Store, now: Timestamp, to: &mut Findings<'_>) -> anyhow::Result<()> {
     let counts = store.counts().await?;
     to.tell(
         How::Fine,
@@ -283,6 +316,25 @@ async fn events(store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
                 counts.quarantined
             ),
         )?;
+    }
+    for one in alerts::standing(store).await?.silent {
+        let words = format!(
+            "open since {}: {} tells no {} any more",
+            one.since, one.source, one.kind
+        );
+        to.tell(How::Note, "alert", &words)?;
+    }
+    for one in privacy::open_requests(store).await? {
+        let (how, words) = if one.due < now {
+            (How::Bad, "was due")
+        } else {
+            (How::Note, "is due")
+        };
+        let words = format!(
+            "a request for data {words} on {}: `aftercare export-person` says whose",
+            one.due
+        );
+        to.tell(how, "privacy", &words)?;
     }
     if counts.failing > 0 {
         to.tell(

@@ -8,12 +8,15 @@ mod arm;
 mod batches;
 mod brokers;
 mod check;
+mod connect;
 pub mod context;
 mod demo;
 mod doctor;
+mod erase;
 mod events;
 mod exit;
 mod explain;
+mod export;
 mod fmt;
 mod import;
 mod ingest;
@@ -114,6 +117,8 @@ pub enum Command {
     /// What comes in
     #[command(subcommand)]
     Events(events::Command),
+    /// Connect a platform: what to do there, and whether its first delivery is right
+    Connect(connect::Args),
     /// What a platform's delivery says, without taking it in
     Map(map::Args),
     /// Events that could not be used
@@ -123,6 +128,10 @@ pub enum Command {
     Suppress(suppress::Args),
     /// Allow mail to an address again
     Unsuppress(suppress::Args),
+    /// Forget somebody: withdraw what waits, remove what names them
+    Erase(erase::Args),
+    /// Everything that is held on somebody, as JSON; without an address, who asked for it
+    ExportPerson(export::Args),
     /// Let held mail go
     Release(release::Args),
     /// Check this install: files, database, key, relay, what waits
@@ -143,6 +152,8 @@ impl Command {
             | Command::Map(_)
             | Command::Suppress(_)
             | Command::Unsuppress(_)
+            | Command::Erase(_)
+            | Command::ExportPerson(_)
             | Command::Release(_) => true,
             Command::Serve(_)
             | Command::Check(_)
@@ -155,6 +166,7 @@ impl Command {
             | Command::Simulate(_)
             | Command::Sends(_)
             | Command::Events(_)
+            | Command::Connect(_)
             | Command::Quarantine(_)
             | Command::Doctor(_)
             | Command::Arm => false,
@@ -221,10 +233,13 @@ async fn dispatch(cli: Cli, out: &mut Out) -> anyhow::Result<Exit> {
         Command::Ingest(args) => ingest::run(&global, &args, out).await,
         Command::Import(args) => import::run(&global, &args, out).await,
         Command::Events(what) => events::run(&global, &what, out).await,
+        Command::Connect(args) => connect::run(&global, &args, out).await,
         Command::Map(args) => map::run(&global, &args, out),
         Command::Quarantine(what) => quarantine::run(&global, &what, out).await,
         Command::Suppress(args) => suppress::run(&global, &args, suppress::To::Stop, out).await,
         Command::Unsuppress(args) => suppress::run(&global, &args, suppress::To::Allow, out).await,
+        Command::Erase(args) => erase::run(&global, &args, out).await,
+        Command::ExportPerson(args) => export::run(&global, &args, out).await,
         Command::Release(args) => release::run(&global, &args, out).await,
         Command::Doctor(args) => doctor::run(&global, &args, out).await,
         Command::Arm => arm::run(&global, out).await,

@@ -6,12 +6,16 @@ use super::exit::misuse;
 use super::{Exit, Global, Out, brokers, key, sources};
 use crate::config::LogFormat;
 use crate::consume;
+use crate::engine::alerts::Hook;
 use crate::engine::serve::{self, Roles};
+use crate::engine::spill::Spill;
 use crate::engine::{Engine, EngineError};
 use crate::ingest::signature::Secret;
+use crate::journal::Bounds;
 use crate::store::Access;
 use crate::telemetry;
 use crate::web;
+use crate::web::admission::Pace;
 use anyhow::Context as _;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -72,7 +76,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )?;
     telemetry::start_metrics();
     let roles = args.roles();
-    let settings = web::Settings {
+    let mut settings = web::Settings {
         watch: args.watch,
         ..settings(&shop, roles)?
     };
@@ -133,7 +137,21 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         );
         engine.observe();
     }
+    // In the background: a platform that is away must not keep others from delivering.
+    for ring in settings.hooks.values().filter_map(|hook| hook.ring.clone()) {
+        tokio::spawn(async move { ring.start().await });
+    }
     let stop = CancellationToken::new();
+    let spill = if roles.intake {
+        Some(Arc::new(journal(&shop)?))
+    } else {
+        None
+    };
+    settings.spill.clone_from(&spill);
+    let draining = spill.map(|spill| {
+        let (engine, stop) = (Arc::clone(&engine), stop.clone());
+        tokio::spawn(async move { spill.run(&engine, stop).await })
+    });
     let signals = tokio::spawn(end_on_signal(stop.clone()));
     let address = match &listener {
         Some(listener) => Some(
@@ -181,6 +199,9 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             .map_err(|error| misuse(error.to_string()))?;
     }
     signals.abort();
+    if let Some(draining) = draining {
+        draining.await.context("the journal ended badly")?;
+    }
     if let Some(telling) = telling {
         telling.await.context("the clock could not be told")?;
     }
@@ -191,6 +212,17 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     }
     tracing::info!("ended in good order");
     Ok(Exit::Fine)
+}
+
+/// Where deliveries are kept that the database cannot take now.
+fn journal(shop: &Shop) -> anyhow::Result<Spill> {
+    let usual = Bounds::default();
+    let bounds = Bounds {
+        most: shop.config.journal.max.unwrap_or(usual.most),
+        ..usual
+    };
+    let data = &shop.config.data_dir;
+    Spill::open(data, bounds).with_context(|| format!("the journal in {}", data.display()))
 }
 
 /// Tells other processes of a rehearsal what time it is.
@@ -209,6 +241,7 @@ async fn tell_time(engine: Arc<Engine>, stop: CancellationToken) {
 /// Intake as configured; refused where nobody, or everybody, could deliver.
 fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
     let config = &shop.config;
+    Hook::of(&config.alerts).map_err(misuse)?;
     if !roles.intake {
         return Ok(web::Settings::default());
     }
@@ -242,6 +275,7 @@ fn settings(shop: &Shop, roles: Roles) -> anyhow::Result<web::Settings> {
             max_depth: intake.max_depth.unwrap_or(usual.max_depth),
             read_timeout: intake.read_timeout.unwrap_or(usual.read_timeout),
             signature_window: intake.signature_window.unwrap_or(usual.signature_window),
+            pace: Pace::of(intake.rate, intake.burst),
             ..usual
         }),
         hooks,

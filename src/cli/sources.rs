@@ -3,8 +3,10 @@
 
 use super::exit::misuse;
 use crate::config::{self, Config};
+use crate::engine::keys::Ring;
 use crate::ingest::adapters::{Mapping, Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
+use crate::web::admission::Pace;
 use crate::web::{self, Hook};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +22,23 @@ pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
         .iter()
         .filter(|told| told.unsigned || told.can_prove() || !config.comes_by_broker(&told.name))
         .map(|told| {
+            let source = source(told)?;
+            let ring = match &told.keys_url {
+                Some(url) => {
+                    let ring = Ring::new(&told.name, url, source.keys.clone(), &config.data_dir)
+                        .map_err(|error| {
+                            misuse(format!("intake.sources.{}.keys_url: {error}", told.name))
+                        })?;
+                    Some(Arc::new(ring))
+                }
+                None => None,
+            };
             let hook = Hook {
-                source: source(told)?,
+                source,
+                ring,
                 max_body: told.max_body.unwrap_or(web::MAX_BODY),
                 read_timeout: told.read_timeout.unwrap_or(web::READ_TIMEOUT),
+                pace: Pace::of(told.rate, told.burst).unwrap_or_default(),
             };
             Ok((told.name.clone(), hook))
         })
@@ -63,6 +78,7 @@ pub fn source(told: &config::Source) -> anyhow::Result<Source> {
     Ok(Source {
         mapping,
         keys,
+        fetches_keys: told.keys_url.is_some(),
         origin: told.origin.clone(),
         secrets,
         unsigned: told.unsigned,

@@ -12,7 +12,7 @@ use crate::model::reason::Reason;
 use crate::model::send::{RuleRef, Send, SendState};
 use crate::model::time::{self, Timestamp};
 use crate::plan::explain::{self, Addressees};
-use crate::plan::walk;
+use crate::plan::{assumed, walk};
 use crate::store::Access;
 use jiff::SignedDuration;
 use owo_colors::OwoColorize;
@@ -66,6 +66,8 @@ struct Explanation {
     send: Map<String, Value>,
     rule: RuleRef,
     evidence: Vec<Evidence>,
+    /// On which assumed deliveries it rests, in sentences.
+    assumed: Vec<String>,
     /// What would have had to be different.
     needed: Option<String>,
 }
@@ -138,6 +140,7 @@ fn explain(
             send: fields(&row)?,
             rule: send.rule.clone(),
             evidence: evidence(history, &send.evidence),
+            assumed: assumed::of_send(catalog, history, send, now),
             needed: needed(send, &walk::depends_on(catalog, history, send)),
         });
     }
@@ -160,6 +163,7 @@ fn explain(
             send: fields(&row)?,
             rule: send.rule.clone(),
             evidence: evidence(history, &send.evidence),
+            assumed: assumed::of_send(catalog, history, send, now),
             needed: needed(send, &foreseen.depends_on),
         });
     }
@@ -216,6 +220,7 @@ fn explain(
         send,
         rule: absence.rule,
         evidence: evidence(history, &absence.evidence),
+        assumed: assumed::of_absence(catalog, history, sequence, key, now),
         needed: Some(absence.needed),
     });
     Ok(all)
@@ -393,6 +398,9 @@ fn show(explanation: &Explanation, out: &mut Out) -> anyhow::Result<()> {
     }
     if let Some(needed) = &explanation.needed {
         out.line(format_args!("  {:9}{needed}", "needed"))?;
+    }
+    for sentence in &explanation.assumed {
+        out.line(format_args!("  {:9}{sentence}", "assumed"))?;
     }
     for (nth, event) in explanation.evidence.iter().enumerate() {
         let title = if nth == 0 { "evidence" } else { "" };

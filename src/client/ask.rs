@@ -71,6 +71,11 @@ impl Ask {
         Ask::of(Method::PUT, Place::Path(path.into()))
     }
 
+    /// Changes a part of what is at a path.
+    pub fn patch(path: impl Into<String>) -> Ask {
+        Ask::of(Method::PATCH, Place::Path(path.into()))
+    }
+
     /// Takes away what is at a path.
     pub fn delete(path: impl Into<String>) -> Ask {
         Ask::of(Method::DELETE, Place::Path(path.into()))

@@ -91,13 +91,46 @@ impl BrokerKind {
         match self {
             BrokerKind::Nats => &["subject", "credentials_file", "redeliver_after"],
             BrokerKind::Redis => &["field", "redeliver_after"],
-            BrokerKind::Amqp | BrokerKind::Kafka => &[],
+            BrokerKind::Amqp => &["redeliver_after"],
+            BrokerKind::Kafka => &["mechanism", "redeliver_after"],
         }
     }
 }
 
+/// How a user of Kafka proves its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SaslMechanism {
+    /// It is shown, so the connection should be one with TLS.
+    Plain,
+    ScramSha256,
+    #[default]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    const ALL: [SaslMechanism; 3] = [
+        SaslMechanism::Plain,
+        SaslMechanism::ScramSha256,
+        SaslMechanism::ScramSha512,
+    ];
+
+    /// Its name, as Kafka has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    fn of(text: &str) -> Option<SaslMechanism> {
+        let is = |one: &SaslMechanism| one.as_str().eq_ignore_ascii_case(text);
+        SaslMechanism::ALL.into_iter().find(is)
+    }
+}
+
 /// Keys that do not mean something for every broker.
-const SOME: [&str; 7] = [
+const SOME: [&str; 8] = [
     "stream",
     "queue",
     "topic",
@@ -105,6 +138,7 @@ const SOME: [&str; 7] = [
     "field",
     "credentials_file",
     "redeliver_after",
+    "mechanism",
 ];
 
 /// `[intake.brokers.NAME]`.
@@ -136,6 +170,8 @@ pub struct Broker {
     pub max_depth: Option<usize>,
     /// How long a message may stay with a process that says nothing.
     pub redeliver_after: Duration,
+    /// How the user proves its password (Kafka).
+    pub mechanism: SaslMechanism,
     /// The source of `[intake.sources]` whose adapter reads the messages; unset, they are
     /// canonical events.
     pub source: Option<String>,
@@ -207,6 +243,13 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             "a time such as \"30s\" or \"5min\", a second at least",
             |text| super::meant::wait(text).filter(|wait| *wait >= Duration::from_secs(1)),
         );
+        let mechanism = self.of(
+            keys,
+            &section,
+            "mechanism",
+            "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+            SaslMechanism::of,
+        );
         let user = keys
             .get("user")
             .map(|given| given.text.trim().to_owned())
@@ -241,6 +284,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             max_body,
             max_depth,
             redeliver_after: redeliver_after.unwrap_or(REDELIVER_AFTER),
+            mechanism: mechanism.unwrap_or_default(),
             source,
         })
     }

@@ -2,8 +2,8 @@
 
 use super::raw::{Given, Raw, variable_of};
 use super::{
-    CAPTURE, CONNECTIONS, Config, Credentials, Database, Http, Intake, Log, LogFormat, Mailer,
-    Rehearsal, Secret, Smtp, Timeouts,
+    Alerts, CAPTURE, CONNECTIONS, Config, Credentials, Database, Http, Intake, Journal, Log,
+    LogFormat, Mailer, QUARANTINE, Rehearsal, Secret, Smtp, Timeouts,
 };
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::email::Address;
@@ -18,6 +18,12 @@ const MAX_CONNECTIONS: usize = 256;
 pub(super) const MAX_BODY: usize = 64 << 20;
 /// Deepest nesting that intake may be told to take: JSON is read by recursion.
 pub(super) const MAX_DEPTH: usize = 120;
+/// Fastest pace and largest burst that may be set, in deliveries.
+pub(super) const MAX_PACE: usize = 1_000_000;
+/// Largest journal that may be set, in bytes.
+const MAX_JOURNAL: usize = 1 << 40;
+/// Smallest journal that may be set: it must hold some of the largest deliveries.
+const MIN_JOURNAL: usize = 16 << 20;
 /// Most secrets that may be valid at once.
 const MAX_SECRETS: usize = 2;
 /// Longest time limit.
@@ -45,6 +51,16 @@ pub fn read(
     (config.filter(|_| clean), problems)
 }
 
+/// Whether an address leads to this machine.
+pub fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 pub(super) struct Reader<'a, O> {
     folder: &'a Path,
     pub(super) raw: Raw,
@@ -63,6 +79,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         let smtp = self.smtp();
         let intake = self.intake(http.as_ref().map(|http| http.listen));
         let sources = self.sources(http.as_ref().map(|http| http.listen));
+        let journal = Journal {
+            max: self
+                .number("intake.journal.max", MIN_JOURNAL, MAX_JOURNAL)
+                .map(|max| max as u64),
+        };
         let brokers = self.brokers(&sources);
         let mailer = Mailer {
             keep_bodies: self.flag("mailer.keep_bodies").unwrap_or(false),
@@ -78,7 +99,9 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             "json" => Some(LogFormat::Json),
             _ => None,
         });
+        let alerts = self.alerts();
         Some(Config {
+            alerts,
             data_dir,
             arming_key_file,
             secret_file,
@@ -87,6 +110,7 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             smtp: smtp?,
             intake,
             sources,
+            journal,
             brokers,
             mailer,
             clock,
@@ -141,6 +165,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             let number = text.parse().ok()?;
             (least..=most).contains(&number).then_some(number)
         })
+    }
+
+    fn count(&mut self, key: &'static str) -> Option<u32> {
+        let count = self.number(key, 1, MAX_PACE)?;
+        u32::try_from(count).ok()
     }
 
     fn wait(&mut self, key: &'static str) -> Option<Duration> {
@@ -322,6 +351,60 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         })
     }
 
+    fn alerts(&mut self) -> Alerts {
+        let mail = self.parsed("alerts.mail", "a mail address", |text| {
+            let address = Address::parse(text).ok()?;
+            Some(address.as_typed().to_owned())
+        });
+        let webhook = self.parsed(
+            "alerts.webhook",
+            "a web address: https, or http to this machine",
+            |text| {
+                let url = Url::parse(text).ok()?;
+                let fits = url.has_host()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && match url.scheme() {
+                        "https" => true,
+                        "http" => is_this_machine(&url),
+                        _ => false,
+                    };
+                fits.then(|| text.to_owned())
+            },
+        );
+        let given = self.raw.get("alerts.webhook_secret");
+        let webhook_secret = match given.map(|given| given.text.trim().to_owned()) {
+            Some(text) => Some(Secret(text)),
+            None => self
+                .opened("alerts.webhook_secret_file")
+                .map(|text| Secret(text.trim().to_owned())),
+        };
+        let file = self.raw.get("alerts.webhook_secret_file").is_some();
+        if let (Some(_), None, false) = (&webhook, &webhook_secret, file)
+            && let Some(given) = self.raw.get("alerts.webhook")
+        {
+            let problem = given
+                .problem(
+                    "E102",
+                    "`alerts.webhook` is there without `alerts.webhook_secret`",
+                )
+                .help(format!(
+                    "set {} to whsec_ and base64, or name a file: alerts.webhook_secret_file",
+                    variable_of("alerts.webhook_secret")
+                ));
+            self.report(problem);
+        }
+        let quarantine = self.number("alerts.quarantine", 1, 1_000_000);
+        Alerts {
+            mail,
+            webhook,
+            webhook_secret,
+            quarantine: quarantine
+                .and_then(|number| i64::try_from(number).ok())
+                .unwrap_or(QUARANTINE),
+        }
+    }
+
     fn credentials(&mut self) -> Option<Credentials> {
         let user = self
             .raw
@@ -422,6 +505,8 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             max_depth: self.number("intake.events.max_depth", 8, MAX_DEPTH),
             read_timeout: self.wait("intake.events.read_timeout"),
             signature_window: self.wait("intake.events.signature_window"),
+            rate: self.count("intake.events.rate"),
+            burst: self.count("intake.events.burst"),
         })
     }
 

@@ -7,8 +7,8 @@ mod meant;
 mod raw;
 mod sources;
 
-pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER};
-pub use meant::read;
+pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER, SaslMechanism};
+pub use meant::{is_this_machine, read};
 pub use raw::{BROKER_KEYS, KEYS, SOURCE_KEYS};
 pub use sources::MAX_SOURCE_SECRETS;
 
@@ -38,13 +38,42 @@ pub struct Config {
     pub intake: Option<Intake>,
     /// `[intake.sources.…]`: who delivers to `POST /hooks/…`, by name.
     pub sources: Vec<Source>,
+    pub journal: Journal,
     /// `[intake.brokers.…]`: message brokers that events are read from, by name.
     pub brokers: Vec<Broker>,
     pub mailer: Mailer,
     /// The rehearsal clock; unset, the real one.
     pub clock: Option<Rehearsal>,
     pub log: Log,
+    pub alerts: Alerts,
 }
+
+/// `[alerts]`: who is told what an operator has to hear of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alerts {
+    /// The operator's address.
+    pub mail: Option<String>,
+    /// Where they are posted.
+    pub webhook: Option<String>,
+    /// What signs them; checked where the service starts.
+    pub webhook_secret: Option<Secret>,
+    /// So many deliveries more in quarantine are an alert.
+    pub quarantine: i64,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Alerts {
+            mail: None,
+            webhook: None,
+            webhook_secret: None,
+            quarantine: QUARANTINE,
+        }
+    }
+}
+
+/// How many deliveries more in quarantine are an alert, where nothing is said.
+pub const QUARANTINE: i64 = 10;
 
 /// `[database]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -186,6 +215,17 @@ pub struct Intake {
     pub read_timeout: Option<Duration>,
     /// How far a signature's time may lie from ours, either way.
     pub signature_window: Option<Duration>,
+    /// Deliveries a second that may come for long.
+    pub rate: Option<u32>,
+    /// Deliveries that may come at once beyond that.
+    pub burst: Option<u32>,
+}
+
+/// `[intake.journal]`: where deliveries are kept that the database cannot take now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Journal {
+    /// Bytes that it may hold.
+    pub max: Option<u64>,
 }
 
 /// `[intake.sources.NAME]`. What is unset is the door's own, or what the platform says.
@@ -203,6 +243,8 @@ pub struct Source {
     /// The public keys of a platform that signs with a private one: the text of a JSON Web
     /// Key Set, or PEM.
     pub public_keys: Option<String>,
+    /// Where the platform publishes them.
+    pub keys_url: Option<String>,
     /// Largest body, in bytes.
     pub max_body: Option<usize>,
     /// Deepest nesting of the JSON.
@@ -211,6 +253,10 @@ pub struct Source {
     pub read_timeout: Option<Duration>,
     /// How far a signed time may lie from ours, either way.
     pub signature_window: Option<Duration>,
+    /// Deliveries a second that may come for long.
+    pub rate: Option<u32>,
+    /// Deliveries that may come at once beyond that.
+    pub burst: Option<u32>,
     /// Where the shop's pages are; no slash at its end.
     pub storefront: Option<String>,
     /// The currency of prices that name none.
@@ -228,7 +274,7 @@ pub struct Source {
 impl Source {
     /// Whether anything could prove who sends to `POST /hooks/NAME`.
     pub fn can_prove(&self) -> bool {
-        !self.secrets.is_empty() || self.public_keys.is_some()
+        !self.secrets.is_empty() || self.public_keys.is_some() || self.keys_url.is_some()
     }
 }
 
@@ -312,10 +358,12 @@ impl Default for Config {
             },
             intake: None,
             sources: Vec::new(),
+            journal: Journal::default(),
             brokers: Vec::new(),
             mailer: Mailer::default(),
             clock: None,
             log: Log::default(),
+            alerts: Alerts::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ pub const PREFIX: &str = "AFTERCARE_";
 pub const ENVIRONMENT: &str = "environment";
 
 /// Every key there is.
-pub const KEYS: [&str; 40] = [
+pub const KEYS: [&str; 48] = [
     "data_dir",
     "arming_key_file",
     "secret_file",
@@ -51,22 +51,31 @@ pub const KEYS: [&str; 40] = [
     "intake.events.max_depth",
     "intake.events.read_timeout",
     "intake.events.signature_window",
+    "intake.events.rate",
+    "intake.events.burst",
+    "intake.journal.max",
     "mailer.keep_bodies",
     "mailer.message_id_domain",
     "clock.start",
     "clock.speed",
     "log.format",
+    "alerts.mail",
+    "alerts.webhook",
+    "alerts.webhook_secret",
+    "alerts.webhook_secret_file",
+    "alerts.quarantine",
 ];
 
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 16] = [
+pub const SOURCE_KEYS: [&str; 19] = [
     "platform",
     "source",
     "secrets",
     "secrets_file",
     "public_keys_file",
+    "keys_url",
     "unsigned",
     "max_body",
     "max_depth",
@@ -78,15 +87,18 @@ pub const SOURCE_KEYS: [&str; 16] = [
     "dispatched_statuses",
     "delivered_statuses",
     "mapping",
+    "rate",
+    "burst",
 ];
 /// Where brokers stand, each under a name of its own.
 const BROKERS: &str = "intake.brokers";
 /// Every key of one broker.
-pub const BROKER_KEYS: [&str; 17] = [
+pub const BROKER_KEYS: [&str; 18] = [
     "url",
     "user",
     "password",
     "password_file",
+    "mechanism",
     "credentials_file",
     "ca_file",
     "stream",
@@ -137,7 +149,11 @@ const FAMILIES: [Family; 2] = [
 const MAX_SOURCE_NAME: usize = 40;
 
 /// Keys that hold secrets, which never stand in a file that may be in git.
-const SECRETS: [&str; 2] = ["smtp.password", "intake.events.secrets"];
+const SECRETS: [&str; 3] = [
+    "smtp.password",
+    "intake.events.secrets",
+    "alerts.webhook_secret",
+];
 
 /// One value as text, and where it came from.
 #[derive(Clone)]

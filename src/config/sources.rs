@@ -11,7 +11,7 @@ use crate::model::time::TimeZone;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use url::Url;
+use url::{Host, Url};
 
 /// Most secrets of one source: two of each of the products of a platform that sign with
 /// keys of their own.
@@ -92,6 +92,19 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                 plain.then(|| text.trim_end_matches('/').to_owned())
             },
         );
+        let keys_url = self.of(
+            keys,
+            &section,
+            "keys_url",
+            "an https:// address: \"https://shop.example.com/.well-known/jwks.json\"",
+            |text| {
+                let url = Url::parse(text).ok()?;
+                // Whoever can change keys on the way can send in the platform's name.
+                let safe = url.scheme() == "https" || (url.scheme() == "http" && is_here(&url));
+                let bare = url.username().is_empty() && url.password().is_none();
+                (safe && bare && url.has_host()).then(|| text.to_owned())
+            },
+        );
         let currency = self.of(
             keys,
             &section,
@@ -143,11 +156,14 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             origin,
             secrets,
             public_keys: self.of_file(keys, &section, "public_keys_file"),
+            keys_url,
             unsigned,
             max_body: self.of_number(keys, &section, "max_body", 1024, super::meant::MAX_BODY),
             max_depth: self.of_number(keys, &section, "max_depth", 8, super::meant::MAX_DEPTH),
             read_timeout: self.of(keys, &section, "read_timeout", WAIT, super::meant::wait),
             signature_window: self.of(keys, &section, "signature_window", WAIT, super::meant::wait),
+            rate: self.of_count(keys, &section, "rate"),
+            burst: self.of_count(keys, &section, "burst"),
             storefront,
             currency,
             time_zone,
@@ -211,6 +227,11 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
         })
     }
 
+    fn of_count(&mut self, keys: &Keys, section: &str, key: &'static str) -> Option<u32> {
+        let count = self.of_number(keys, section, key, 1, super::meant::MAX_PACE)?;
+        u32::try_from(count).ok()
+    }
+
     /// The text of the file that a key names.
     pub(super) fn of_file(
         &mut self,
@@ -261,6 +282,15 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
             );
         }
         secrets
+    }
+}
+
+/// Whether an address is of this machine.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
     }
 }
 

@@ -7,7 +7,7 @@ use super::backoff::Backoff;
 use super::session::Delivery;
 use crate::engine::{Engine, EngineError};
 use crate::ingest::adapters::Outcome;
-use crate::ingest::message::{Message, Reading, Understood, keep, understand};
+use crate::ingest::message::{Message, Reading, Understood, fingerprint, keep, understand};
 use crate::model::time::Timestamp;
 use crate::store::{Incoming, Poison, StoreError};
 use crate::telemetry;
@@ -53,7 +53,7 @@ pub(super) fn read<R>(
             first = first.or(reason.map(|reason| (reason, delivery.message.position.clone())));
         }
         // One message may carry many; each keeps a key of its own under that of the message.
-        let under = |many: bool, place: usize| {
+        let under = |key: &Option<String>, many: bool, place: usize| {
             key.as_ref().map(|key| {
                 if many {
                     format!("{key}#{place}")
@@ -61,6 +61,11 @@ pub(super) fn read<R>(
                     key.clone()
                 }
             })
+        };
+        // Facts are known by their names; what cannot be read has none.
+        let kept_as = match (&key, parsed.poison.is_empty()) {
+            (None, false) => Some(fingerprint(&delivery.message)),
+            _ => key.clone(),
         };
         let (events, poison) = (parsed.events, parsed.poison);
         let (many, many_bad) = (events.len() > 1, poison.len() > 1);
@@ -70,14 +75,14 @@ pub(super) fn read<R>(
                 .enumerate()
                 .map(|(place, event)| Incoming {
                     event,
-                    transport: under(many, place),
+                    transport: under(&key, many, place),
                 })
                 .collect(),
             poison: poison
                 .into_iter()
                 .enumerate()
                 .map(|(place, poison)| Poison {
-                    transport: under(many_bad, place),
+                    transport: under(&kept_as, many_bad, place),
                     ..Poison::from(poison)
                 })
                 .collect(),

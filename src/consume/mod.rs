@@ -16,8 +16,12 @@
 //! To add a broker: a file here that implements both traits, an arm in [`open`], its keys
 //! in [`crate::config`], a feature in `Cargo.toml`, its server in `scripts/brokers`.
 
+#[cfg(feature = "amqp")]
+mod amqp;
 mod backoff;
 mod batch;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 mod open;
@@ -30,7 +34,7 @@ pub use open::{Unbuilt, built, consume, inspect};
 pub use run::run;
 pub use session::{Broker, Delivery, Finding, Most, Session, Trouble};
 
-use crate::config::BrokerKind;
+use crate::config::{BrokerKind, SaslMechanism};
 use crate::ingest::message::Reading;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,6 +76,8 @@ pub struct Settings {
     pub batch: usize,
     /// How long a message may stay with a process that says nothing.
     pub redeliver_after: Duration,
+    /// How the user proves its password (Kafka).
+    pub mechanism: SaslMechanism,
     /// How its messages are read. The broker's name is in it.
     pub reading: Reading,
 }

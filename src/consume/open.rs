@@ -1,7 +1,21 @@
 //! From settings to the broker that they mean, as far as this program was built with it.
 
-use super::session::{Broker, Finding, Trouble};
-use super::{Settings, run};
+use super::Settings;
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
+use super::run;
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
+use super::session::Broker;
+use super::session::{Finding, Trouble};
 use crate::config::BrokerKind;
 use crate::engine::Engine;
 use std::sync::Arc;
@@ -27,7 +41,8 @@ pub fn built(kind: BrokerKind) -> bool {
     match kind {
         BrokerKind::Nats => cfg!(feature = "nats"),
         BrokerKind::Redis => cfg!(feature = "redis"),
-        BrokerKind::Amqp | BrokerKind::Kafka => false,
+        BrokerKind::Amqp => cfg!(feature = "amqp"),
+        BrokerKind::Kafka => cfg!(feature = "kafka"),
     }
 }
 
@@ -43,7 +58,7 @@ pub async fn consume(
     if let Some(missing) = all.iter().find(|one| !built(one.kind)) {
         return Err(unbuilt(missing));
     }
-    let mut tasks = JoinSet::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
     for settings in all {
         let (engine, stop) = (Arc::clone(&engine), stop.clone());
         match settings.kind {
@@ -55,6 +70,16 @@ pub async fn consume(
             #[cfg(feature = "redis")]
             BrokerKind::Redis => {
                 let broker = super::redis::Redis::new(settings.clone());
+                tasks.spawn(run::run(broker, settings, engine, stop));
+            }
+            #[cfg(feature = "amqp")]
+            BrokerKind::Amqp => {
+                let broker = super::amqp::Amqp::new(settings.clone());
+                tasks.spawn(run::run(broker, settings, engine, stop));
+            }
+            #[cfg(feature = "kafka")]
+            BrokerKind::Kafka => {
+                let broker = super::kafka::Kafka::new(settings.clone());
                 tasks.spawn(run::run(broker, settings, engine, stop));
             }
             #[allow(unreachable_patterns, reason = "where all are built")]
@@ -80,6 +105,10 @@ pub async fn inspect(settings: &Settings) -> Result<Vec<Finding>, Trouble> {
         BrokerKind::Nats => super::nats::Nats::new(settings.clone()).inspect().await,
         #[cfg(feature = "redis")]
         BrokerKind::Redis => super::redis::Redis::new(settings.clone()).inspect().await,
+        #[cfg(feature = "amqp")]
+        BrokerKind::Amqp => super::amqp::Amqp::new(settings.clone()).inspect().await,
+        #[cfg(feature = "kafka")]
+        BrokerKind::Kafka => super::kafka::Kafka::new(settings.clone()).inspect().await,
         #[allow(unreachable_patterns, reason = "where all are built")]
         _ => Err(Trouble::plain(unbuilt(settings).to_string())),
     }

@@ -5,6 +5,7 @@
 //! loops. A notification shortens a wait and is never needed: one look at the due queue
 //! finds everything, so the path after a crash is the ordinary path.
 
+pub mod alerts;
 mod circuit;
 pub mod consent;
 mod consequences;
@@ -12,15 +13,21 @@ pub mod experiments;
 mod gather;
 pub mod health;
 pub mod intake;
+pub mod keys;
 pub mod mailer;
 pub mod outcome;
+pub mod parked;
 pub mod preview;
+pub mod privacy;
 pub mod reload;
 pub mod sample;
 pub mod scheduler;
 pub mod serve;
 pub mod sheet;
 pub mod silence;
+pub mod spill;
+pub mod traces;
+pub mod transit;
 mod waking;
 
 pub use crate::store::Counts;
@@ -59,6 +66,8 @@ pub struct Engine {
     products_seen: AtomicI64,
     /// Product events said that something is used up sooner or later than was known.
     used_up_changed: AtomicBool,
+    /// What the doors saw of each source, as far as it is not written yet.
+    traces: traces::Traces,
     /// Something may be due for planning.
     to_plan: Notify,
     /// Something may be due for sending.
@@ -114,6 +123,7 @@ impl Engine {
             observing: AtomicBool::new(false),
             jammed: AtomicBool::new(false),
             used_up_changed: AtomicBool::new(false),
+            traces: traces::Traces::default(),
             to_plan: Notify::new(),
             to_send: Notify::new(),
         }

@@ -1,7 +1,7 @@
 //! The files in force: read whole, checked whole, swapped whole. A set with an error
 //! never replaces a good one.
 
-use super::{Engine, EngineError, experiments};
+use super::{Engine, EngineError, experiments, transit};
 use crate::files;
 use crate::lint;
 use crate::model::allow::{self, Allowance};
@@ -11,7 +11,9 @@ use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::event::Event;
 use crate::model::kind::Kind;
 use crate::model::names::Known;
+use crate::model::policy::Policy;
 use crate::model::time::{self, Timestamp};
+use crate::model::transit::Transits;
 use crate::plan::scenario;
 use crate::render::proof::{ProofPolicy, Proofreader};
 use crate::render::{self, LoadPolicy, Templates};
@@ -35,6 +37,8 @@ pub struct Live {
     pub templates: Arc<Templates>,
     /// The products of the files alone, under what events say.
     feed: Arc<crate::model::product::Products>,
+    /// The number of what parcels taught.
+    pub(super) taught: i64,
 }
 
 /// What a folder holds: a set, if it is without errors, and every problem.
@@ -309,8 +313,19 @@ impl Live {
         Live {
             feed: Arc::clone(&catalog.products),
             templates: templates.into(),
+            taught: 0,
             catalog,
         }
+    }
+
+    /// Lays what the shop's parcels have taught beside the policy.
+    pub(super) fn with_transits(mut self, table: Transits, edition: i64) -> Self {
+        self.catalog.policy = Arc::new(Policy {
+            transits: Arc::new(table),
+            ..(*self.catalog.policy).clone()
+        });
+        self.taught = edition;
+        self
     }
 
     /// Lays what `product.updated` events say over the feed, oldest first.
@@ -430,7 +445,9 @@ pub async fn dress(
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     let before = seen.len();
+    let (table, edition) = transit::learnt(store).await?;
     let live = live
+        .with_transits(table, edition)
         .with_steps_seen(&mut seen, now)
         .with_products(store.product_events().await?);
     if remember && seen.len() != before {

@@ -2,7 +2,7 @@
 //! was none waits for a notification, the head of the due queue or a short while.
 
 use super::mailer::Mailer;
-use super::{Engine, EngineError, reload, silence};
+use super::{Engine, EngineError, reload, silence, transit};
 use crate::files;
 use crate::model::diagnostic::Severity;
 use crate::model::time::Timestamp;
@@ -66,9 +66,14 @@ pub async fn run(
     if let Some(shop) = shop {
         tasks.spawn(reload_loop(Arc::clone(&engine), shop, stop.clone()));
     }
-    tasks.spawn(upkeep_loop(Arc::clone(&engine), stop.clone()));
+    tasks.spawn(upkeep_loop(
+        Arc::clone(&engine),
+        roles.scheduler,
+        stop.clone(),
+    ));
     if roles.scheduler {
         tasks.spawn(silence_loop(Arc::clone(&engine), stop.clone()));
+        tasks.spawn(learn_loop(Arc::clone(&engine), stop.clone()));
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -206,7 +211,17 @@ async fn reload_loop(engine: Arc<Engine>, shop: PathBuf, stop: CancellationToken
     }
 }
 
-async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
+/// What came in otherwise than through this process, and what waited too long.
+async fn look_after_waiting(engine: &Engine) {
+    if let Err(error) = engine.forget_shops().await {
+        tracing::warn!(%error, "requests to forget a shop could not be carried out; it is tried again");
+    }
+    if let Err(error) = engine.expire_parked().await {
+        tracing::warn!(%error, "what waits too long could not be moved; it is tried again");
+    }
+}
+
+async fn upkeep_loop(engine: Arc<Engine>, scheduler: bool, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -221,12 +236,23 @@ async fn upkeep_loop(engine: Arc<Engine>, stop: CancellationToken) {
         if let Err(error) = engine.catch_up_with_products().await {
             tracing::warn!(%error, "people could not be woken for new products; it is tried again");
         }
+        if let Err(error) = engine.look_for_transits().await {
+            tracing::warn!(%error, "news of transit times could not be looked for; it is tried again");
+        }
+        if scheduler {
+            look_after_waiting(&engine).await;
+        }
         if let Ok(next) = engine.store.next_due().await {
             let overdue = next.map_or(0, |due| engine.now().duration_since(due).as_millis().max(0));
             crate::telemetry::due_lag(Duration::from_millis(u64::try_from(overdue).unwrap_or(0)));
         }
         crate::telemetry::upkeep();
     }
+}
+
+async fn alert(engine: &Engine) -> Result<(), EngineError> {
+    engine.look_for_alerts().await?;
+    engine.tell_alerts().await
 }
 
 /// The first look comes after a while: what came while nobody was here comes first.
@@ -239,6 +265,22 @@ async fn silence_loop(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if let Err(error) = engine.look_for_silence(&mut listener).await {
             tracing::warn!(%error, "silent sources could not be looked for; it is tried again");
+        }
+        if let Err(error) = alert(&engine).await {
+            tracing::warn!(%error, "alerts could not be looked after; it is tried again");
+        }
+    }
+}
+
+/// The first lesson comes at once: what came in while nobody was here may teach enough.
+async fn learn_loop(engine: Arc<Engine>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = engine.learn_transits().await {
+            tracing::warn!(%error, "transit times could not be learnt; it is tried again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(transit::EVERY) => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Notices when a source falls silent, and says so once: in the log and as a metric. What
 //! silence is, [`crate::ingest::silence`] judges; here its facts are listened to.
 
+use super::alerts::Found;
 use super::{Engine, EngineError};
 use crate::ingest::silence::{Sources, Standing};
 use crate::store::{Store, StoreError};
@@ -60,6 +61,7 @@ impl Engine {
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
         let mut silent = BTreeSet::new();
+        let (mut found, mut heard) = (Found::new(), Vec::new());
         let live = self.live();
         for (source, kind, _, standing) in listener
             .sources
@@ -83,6 +85,7 @@ impl Engine {
                             "a source has fallen silent: see `aftercare doctor events`"
                         );
                     }
+                    found.insert(key.clone(), (since, weekly));
                     silent.insert(key);
                 }
                 Standing::Heard { .. } => {
@@ -90,11 +93,14 @@ impl Engine {
                     if before.contains(&key) {
                         tracing::info!(source, kind, "a source that was silent is heard again");
                     }
+                    heard.push(key);
                 }
                 // Nobody waits for it any more, or not yet.
                 Standing::Unknown | Standing::Gone { .. } => {}
             }
         }
+        // First: what is known to be silent is not told again.
+        self.tell_silence(&found, &heard).await?;
         if silent != before {
             let text = serde_json::to_string(&silent).unwrap_or_default();
             self.store.set_meta(SILENT, &text).await?;

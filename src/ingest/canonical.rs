@@ -5,7 +5,7 @@
 //! it is kept; what reads as JSON and is no event that we know becomes [`Poison`], kept
 //! whole with a reason, so that it can be mended and replayed.
 
-use super::json;
+use super::json::{self, Json};
 use super::shape::{self, Misfit};
 use crate::model::event::{Body, Event, EventKind, FUTURE_TOLERANCE_SECONDS, IngestMode};
 use crate::model::ids::EventSeq;
@@ -13,6 +13,7 @@ use crate::model::time::{Timestamp, from_ms, to_ms};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use super::json::BadJson;
@@ -102,11 +103,11 @@ pub fn parse_structured(
 /// # Errors
 /// The body is no JSON list, too deep, or has a key twice.
 pub fn parse_batch(body: &[u8], recorded: Timestamp, limits: Limits) -> Result<Parsed, Malformed> {
-    let Value::Array(list) = json::owned(body, limits.depth)? else {
+    let Json::Array(list) = json::read(body, limits.depth)? else {
         return Err(Malformed::NoList);
     };
     let mut parsed = Parsed::default();
-    for value in list {
+    for value in &list {
         sort_in(value, Learnt::Now(recorded), &mut parsed);
     }
     Ok(parsed)
@@ -123,14 +124,18 @@ pub fn parse_binary(
     recorded: Timestamp,
     limits: Limits,
 ) -> Result<Parsed, Malformed> {
-    let data = json::owned(body, limits.depth)?;
-    let mut whole: Map<String, Value> = attributes
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), Value::String(value.clone())))
-        .collect();
-    whole.insert("data".to_owned(), data);
+    let data = json::read(body, limits.depth)?;
+    let mut whole: Vec<(Cow<'_, str>, Json<'_>)> = Vec::with_capacity(attributes.len() + 1);
+    for (name, value) in attributes {
+        let name = name.to_ascii_lowercase();
+        // Of what is said twice the last counts.
+        whole.retain(|(known, _)| *known != name);
+        whole.push((name.into(), value.as_str().into()));
+    }
+    whole.retain(|(known, _)| known != "data");
+    whole.push(("data".into(), data));
     let mut parsed = Parsed::default();
-    sort_in(Value::Object(whole), Learnt::Now(recorded), &mut parsed);
+    sort_in(&Json::Object(whole), Learnt::Now(recorded), &mut parsed);
     Ok(parsed)
 }
 
@@ -139,18 +144,18 @@ pub fn parse_binary(
 /// # Errors
 /// The line is no JSON, too deep, or has a key twice.
 pub fn parse_line(line: &[u8], learnt: Learnt, limits: Limits) -> Result<Parsed, Malformed> {
-    let value = json::owned(line, limits.depth)?;
+    let value = json::read(line, limits.depth)?;
     let mut parsed = Parsed::default();
-    sort_in(value, learnt, &mut parsed);
+    sort_in(&value, learnt, &mut parsed);
     Ok(parsed)
 }
 
 /// Puts a value to the events or to the poison.
-pub(super) fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
-    match event(&value, learnt) {
+fn sort_in(value: &Json, learnt: Learnt, parsed: &mut Parsed) {
+    match event(value, learnt) {
         Ok(event) => parsed.events.push(event),
         Err(misfit) => {
-            let named = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+            let named = |name: &str| value[name].as_str().map(str::to_owned);
             let (Learnt::Now(recorded) | Learnt::AsTold(recorded)) = learnt;
             parsed.poison.push(Poison {
                 source: named("source"),
@@ -159,17 +164,17 @@ pub(super) fn sort_in(value: Value, learnt: Learnt, parsed: &mut Parsed) {
                 reason: misfit.reason.to_owned(),
                 because: misfit.because,
                 recorded,
-                body: value.to_string(),
+                body: value.to_text(),
             });
         }
     }
 }
 
 /// An attribute that is a text; null counts as absent.
-fn attribute<'v>(map: &'v Map<String, Value>, name: &str) -> Result<Option<&'v str>, Misfit> {
+fn attribute<'v>(map: &'v Json<'_>, name: &str) -> Result<Option<&'v str>, Misfit> {
     match map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
         Some(_) => {
             let because = format!("{name}: expected a text");
             Err(Misfit::new("wrong_type", because))
@@ -177,7 +182,7 @@ fn attribute<'v>(map: &'v Map<String, Value>, name: &str) -> Result<Option<&'v s
     }
 }
 
-fn required<'v>(map: &'v Map<String, Value>, name: &str) -> Result<&'v str, Misfit> {
+fn required<'v>(map: &'v Json<'_>, name: &str) -> Result<&'v str, Misfit> {
     let text = attribute(map, name)?
         .ok_or_else(|| Misfit::new("missing", format!("{name} is missing")))?;
     named(name, text)?;
@@ -226,7 +231,7 @@ pub(super) struct Attributes<'v> {
 }
 
 impl<'v> Attributes<'v> {
-    fn read(map: &'v Map<String, Value>) -> Result<Self, Misfit> {
+    fn read(map: &'v Json<'_>) -> Result<Self, Misfit> {
         let version = attribute(map, "specversion")?;
         if version != Some("1.0") {
             let because = "specversion: expected 1.0";
@@ -240,7 +245,12 @@ impl<'v> Attributes<'v> {
             Misfit::new("unknown_type", because)
         })?;
         let subject = required(map, "subject")?;
-        if let Some(name) = map.keys().find(|name| !is_attribute(name)) {
+        if let Some(name) = map
+            .members()
+            .iter()
+            .map(|(name, _)| name)
+            .find(|name| !is_attribute(name))
+        {
             let because = format!("no attribute can be called {:?}", quoted(name));
             return Err(Misfit::new("unknown_attribute", because));
         }
@@ -322,15 +332,15 @@ impl<'v> Attributes<'v> {
     }
 }
 
-fn event(value: &Value, learnt: Learnt) -> Result<Event, Misfit> {
-    let Value::Object(map) = value else {
+fn event(value: &Json, learnt: Learnt) -> Result<Event, Misfit> {
+    if !value.is_object() {
         let because = "expected an object with the attributes of CloudEvents";
         return Err(Misfit::new("not_cloudevents", because));
-    };
-    let attributes = Attributes::read(map)?;
-    let data = match map.get("data") {
-        Some(Value::Object(data)) => data,
-        None | Some(Value::Null) => return Err(Misfit::new("missing", "data is missing")),
+    }
+    let attributes = Attributes::read(value)?;
+    let data = match value.get("data") {
+        Some(data @ Json::Object(_)) => data,
+        None | Some(Json::Null) => return Err(Misfit::new("missing", "data is missing")),
         Some(_) => return Err(Misfit::new("wrong_type", "data: expected an object")),
     };
     let kind = attributes.kind;
@@ -340,21 +350,54 @@ fn event(value: &Value, learnt: Learnt) -> Result<Event, Misfit> {
     })
 }
 
+/// Writes an event as it would be sent to us: what [`parse_line`] reads back.
+pub fn written(event: &Event) -> Value {
+    let mut map = Map::new();
+    let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+    put("specversion", "1.0".into());
+    put("id", event.id.clone().into());
+    put("source", event.source.clone().into());
+    put("type", event.kind.as_str().into());
+    put("subject", event.subject.clone().into());
+    put("time", event.time.to_string().into());
+    put("recordedtime", event.recorded.to_string().into());
+    if let Some(sequence) = &event.sequence {
+        put("sequence", sequence.clone().into());
+    }
+    if let Some(partition) = &event.partition {
+        put("partitionkey", partition.clone().into());
+    }
+    let mode = match event.mode {
+        IngestMode::Live => "live",
+        IngestMode::Backfill => "backfill",
+        IngestMode::Replay => "replay",
+    };
+    put("ingestmode", mode.into());
+    // What was read can be written.
+    put(
+        "data",
+        serde_json::to_value(&*event.body).unwrap_or_default(),
+    );
+    Value::Object(map)
+}
+
 /// Reads `data` that was checked against the tables, nulls taken as absent.
-pub(super) fn body(data: &Map<String, Value>, time: Timestamp) -> Result<Body, Misfit> {
+pub(super) fn body(data: &Json, time: Timestamp) -> Result<Body, Misfit> {
     // Nearly every body reads as it is; only some nulls need the slower way.
     if let Ok(body) = Body::deserialize(data) {
         return Ok(body);
     }
-    let mut data = data.clone();
+    let mut data = Value::from(data.clone());
     if let Some(Value::Object(cancel)) = data.get_mut("cancel")
         && cancel.get("cancelled_at").is_none_or(Value::is_null)
     {
         // Some sources only say that an order is gone, not since when.
         cancel.insert("cancelled_at".to_owned(), Value::String(time.to_string()));
     }
-    drop_nulls(&mut data);
-    serde_json::from_value(Value::Object(data))
+    if let Value::Object(data) = &mut data {
+        drop_nulls(data);
+    }
+    serde_json::from_value(data)
         .map_err(|error| Misfit::new("wrong_type", format!("data: {error}")))
 }
 

@@ -4,7 +4,11 @@
 //! [`Json`] borrows from the body and keeps members as they come: of a platform's delivery
 //! a tenth is looked at, and what is not costs next to nothing.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
@@ -50,6 +54,13 @@ impl<'b> Json<'b> {
         }
     }
 
+    pub(super) fn as_i64(&self) -> Option<i64> {
+        match self {
+            Json::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
     pub(super) fn as_array(&self) -> Option<&[Json<'b>]> {
         match self {
             Json::Array(all) => Some(all),
@@ -71,6 +82,20 @@ impl<'b> Json<'b> {
             Json::Object(all) => all,
             _ => &[],
         }
+    }
+
+    /// The members of an object; of anything else none.
+    pub(super) fn into_members(self) -> Vec<(Cow<'b, str>, Json<'b>)> {
+        match self {
+            Json::Object(all) => all,
+            _ => Vec::new(),
+        }
+    }
+
+    /// As JSON, for those who keep it.
+    pub(super) fn to_text(&self) -> String {
+        // Writing what was read into a text does not fail.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -168,6 +193,122 @@ impl Serialize for Json<'_> {
     }
 }
 
+/// Reads what a type wants out of a value that is there already.
+impl<'de> Deserializer<'de> for &'de Json<'_> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::Null => visitor.visit_unit(),
+            Json::Bool(flag) => visitor.visit_bool(*flag),
+            Json::Number(number) => number.deserialize_any(visitor),
+            Json::String(text) => visitor.visit_borrowed_str(text),
+            Json::Array(all) => visitor.visit_seq(SeqDeserializer::new(all.iter())),
+            Json::Object(all) => {
+                let all = all.iter().map(|(name, one)| (name.as_ref(), one));
+                visitor.visit_map(MapDeserializer::new(all))
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self {
+            Json::String(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
+            // Of what we read, no enum holds anything.
+            _ => Err(Self::Error::custom("expected a name")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for &'de Json<'_> {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// What some editors and sites put before UTF-8; it says nothing.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Reads a whole body of a platform's, also with characters that are broken: a text that
+/// was cut within one must not lose an order. They read as U+FFFD; a mark before the body
+/// is passed over. Everything else is as strict as [`read`].
+///
+/// # Errors
+/// It is no JSON otherwise either, holds a key twice, or is too deep.
+pub(super) fn read_worn(body: &[u8], depth: usize) -> Result<Json<'_>, BadJson> {
+    let body = body.strip_prefix(MARK).unwrap_or(body);
+    let error = match read(body, depth) {
+        Err(error @ BadJson::Syntax(_)) => error,
+        other => return other,
+    };
+    let text = String::from_utf8_lossy(body);
+    let mended = whole_characters(&text);
+    if mended.as_bytes() == body {
+        return Err(error);
+    }
+    match read(mended.as_bytes(), depth) {
+        Ok(whole) => Ok(Value::from(whole).into()),
+        Err(_) => Err(error),
+    }
+}
+
+/// Puts `\uFFFD` where half of a pair of escapes stands alone.
+fn whole_characters(text: &str) -> String {
+    let code = |at: usize| -> Option<u32> {
+        let escape = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u32::from_str_radix(escape, 16).ok()
+    };
+    let mut mended = String::with_capacity(text.len());
+    let (mut from, mut at) = (0, 0);
+    while let Some(next) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += next;
+        match (code(at), code(at + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => at += 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                mended.push_str(text.get(from..at).unwrap_or_default());
+                mended.push_str("\\uFFFD");
+                at += 6;
+                from = at;
+            }
+            // Another escape: what follows the stroke belongs to it, whatever it is.
+            _ => {
+                at += 1 + text
+                    .get(at + 1..)
+                    .and_then(|rest| rest.chars().next())
+                    .map_or(0, char::len_utf8)
+            }
+        }
+    }
+    mended.push_str(text.get(from..).unwrap_or_default());
+    mended
+}
+
 /// Reads a whole body.
 ///
 /// # Errors
@@ -189,14 +330,6 @@ pub(super) fn read(body: &[u8], depth: usize) -> Result<Json<'_>, BadJson> {
                 BadJson::Syntax(error.to_string())
             }
         })
-}
-
-/// Reads a whole body into a value of its own.
-///
-/// # Errors
-/// As [`read`].
-pub(super) fn owned(body: &[u8], depth: usize) -> Result<Value, BadJson> {
-    Ok(read(body, depth)?.into())
 }
 
 impl From<Json<'_>> for Value {
@@ -330,6 +463,7 @@ impl<'de> Visitor<'de> for Name {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_key_stands_once_however_many_there_are() {
@@ -358,5 +492,175 @@ mod tests {
         assert_eq!(json["a"][1], Json::Number((-2).into()));
         assert!(json["a"]["b"].is_null() && json["c"][7]["d"].is_null());
         assert_eq!(Value::from(json), whole);
+    }
+
+    /// Cases of the kinds that the public JSON parsing test suite tells apart: must be
+    /// read, must not, may be either, which is decided here.
+    #[test]
+    fn json_is_read_as_the_standard_has_it() {
+        let good: &[(&[u8], Value)] = &[
+            (b"[]", json!([])),
+            (b" [ null , 1 ] \n", json!([null, 1])),
+            (b"\"\"", json!("")),
+            (b"42", json!(42)),
+            (b"-0.1", json!(-0.1)),
+            (b"[-0]", json!([-0.0])),
+            (b"[1e1]", json!([10.0])),
+            (b"[0e+1]", json!([0.0])),
+            (b"[1E+2]", json!([100.0])),
+            (b"{\"\":0}", json!({"": 0})),
+            (b"{\"foo\\u0000bar\": 42}", json!({"foo\u{0}bar": 42})),
+            (
+                b"[\"\\u0060\\u012a\\u12AB\"]",
+                json!(["\u{60}\u{12a}\u{12ab}"]),
+            ),
+            (b"[\"\\uD801\\udc37\"]", json!(["\u{10437}"])),
+            (
+                b"[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]",
+                json!(["\"\\/\u{8}\u{c}\n\r\t"]),
+            ),
+            (b"[\"\\\\u0000\"]", json!(["\\u0000"])),
+            (b"[\"\x7f\"]", json!(["\u{7f}"])),
+            (
+                "[\"\u{feff}\u{2028}\u{10ffff}\"]".as_bytes(),
+                json!(["\u{feff}\u{2028}\u{10ffff}"]),
+            ),
+            // Ids keep every digit while 64 bits hold them.
+            (b"[18446744073709551615]", json!([u64::MAX])),
+            (b"[-9223372036854775808]", json!([i64::MIN])),
+            // May be either: larger ones are read, and are no ids.
+            (b"[100000000000000000000]", json!([1e20])),
+            (b"[123.456e-789]", json!([0.0])),
+        ];
+        for (body, expected) in good {
+            let text = String::from_utf8_lossy(body);
+            assert_eq!(
+                read(body, 64).map(Value::from).as_ref(),
+                Ok(expected),
+                "{text}"
+            );
+            let worn = read_worn(body, 64).map(Value::from);
+            assert_eq!(worn.as_ref(), Ok(expected), "{text}");
+        }
+        let bad: &[&[u8]] = &[
+            b"",
+            b" ",
+            b"\xEF\xBB\xBF",
+            b"\xEF\xBB{}",
+            b"{\"a\":1,}",
+            b"[1,]",
+            b"[1,,2]",
+            b"[,1]",
+            b"[1 2]",
+            b"[\"\": 1]",
+            b"[1]]",
+            b"[1",
+            b"[",
+            b"{",
+            b"{\"a\"",
+            b"{\"a\":",
+            b"[\"a",
+            b"]",
+            b"[1}",
+            b"[][]",
+            b"[NaN]",
+            b"[-NaN]",
+            b"[Infinity]",
+            b"[+1]",
+            b"[01]",
+            b"[-01]",
+            b"[.5]",
+            b"[1.]",
+            b"[1.e3]",
+            b"[0e]",
+            b"[0x42]",
+            b"[1_000]",
+            b"[- 1]",
+            b"[--1]",
+            b"[1e400]",
+            b"[-1e+9999]",
+            b"[True]",
+            b"[nul]",
+            b"[*]",
+            b"<null>",
+            b"['a']",
+            b"{'a':0}",
+            b"{a:0}",
+            b"{1:1}",
+            b"{\"a\" 1}",
+            b"{\"a\"::1}",
+            b"{\"a\":1}#",
+            b"[1]x",
+            b"{\"a\":1} // no",
+            b"{\"a\":/* no */1}",
+            b"[\"\\x00\"]",
+            b"[\"\\u00A\"]",
+            b"[\"\\a\"]",
+            b"[\"\\\\\\\"]",
+            b"[\"\n\"]",
+            b"[\"\t\"]",
+            b"[\"\x00\"]",
+            b"\x00",
+            b"[\x00]",
+            b"[\xff]",
+            b"\xe9",
+            b"[\"\\\xe9\"]",
+            b"\xe2\x81\xa0[]",
+            b"[\x0c]",
+            b"[\"a\x00a\"]",
+            // UTF-16, of either order, with a mark or without.
+            b"\xff\xfe{\0}\0",
+            b"{\0}\0",
+            b"\0{\0}",
+            // A key twice: two readers could see two events.
+            b"{\"a\":1,\"a\":1}",
+            b"{\"a\":{\"b\":1,\"b\":2}}",
+            b"{\"a\":1,\"\\u0061\":2}",
+        ];
+        for body in bad {
+            let text = String::from_utf8_lossy(body);
+            assert!(
+                matches!(read(body, 64), Err(BadJson::Syntax(_))),
+                "{text:?}"
+            );
+            assert!(
+                matches!(read_worn(body, 64), Err(BadJson::Syntax(_))),
+                "{text:?}"
+            );
+        }
+        for abyss in [&b"["[..], b"{\"a\":", b"[{\"\":"] {
+            assert_eq!(
+                read_worn(&abyss.repeat(100_000), 64),
+                Err(BadJson::Deep(64))
+            );
+        }
+        let long = format!(
+            "{{\"{}\":\"{}\"}}",
+            "k".repeat(100_000),
+            "v".repeat(1_000_000)
+        );
+        assert!(read(long.as_bytes(), 64).is_ok());
+    }
+
+    #[test]
+    fn a_broken_character_loses_itself_alone() {
+        for (body, expected) in [
+            (&b"{\"a\":\"cut \\ud83d\"}"[..], "cut \u{fffd}"),
+            (b"{\"a\":\"\\udc37 x\"}", "\u{fffd} x"),
+            (b"{\"a\":\"\\uD801\\uD801\\udc37\"}", "\u{fffd}\u{10437}"),
+            (b"{\"a\":\"\\ud800\\n\"}", "\u{fffd}\n"),
+            (b"{\"a\":\"\\\\ud800 \\ud800\"}", "\\ud800 \u{fffd}"),
+            (b"{\"a\":\"M\xfcller\"}", "M\u{fffd}ller"),
+            (b"{\"a\":\"\xf0\x9f\x98\"}", "\u{fffd}"),
+            (b"\xEF\xBB\xBF{\"a\":\"b\"}", "b"),
+        ] {
+            assert_eq!(read_worn(body, 64).unwrap()["a"].as_str(), Some(expected));
+        }
+        assert!(read(b"{\"a\":\"\\ud800\"}", 64).is_err());
+        // What is broken otherwise stays broken, and is called what it was.
+        let told = read_worn(b"{\"a\":\"\\ud800\",}", 64);
+        assert!(matches!(told, Err(BadJson::Syntax(_))));
+        let twice = read_worn(b"{\"\xff\":1,\"\xfe\":2}", 64);
+        assert!(twice.is_err(), "two keys became one");
     }
 }

@@ -5,6 +5,14 @@ use crate::model::event::{Body, CustomerRef, Event, EventKind, OrderRef};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// For how long a tracking number leads to whose parcel had it last, in days (rule 5). Found
+/// by spans, so a span more at most; the fold counts days.
+const NUMBER_DAYS: i64 = 120;
+/// Days of one span of time of a tracking number.
+const SPAN_DAYS: i64 = 30;
+/// What ids of parcels begin with that their service knows by number alone.
+const BY_NUMBER: &str = "tracking:";
+
 /// A text under which somebody may be known. It may hold an address: never store it or
 /// log it as it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,14 +43,15 @@ impl Key {
         Key::anywhere("customer", id).filter(|_| id != "0")
     }
 
-    /// The key of a parcel's number, whoever carries it.
-    pub fn tracking(number: &str) -> Option<Key> {
+    /// The key of a parcel's number, whoever carries it, in one span of time: carriers use
+    /// numbers again.
+    fn tracking(number: &str, span: i64) -> Option<Key> {
         let normal: String = number
             .chars()
             .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'))
             .flat_map(char::to_uppercase)
             .collect();
-        (!normal.is_empty()).then(|| Key(format!("tracking:{normal}")))
+        (!normal.is_empty()).then(|| Key(format!("tracking:{normal}@{span}")))
     }
 
     /// The source ends at a line break, which none can hold.
@@ -260,10 +269,17 @@ pub fn keys(event: &Event) -> Keys {
         }
     }
     if let Some(shipment) = &body.shipment {
-        keys.thing("shipment", source, &shipment.shipment_id);
+        // What is called by its number is found by its number, for as long as that holds.
+        if !shipment.shipment_id.starts_with(BY_NUMBER) {
+            keys.thing("shipment", source, &shipment.shipment_id);
+        }
         for tracking in &shipment.tracking {
-            keys.lead(Key::tracking(&tracking.number));
-            keys.teach(Key::tracking(&tracking.number));
+            let span = event.time.as_second().div_euclid(SPAN_DAYS * 86_400);
+            // The latest wins; the shop may say later than the carrier that it has left.
+            for back in -1..=NUMBER_DAYS / SPAN_DAYS {
+                keys.lead(Key::tracking(&tracking.number, span - back));
+            }
+            keys.teach(Key::tracking(&tracking.number, span));
         }
     }
     if let Some(ticket) = &body.ticket {

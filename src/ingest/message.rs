@@ -11,6 +11,7 @@ use crate::model::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 /// Longest key of a delivery, in bytes.
 pub const MAX_KEY: usize = 256;
@@ -198,6 +199,21 @@ pub fn percent_decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(decoded).ok()
+}
+
+/// What tells a message by what it holds, where neither its producer nor its broker names
+/// it: the same bytes have the same. Good enough for not keeping it twice.
+pub fn fingerprint(message: &Message) -> String {
+    let mut hash = Sha256::new();
+    for (name, value) in message.headers.every() {
+        for text in [name, value] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+    }
+    hash.update([0; 8]);
+    hash.update(&message.body);
+    format!("sha256:{}", BASE64.encode(hash.finalize()))
 }
 
 /// A message that cannot be used, for quarantine: whole, with the reason.
@@ -439,6 +455,21 @@ mod tests {
                 understand(&reading(None), &told, now()).key.as_deref(),
                 Some("ORDERS/7")
             );
+        }
+    }
+
+    #[test]
+    fn the_same_bytes_have_the_same_fingerprint_and_no_others() {
+        let one = message(&[("a", "b")], b"c");
+        assert_eq!(fingerprint(&one), fingerprint(&one.clone()));
+        let others = [
+            message(&[("a", "b")], b"d"),
+            message(&[("ab", "")], b"c"),
+            message(&[], b"c"),
+            message(&[("a", "b"), ("a", "b")], b"c"),
+        ];
+        for other in others {
+            assert_ne!(fingerprint(&one), fingerprint(&other), "{other:?}");
         }
     }
 

@@ -12,6 +12,7 @@ mod json;
 mod keys;
 pub mod mask;
 pub mod message;
+pub mod setup;
 mod shape;
 pub mod signature;
 pub mod silence;

@@ -2,9 +2,9 @@
 //! path to the first thing that does not fit. A value that may be null may also be
 //! absent, and so may lists; what has no sensible default must be there.
 
+use super::json::Json;
 use crate::model::event::EventKind;
 use crate::model::time::Timestamp;
-use serde_json::{Map, Value};
 use std::fmt;
 
 /// Largest amount of money, in minor units, either way: what JSON numbers hold exactly.
@@ -271,6 +271,11 @@ const ERASURE: &[Part] = &[
     may("orders", Shape::List(&Shape::Any)),
     may("due_at", Shape::Instant),
 ];
+const REQUEST: &[Part] = &[
+    may("request_id", Shape::Text),
+    may("orders", Shape::List(&Shape::Any)),
+    may("due_at", Shape::Instant),
+];
 const COMPONENT: &[Part] = &[
     must("sku", Shape::Text),
     may("quantity", Shape::Int(1, MAX_QUANTITY)),
@@ -323,6 +328,7 @@ const DATA: &[Part] = &[
     may("changes", Shape::Object(CHANGES)),
     may("previous", Shape::Object(PREVIOUS)),
     may("erasure", Shape::Object(ERASURE)),
+    may("request", Shape::Object(REQUEST)),
     may("product", Shape::Object(PRODUCT)),
     may("test", Shape::Bool),
 ];
@@ -357,18 +363,18 @@ fn needs(kind: EventKind) -> &'static [&'static [&'static str]] {
 }
 
 /// Checks `data` of an event of some kind.
-pub(super) fn check(kind: EventKind, data: &Map<String, Value>) -> Result<(), Misfit> {
+pub(super) fn check(kind: EventKind, data: &Json) -> Result<(), Misfit> {
     check_needs(kind, data)?;
-    check_parts(data)
+    object(DATA, data, &Path::Root("data"))
 }
 
 /// Whether everything is there that a kind cannot do without.
-pub(super) fn check_needs(kind: EventKind, data: &Map<String, Value>) -> Result<(), Misfit> {
+pub(super) fn check_needs(kind: EventKind, data: &Json) -> Result<(), Misfit> {
     for any_of in needs(kind) {
         let there = |name: &&str| {
-            data.get(*name).is_some_and(|part| match part {
-                Value::Null => false,
-                Value::Array(list) => !list.is_empty(),
+            data.get(name).is_some_and(|part| match part {
+                Json::Null => false,
+                Json::Array(list) => !list.is_empty(),
                 _ => true,
             })
         };
@@ -379,11 +385,6 @@ pub(super) fn check_needs(kind: EventKind, data: &Map<String, Value>) -> Result<
         }
     }
     Ok(())
-}
-
-/// Whether every part of `data` is what it must be, whatever the kind.
-pub(super) fn check_parts(data: &Map<String, Value>) -> Result<(), Misfit> {
-    object(DATA, data, &Path::Root("data"))
 }
 
 /// Where a value stands: put together while descending, written out only where something
@@ -404,10 +405,10 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-fn object(parts: &[Part], map: &Map<String, Value>, path: &Path<'_>) -> Result<(), Misfit> {
+fn object(parts: &[Part], map: &Json, path: &Path<'_>) -> Result<(), Misfit> {
     for part in parts {
         match map.get(part.name) {
-            None | Some(Value::Null) if !part.must => {}
+            None | Some(Json::Null) if !part.must => {}
             None => {
                 let because = format!("{path}.{} is missing", part.name);
                 return Err(Misfit::new("missing", because));
@@ -419,28 +420,28 @@ fn object(parts: &[Part], map: &Map<String, Value>, path: &Path<'_>) -> Result<(
 }
 
 /// What a value is, in words that repeat nothing of it: it may be personal.
-fn found(value: &Value) -> &'static str {
+fn found(value: &Json) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(number) if number.is_f64() => "a fraction or a very large number",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(number) if number.is_f64() => "a fraction or a very large number",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
     }
 }
 
-fn wrong(path: impl fmt::Display, expected: &str, value: &Value) -> Misfit {
+fn wrong(path: impl fmt::Display, expected: &str, value: &Json) -> Misfit {
     let because = format!("{path}: expected {expected}, found {}", found(value));
     Misfit::new("wrong_type", because)
 }
 
-fn text<'v>(value: &'v Value, path: &Path<'_>) -> Result<&'v str, Misfit> {
+fn text<'v>(value: &'v Json<'_>, path: &Path<'_>) -> Result<&'v str, Misfit> {
     value.as_str().ok_or_else(|| wrong(path, "a text", value))
 }
 
-fn fits(shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), Misfit> {
+fn fits(shape: &Shape, value: &Json, path: &Path<'_>) -> Result<(), Misfit> {
     match shape {
         Shape::Any => Ok(()),
         Shape::Text => text(value, path).map(|_| ()),
@@ -453,7 +454,7 @@ fn fits(shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), Misfit> {
             Ok(())
         }
         Shape::Bool => match value {
-            Value::Bool(_) => Ok(()),
+            Json::Bool(_) => Ok(()),
             other => Err(wrong(path, "true or false", other)),
         },
         Shape::Int(least, most) => {
@@ -468,14 +469,14 @@ fn fits(shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), Misfit> {
         }
         Shape::Instant => instant(text(value, path)?, path).map(|_| ()),
         Shape::Money => {
-            let Value::Object(map) = value else {
+            if !value.is_object() {
                 return Err(wrong(path, "{amount, currency}", value));
-            };
+            }
             const MONEY: &[Part] = &[
                 must("amount", Shape::Int(-MAX_AMOUNT, MAX_AMOUNT)),
                 must("currency", Shape::Code(3)),
             ];
-            object(MONEY, map, path)
+            object(MONEY, value, path)
         }
         Shape::Code(length) => {
             let code = text(value, path)?;
@@ -493,7 +494,7 @@ fn fits(shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), Misfit> {
             Err(Misfit::new("wrong_type", because))
         }
         Shape::List(of) => {
-            let Value::Array(list) = value else {
+            let Json::Array(list) = value else {
                 return Err(wrong(path, "a list", value));
             };
             for (place, value) in list.iter().enumerate() {
@@ -502,7 +503,7 @@ fn fits(shape: &Shape, value: &Value, path: &Path<'_>) -> Result<(), Misfit> {
             Ok(())
         }
         Shape::Object(parts) => match value {
-            Value::Object(map) => object(parts, map, path),
+            Json::Object(_) => object(parts, value, path),
             other => Err(wrong(path, "an object", other)),
         },
     }

@@ -55,6 +55,9 @@ pub enum SignatureError {
     /// The delivery is older, or newer, than the window allows.
     #[error("the time stamp is too far from the clock")]
     Window,
+    /// It is signed with a key whose name we do not know.
+    #[error("it is signed with a key that is not known here")]
+    UnknownKey,
     /// None of the signatures fits any of the secrets.
     #[error("no signature holds")]
     Signature,

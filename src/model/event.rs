@@ -3,7 +3,8 @@
 
 use super::ids::EventSeq;
 use super::money::Money;
-use super::time::Timestamp;
+use super::time::{Timestamp, to_ms};
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -323,6 +324,57 @@ pub struct Event {
     pub considered: bool,
 }
 
+/// For how long a tracking number means one parcel: carriers use numbers again.
+pub const NUMBER_LIFE: SignedDuration = SignedDuration::from_hours(120 * 24);
+
+impl Event {
+    /// The name under which this is another fact than the one that was told under its name
+    /// before, at `known`: a parcel that got an old number. `None`: it is the same fact.
+    pub fn anew(&self, known: Timestamp) -> Option<String> {
+        let apart = self.time.duration_since(known).abs();
+        let by_number = self.id.starts_with("shipment/tracking:");
+        let again = by_number && self.body.shipment.is_some() && apart > NUMBER_LIFE;
+        again.then(|| format!("{}@{}", self.id, self.time))
+    }
+
+    /// Which of two tellings of one fact is the better: that of the newer order, or of the
+    /// delivery that is known better (rule 6: a carrier's word over a storefront's, a
+    /// second over a day). 0 where they are alike.
+    pub fn version(&self) -> i64 {
+        if let Some(order) = &self.body.order {
+            return to_ms(order.version);
+        }
+        let Some(delivery) = &self.body.delivery else {
+            return 0;
+        };
+        let basis = match delivery.basis {
+            DeliveryBasis::Carrier => 5,
+            DeliveryBasis::Storefront => 4,
+            DeliveryBasis::Merchant => 3,
+            DeliveryBasis::Digital => 2,
+            DeliveryBasis::Inferred => 1,
+        };
+        let precision = match delivery.precision {
+            Precision::Second => 3,
+            Precision::Date => 2,
+            Precision::Approximate => 1,
+        };
+        basis * 4 + precision
+    }
+
+    /// The addresses that it names, as it has them.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        let body = &self.body;
+        let refs = [&body.customer_ref, &body.survivor];
+        let refs = refs.into_iter().flatten().chain(&body.absorbed);
+        let customer = body.customer.as_ref();
+        let previous = body.previous.as_ref();
+        refs.filter_map(|who| who.email.as_deref())
+            .chain(customer.and_then(|customer| customer.email.as_deref()))
+            .chain(previous.and_then(|previous| previous.email.as_deref()))
+    }
+}
+
 /// How far ahead of our clock a source's clock may run before we stop believing it.
 pub const FUTURE_TOLERANCE_SECONDS: i64 = 300;
 
@@ -381,6 +433,8 @@ pub struct Body {
     pub previous: Option<Previous>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erasure: Option<Erasure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<DataRequest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<super::product::ProductUpdate>,
     /// A test: processed fully, mailed to the allow-list only.
@@ -850,6 +904,17 @@ pub struct Previous {
 #[serde(default)]
 pub struct Erasure {
     pub scope: Option<String>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub orders: Vec<serde_json::Value>,
+    pub due_at: Option<Timestamp>,
+}
+
+/// Somebody asks for what is held on them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DataRequest {
+    /// The platform's own number of it.
+    pub request_id: Option<String>,
     #[serde(deserialize_with = "null_as_default")]
     pub orders: Vec<serde_json::Value>,
     pub due_at: Option<Timestamp>,

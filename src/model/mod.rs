@@ -30,5 +30,6 @@ pub mod reason;
 pub mod send;
 pub mod time;
 pub mod torn;
+pub mod transit;
 pub mod waiting;
 pub mod zones;

@@ -3,7 +3,9 @@
 use super::holidays::Workdays;
 use super::kind::Kind;
 use super::time::{Date, Length, Time, TimeZone, Timestamp, Weekday};
+use super::transit::Transits;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Everything a shop decided about when and whether people may be mailed.
 #[derive(Debug, Clone)]
@@ -36,6 +38,10 @@ pub struct Policy {
     pub earn: BTreeMap<Kind, u32>,
     /// First match by country; `*` matches any.
     pub assume: Vec<Assume>,
+    /// Whether what the shop's own parcels have taught comes before `assume`.
+    pub learn: bool,
+    /// What they have taught: no file says it, whoever puts files in force lays it here.
+    pub transits: Arc<Transits>,
     pub consent: ConsentTable,
     /// How long a solved ticket still holds asks back (rule 21).
     pub ticket_cool_down: Length,

@@ -439,7 +439,7 @@ pub(super) fn key(sequence: &Sequence, about: &Subject, names: &Names) -> Option
 }
 
 /// What `start` means for an enrolment opened by `fact`.
-fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
+pub(super) fn anchor(mind: &Mind, sequence: &Sequence, fact: &Fact) -> Timestamp {
     let zone = &mind.state.person.zone;
     let days = mind.workdays();
     let prompt = jiff::SignedDuration::from_hours(PROMPT_HOURS);

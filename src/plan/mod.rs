@@ -8,8 +8,10 @@
 //! look before a mail goes, [`walk`] the same planner in virtual time.
 
 pub mod assign;
+pub mod assumed;
 mod awaiting;
 mod clear;
+mod correct;
 pub mod decision;
 mod elapsed;
 mod enrol;
@@ -54,6 +56,7 @@ pub fn plan(catalog: &Catalog, history: &History, now: Timestamp) -> Plan {
         return mind.into_plan();
     }
     enrol::open(&mut mind);
+    correct::starts(&mut mind);
     awaiting::settle(&mut mind);
     exit::merge(&mut mind);
     exit::end(&mut mind);

@@ -6,15 +6,21 @@ use crate::ingest::identity::{Directory, Placement};
 use crate::model::event::{Event, EventKind};
 use crate::model::history::History;
 use crate::model::ids::{CustomerId, EventSeq};
+use crate::model::policy::Policy;
 use crate::model::send::Send;
 use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::Catalog;
 use crate::state;
+use crate::state::transit::{self, Observation};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// How long after the last event a simulation without an end runs, in days.
 pub const RUN_ON_DAYS: i64 = 400;
+
+/// How long after the last event there are lessons in transit times: longer than anything
+/// that is learnt may concern a parcel that has left before.
+const LAST_LESSONS: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 15);
 
 /// A send that was decided in the period.
 #[derive(Debug, Clone)]
@@ -70,8 +76,11 @@ pub fn live_through(
         if event.recorded > until {
             break;
         }
+        world.learn_to(event.recorded);
         world.arrive(event);
     }
+    // What is learnt later concerns nobody: all parcels left before.
+    world.learn_to(until.min(time::saturating_add(last, LAST_LESSONS)));
     world.run_to(until);
     Lived {
         decided: world.decided(from.unwrap_or(Timestamp::MIN), until),
@@ -93,9 +102,13 @@ struct World<'w, 'm> {
     people: BTreeMap<CustomerId, Person>,
     /// Events that wait for somebody to turn up.
     parked: HashMap<EventSeq, Event>,
-    /// The newest order version told under a fact's name.
-    told: HashMap<(String, String), Option<Timestamp>>,
+    /// The best version told under a fact's name, and when that happened.
+    told: HashMap<(String, String), (i64, Timestamp)>,
     next_seq: i64,
+    /// When the next lesson in transit times is due.
+    lesson: Option<Timestamp>,
+    /// What each person's parcels teach; none of those who heard anything since.
+    observed: BTreeMap<CustomerId, Vec<Observation>>,
 }
 
 struct Person {
@@ -113,11 +126,53 @@ impl<'w, 'm> World<'w, 'm> {
             parked: HashMap::new(),
             told: HashMap::new(),
             next_seq: 1,
+            lesson: None,
+            observed: BTreeMap::new(),
         }
+    }
+
+    /// Learns how long parcels take, as the service does every day, from what was told
+    /// before. What is learnt holds from then on, so nobody need have lived until then.
+    fn learn_to(&mut self, until: Timestamp) {
+        if !self.catalog.policy.learn {
+            return;
+        }
+        let after = |at| time::saturating_add(transit::lesson(at), transit::EVERY);
+        let mut due = self.lesson.unwrap_or_else(|| after(until));
+        while due <= until {
+            let policy = &self.catalog.policy;
+            for (customer, person) in &self.people {
+                self.observed
+                    .entry(*customer)
+                    .or_insert_with(|| transit::observe(policy, &person.history, due));
+            }
+            let all: Vec<&Observation> = self.observed.values().flatten().collect();
+            let mut table = (*policy.transits).clone();
+            if transit::learn(&mut table, &all, due, due) {
+                self.catalog.policy = Arc::new(Policy {
+                    transits: Arc::new(table),
+                    ..(**policy).clone()
+                });
+                for person in self.people.values_mut() {
+                    let open = person.history.enrolments.iter().any(|run| run.is_open());
+                    if person.wake_at.is_some() || open {
+                        person.history.version += 1;
+                        person.wake_at = Some(person.wake_at.map_or(due, |at| at.min(due)));
+                    }
+                }
+            }
+            due = time::saturating_add(due, transit::EVERY);
+        }
+        self.lesson = Some(due);
     }
 
     /// One event comes in: what happened to its people before is lived through first.
     fn arrive(&mut self, mut event: Event) {
+        let name = (event.source.clone(), event.id.clone());
+        let known = self.told.get(&name).map(|(_, at)| *at);
+        if let Some(anew) = known.and_then(|known| event.anew(known)) {
+            event.id = anew;
+        }
         if !self.is_news(&event) {
             return;
         }
@@ -169,6 +224,7 @@ impl<'w, 'm> World<'w, 'm> {
             person.history.events.push(event);
             person.history.version += 1;
             touched.push(customer);
+            self.observed.remove(&customer);
         }
         touched.sort_unstable();
         touched.dedup();
@@ -183,14 +239,16 @@ impl<'w, 'm> World<'w, 'm> {
     /// Whether an event says anything new: the name of its fact is new, or the order in
     /// it is newer than what was told under that name.
     fn is_news(&mut self, event: &Event) -> bool {
-        let version = event.body.order.as_ref().map(|order| order.version);
+        let version = event.version();
         match self.told.get_mut(&(event.source.clone(), event.id.clone())) {
             None => {
-                self.told
-                    .insert((event.source.clone(), event.id.clone()), version);
+                self.told.insert(
+                    (event.source.clone(), event.id.clone()),
+                    (version, event.time),
+                );
                 true
             }
-            Some(known) if version > *known => {
+            Some((known, _)) if version > *known => {
                 *known = version;
                 true
             }
@@ -210,6 +268,8 @@ impl<'w, 'm> World<'w, 'm> {
             wake_at: None,
         });
         person.history.absorb(absorbed.history);
+        self.observed.remove(&from);
+        self.observed.remove(&into);
         person.wake_at = Some(now);
     }
 

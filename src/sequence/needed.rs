@@ -3,6 +3,7 @@
 
 use super::catalog::{Anchor, Catalog, Sequence, Timed};
 use crate::model::event::{DerivedKind, EventKind, FactKind};
+use crate::model::kind::{Class, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What for.
@@ -24,11 +25,24 @@ pub fn needed(catalog: &Catalog) -> BTreeMap<EventKind, BTreeSet<(For, &str)>> {
                 needs.entry(kind).or_default().insert((what, &sequence.id));
             }
         }
+        let stopping = (For::Stopping, sequence.id.as_str());
+        // Whoever wrote a review is asked for none, whatever the file says.
+        if sequence.kind == Kind::Review {
+            let kind = EventKind::ReviewReceived;
+            needs.entry(kind).or_default().insert(stopping);
+        }
+        // Who has opted out at the storefront is not advertised to.
+        if sequence
+            .all_forms()
+            .any(|step| step.kind.class() == Class::Marketing)
+        {
+            let kind = EventKind::ConsentChanged;
+            needs.entry(kind).or_default().insert(stopping);
+        }
         for pause in &sequence.pauses {
             for (name, kind) in HOLDING {
                 if pause.while_.uses(name) {
-                    let need = (For::Stopping, sequence.id.as_str());
-                    needs.entry(*kind).or_default().insert(need);
+                    needs.entry(*kind).or_default().insert(stopping);
                 }
             }
         }

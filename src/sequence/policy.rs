@@ -16,6 +16,7 @@ use crate::model::policy::{
 use crate::model::time::{Date, Length, TimeZone, Weekday};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 use toml_edit::Document;
 use url::Url;
 
@@ -119,7 +120,7 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         .table("earn")
         .map(|section| earn(&section))
         .unwrap_or_default();
-    let assume = assume(&root);
+    let (assume, learn) = delivery(&root);
     let consent = root.table("consent").map(|section| consent(&section));
     let cool_down = root.length("ticket_cool_down");
     let (country, closed) = holidays(&root);
@@ -142,6 +143,8 @@ pub(crate) fn store(sheet: &Sheet<'_>, document: &Document<&str>) -> Option<Poli
         limits,
         earn,
         assume,
+        learn,
+        transits: Arc::default(),
         consent: consent.unwrap_or_else(default_consent),
         ticket_cool_down: cool_down.map_or(Length::Days(3), |length| length.value),
         people: BTreeMap::new(),
@@ -485,11 +488,18 @@ fn earn(section: &Section<'_, '_>) -> BTreeMap<Kind, u32> {
         .collect()
 }
 
-fn assume(root: &Section<'_, '_>) -> Vec<Assume> {
-    let Some(delivery) = root.table("delivery") else {
-        return Vec::new();
+/// `[delivery]`: what is assumed of silent parcels, and whether what the shop's own have
+/// taught comes first.
+fn delivery(root: &Section<'_, '_>) -> (Vec<Assume>, bool) {
+    let Some(section) = root.table("delivery") else {
+        return (Vec::new(), false);
     };
-    delivery.only(&keys::DELIVERY, &[]);
+    section.only(&keys::DELIVERY, &[]);
+    let learn = section.flag("learn").unwrap_or(false);
+    (assume(&section), learn)
+}
+
+fn assume(delivery: &Section<'_, '_>) -> Vec<Assume> {
     let mut found: Vec<Assume> = Vec::new();
     let (mut star, mut told) = (None::<Range<usize>>, false);
     for section in delivery.tables("assume") {

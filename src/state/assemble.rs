@@ -42,6 +42,8 @@ pub(super) fn assemble<'a>(
         let country = newest.ship_to.as_ref().and_then(|to| to.country.as_deref());
         let frame = Frame {
             policy,
+            origin: dossier.source,
+            service: newest.shipping_method.as_deref(),
             zone,
             country,
             region: newest.ship_to.as_ref().and_then(|to| to.region.as_deref()),

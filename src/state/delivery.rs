@@ -3,13 +3,18 @@
 
 use super::lines::{Sort, Tallies, Tally};
 use super::parcels::Parcel;
+use super::{Assumed, Assumption};
 use crate::model::event::DeliveryBasis;
 use crate::model::policy::Policy;
-use crate::model::time::{Length, TimeZone, Timestamp};
+use crate::model::time::{Date, Length, TimeZone, Timestamp};
+use crate::model::transit::{Asked, Found, Known};
 
 /// How long after the last dispatch an order counts as delivered where no
 /// `[[delivery.assume]]` row matches and parcels stay unheard of (rule 14).
 pub(super) const CAP: Length = Length::Days(14);
+
+/// Working days that are added to what nine of ten parcels took.
+pub(super) const MARGIN_DAYS: i64 = 1;
 
 /// That a line, or an order, has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,10 @@ pub(super) struct LineWay {
 /// What the order itself says.
 pub(super) struct Frame<'a> {
     pub(super) policy: &'a Policy,
+    /// Where the order was placed.
+    pub(super) origin: &'a str,
+    /// How the order says that it is sent.
+    pub(super) service: Option<&'a str>,
     pub(super) zone: &'a TimeZone,
     pub(super) country: Option<&'a str>,
     pub(super) region: Option<&'a str>,
@@ -118,7 +127,7 @@ pub(super) fn trace(tallies: &Tallies, parcels: &mut [&mut Parcel], frame: &Fram
             .collect();
     }
     let arrivals: Vec<Option<Arrival>> = parcels
-        .iter()
+        .iter_mut()
         .zip(&moving)
         .map(|(parcel, moving)| {
             moving
@@ -208,8 +217,8 @@ fn digital(line: &Tally, frame: &Frame<'_>) -> Option<Arrival> {
     })
 }
 
-/// The assumption of the policy for where the order goes.
-fn assumed(frame: &Frame<'_>) -> Option<Length> {
+/// The row of the files for where the order goes.
+fn row(frame: &Frame<'_>) -> Option<Length> {
     frame
         .policy
         .assume
@@ -218,9 +227,67 @@ fn assumed(frame: &Frame<'_>) -> Option<Length> {
         .map(|row| row.after)
 }
 
+/// When a silent parcel counts as delivered, and why: by what the shop's own parcels have
+/// taught, where they have and the files want it, else by the files.
+///
+/// What is learnt never says that something has happened before it was learnt: of a parcel
+/// that was under way by then, only an arrival still to come is assumed, and only where
+/// neither a row nor the cap had spoken yet.
+fn assumed(parcel: &Parcel, frame: &Frame<'_>, awaits: &mut Vec<Timestamp>) -> Option<Assumed> {
+    let dispatched = parcel.shipment.dispatched_at?;
+    let days = frame.policy.workdays(frame.country, frame.region);
+    let after = |length: Length| {
+        length.after_working(dispatched, frame.zone, |day: Date| days.includes(day))
+    };
+    let assumed = |at, by| Assumed {
+        at,
+        to: frame.country.map(str::to_owned),
+        by,
+    };
+    let by_files = row(frame).map(|length| {
+        let by = Assumption::Files { after: length };
+        assumed(after(length), by)
+    });
+    if !frame.policy.learn {
+        return by_files;
+    }
+    let learnt = |known: &Known| {
+        let at = after(Length::BusinessDays(known.days.saturating_add(MARGIN_DAYS)));
+        assumed(at, Assumption::Learnt(known.clone()))
+    };
+    let found = frame.country.and_then(|to| {
+        frame.policy.transits.find(Asked {
+            carriers: &parcel.carriers,
+            service: frame.service,
+            origin: frame.origin,
+            to,
+            dispatched,
+        })
+    });
+    match found {
+        Some(Found::Held(known)) => Some(learnt(known)),
+        Some(Found::Later(known)) if known.from > frame.now => {
+            awaits.push(known.from);
+            by_files
+        }
+        Some(Found::Later(known)) => {
+            let by_then = |at: Timestamp| at <= known.from;
+            let spoken = by_files.as_ref().is_some_and(|files| by_then(files.at))
+                || by_then(CAP.after(dispatched, frame.zone));
+            let new = learnt(known);
+            if spoken || by_then(new.at) {
+                by_files
+            } else {
+                Some(new)
+            }
+        }
+        None => by_files,
+    }
+}
+
 /// When a parcel arrived: as reported, else as assumed. One that the carrier tried in
 /// vain to hand over, or keeps for collection, is not silent: nothing is assumed of it.
-fn arrival(parcel: &Parcel, frame: &Frame<'_>, awaits: &mut Vec<Timestamp>) -> Option<Arrival> {
+fn arrival(parcel: &mut Parcel, frame: &Frame<'_>, awaits: &mut Vec<Timestamp>) -> Option<Arrival> {
     let shipment = &parcel.shipment;
     if let (Some(time), Some(by)) = (shipment.delivered_at, parcel.delivered_by) {
         return Some(Arrival {
@@ -233,11 +300,9 @@ fn arrival(parcel: &Parcel, frame: &Frame<'_>, awaits: &mut Vec<Timestamp>) -> O
     if parcel.stuck {
         return None;
     }
-    let after = assumed(frame)?;
-    let days = frame.policy.workdays(frame.country, frame.region);
-    let time = after.after_working(shipment.dispatched_at?, frame.zone, |day| {
-        days.includes(day)
-    });
+    let assumed = assumed(parcel, frame, awaits)?;
+    let time = assumed.at;
+    parcel.shipment.assumed = Some(assumed);
     if time > frame.now {
         awaits.push(time);
         return None;
@@ -272,14 +337,25 @@ fn whole(tallies: &Tallies, way: &Way, frame: &Frame<'_>) -> Option<Arrival> {
 }
 
 /// Rule 14: an order of which parcels are never heard counts as delivered some time
-/// after its last dispatch, where the policy assumes nothing.
+/// after its last dispatch, where nothing is assumed of a parcel that is still silent.
 fn capped(
     way: &mut Way,
     parcels: &[&mut Parcel],
     moving: &[bool],
     frame: &Frame<'_>,
 ) -> Option<Arrival> {
-    if assumed(frame).is_some() || frame.cancelled {
+    if row(frame).is_some() || frame.cancelled {
+        return None;
+    }
+    let outbound = || parcels.iter().filter(|parcel| parcel.shipment.outbound);
+    let assumed = outbound()
+        .filter_map(|parcel| parcel.shipment.assumed.as_ref())
+        .map(|assumed| assumed.at)
+        .max();
+    let silent = |parcel: &&mut Parcel| {
+        parcel.shipment.delivered_at.is_none() && parcel.shipment.assumed.is_none()
+    };
+    if assumed.is_some() && !outbound().any(silent) {
         return None;
     }
     let mut last: Option<(Timestamp, usize)> = None;
@@ -295,6 +371,7 @@ fn capped(
     }
     let (sent, by) = last?;
     let time = CAP.after(sent, frame.zone);
+    let time = assumed.map_or(time, |assumed| time.max(assumed));
     if time > frame.now {
         way.awaits.push(time);
         return None;

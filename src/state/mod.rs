@@ -5,7 +5,8 @@
 //! Pure: the same events, policy, catalogue and instant give the same state. Read on in
 //! the order of thought: [`telling`] (rows to facts), [`orders`] (which orders, which
 //! fact concerns which), [`parcels`], [`people`], [`lines`], [`delivery`], [`assemble`]
-//! (all of it as [`State`]), [`derived`] (the list of facts), [`names`].
+//! (all of it as [`State`]), [`derived`] (the list of facts), [`names`]. Beside it,
+//! [`transit`] reads from many people's facts how long parcels take.
 
 mod assemble;
 mod consent;
@@ -19,6 +20,7 @@ mod people;
 mod telling;
 #[cfg(test)]
 mod tests;
+pub mod transit;
 
 pub use crate::model::zones::of as zone_of;
 
@@ -31,7 +33,8 @@ use crate::model::ids::EventSeq;
 use crate::model::kind::Scope;
 use crate::model::policy::Policy;
 use crate::model::product::{Products, Track};
-use crate::model::time::{TimeZone, Timestamp};
+use crate::model::time::{Length, TimeZone, Timestamp};
+use crate::model::transit::Known;
 
 /// Everything that is known about one person at one instant.
 #[derive(Debug, Clone)]
@@ -163,8 +166,28 @@ pub struct Shipment {
     pub status: &'static str,
     pub delivered_at: Option<Timestamp>,
     pub delivery_basis: Option<DeliveryBasis>,
+    /// Nothing was heard of its arrival: when it counts as delivered, now or then.
+    pub assumed: Option<Assumed>,
     /// Cancelled, lost or back at the sender: nothing more will come of it.
     pub gone: bool,
+}
+
+/// That a parcel of which nothing is heard counts as delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumed {
+    pub at: Timestamp,
+    /// Country of destination, where it is known.
+    pub to: Option<String>,
+    pub by: Assumption,
+}
+
+/// What an assumption rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assumption {
+    /// A row of `[[delivery.assume]]`.
+    Files { after: Length },
+    /// What the shop's own parcels took on this way.
+    Learnt(Known),
 }
 
 /// Something that happened to this person, told or concluded.

@@ -6,14 +6,13 @@ use super::Shipment;
 use super::orders::Book;
 use super::telling::Telling;
 use crate::model::event::{
-    Delivery, DeliveryBasis, Direction, EventKind, FUTURE_TOLERANCE_SECONDS, Precision, Tracking,
+    Delivery, DeliveryBasis, Direction, EventKind, FUTURE_TOLERANCE_SECONDS, NUMBER_LIFE,
+    Precision, Tracking,
 };
 use crate::model::time::Timestamp;
+use crate::model::transit::carrier;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How long a tracking number means the same parcel; carriers use numbers again.
-pub(super) const NUMBER_LIFE: SignedDuration = SignedDuration::from_hours(120 * 24);
 
 /// A parcel with the tellings that describe it.
 #[derive(Debug)]
@@ -31,6 +30,10 @@ pub(super) struct Parcel {
     pub(super) dispatched_by: Option<usize>,
     /// The carrier tried in vain or keeps it for collection: no silence to read from.
     pub(super) stuck: bool,
+    /// Every name that a source gives its carrier, in one form.
+    pub(super) carriers: BTreeSet<String>,
+    /// How exactly the delivery that counts is dated.
+    pub(super) precision: Option<Precision>,
     /// Came back after it had arrived.
     pub(super) came_back: bool,
     pub(super) gone_at: Option<Timestamp>,
@@ -201,6 +204,7 @@ fn describe(nodes: &[&Node<'_>], tellings: &[Telling<'_>]) -> Parcel {
 
     let mut ids: Vec<String> = Vec::new();
     let mut tracking: Vec<Tracking> = Vec::new();
+    let mut carriers: BTreeSet<String> = BTreeSet::new();
     let mut outbound = true;
     let mut named: Vec<(Option<String>, Option<String>, i64)> = Vec::new();
     let mut shipped_at = None;
@@ -216,6 +220,8 @@ fn describe(nodes: &[&Node<'_>], tellings: &[Telling<'_>]) -> Parcel {
             }
             outbound &= shipment.direction == Direction::Outbound;
             for entry in &shipment.tracking {
+                let names = [&entry.carrier, &entry.carrier_name];
+                carriers.extend(names.into_iter().flatten().filter_map(|one| carrier(one)));
                 let number = normal_number(&entry.number);
                 if !tracking
                     .iter()
@@ -279,6 +285,8 @@ fn describe(nodes: &[&Node<'_>], tellings: &[Telling<'_>]) -> Parcel {
         delivered_by: best.map(|(_, _, _, place)| place),
         dispatched_by: dispatch.map(|(_, place)| place),
         stuck: matches!(status, "delivery_failed" | "available_for_pickup"),
+        carriers,
+        precision: best.map(|(_, precision, _, _)| precision),
         came_back: returned.is_some() && best.is_some(),
         gone_at,
         shipment: Shipment {
@@ -293,6 +301,7 @@ fn describe(nodes: &[&Node<'_>], tellings: &[Telling<'_>]) -> Parcel {
             status,
             delivered_at: best.map(|(_, _, time, _)| time),
             delivery_basis: best.map(|(basis, _, _, _)| basis),
+            assumed: None,
             gone: gone_at.is_some(),
         },
         tellings: places,

@@ -79,6 +79,12 @@ pub(super) fn gather<'a>(rows: impl Iterator<Item = &'a Event>) -> Vec<Telling<'
     let mut tellings: Vec<Telling<'a>> = by_name
         .into_values()
         .map(|mut rows| {
+            // Of a delivery the better telling counts, whichever came first (rule 6).
+            let is_better = |row: &&Event| row.body.delivery.is_some();
+            if rows.len() > 1 && rows.iter().any(is_better) {
+                let best = rows.iter().map(|row| row.version()).max();
+                rows.retain(|row| Some(row.version()) == best);
+            }
             if rows.len() > 1 {
                 rows.sort_by(|a, b| {
                     (a.time, a.recorded, version(a))

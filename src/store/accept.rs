@@ -16,11 +16,14 @@ use crate::ingest::canonical;
 use crate::ingest::identity::{Directory, Key, Keys, Placement, keys};
 use crate::model::event::Event;
 use crate::model::ids::{CustomerId, EventSeq};
-use crate::model::time::{Timestamp, to_ms};
+use crate::model::time::{Timestamp, from_ms, to_ms};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An event on its way in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incoming {
     pub event: Event,
     /// The delivery's own key, such as a `webhook-id`; `None` where the way has none.
@@ -41,7 +44,7 @@ pub enum Accepted {
 }
 
 /// A body that is no event that we can take, kept for a replay.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Poison {
     pub source: Option<String>,
     pub id: Option<String>,
@@ -88,7 +91,7 @@ statements! {
     DELIVER = "INSERT INTO deliveries (source, key, recorded)
         SELECT r.source, r.key, r.recorded FROM rows($1: source TEXT, key TEXT, recorded BIGINT) AS r
         WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING source, key";
-    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0))
+    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0)), MIN(e.time), MIN(e.considered)
         FROM rows($1: source TEXT, id TEXT) AS r JOIN events e ON e.source = r.source AND e.id = r.id
         GROUP BY e.source, e.id";
     KNOWN = "SELECT a.key, a.customer FROM rows($1: key TEXT) AS r JOIN aliases a ON a.key = r.key";
@@ -183,10 +186,12 @@ impl Store {
 struct Fresh<'b> {
     /// Its place in the batch.
     place: usize,
-    event: &'b Event,
+    event: Cow<'b, Event>,
     now: Timestamp,
-    /// 0, or the order's version where the fact is known.
+    /// 0, or the version where the fact is known.
     revision: i64,
+    /// A plan has seen the fact: told again, it triggers nothing.
+    considered: bool,
     keys: Keys,
     seq: EventSeq,
 }
@@ -283,31 +288,31 @@ async fn numbers(tx: &mut Tx) -> Result<Numbers, StoreError> {
     Ok(numbers)
 }
 
-/// Keeps what is no event, each delivery once; gives the last number used.
+/// Keeps what is no event, each delivery once; gives the last number used. A delivery
+/// without a key of its own is known by what it holds and when it came: it may come by the
+/// journal as well.
 async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, StoreError> {
     let place = |one: &Poison| {
-        let source = one.source.as_deref().unwrap_or_default();
-        let key = one.transport.as_deref()?;
-        Some((clean(&format!("{OF_QUARANTINE}{source}")), clean(key)))
+        let key = one.transport.clone().unwrap_or_else(|| key_of(one));
+        let source = format!("{OF_QUARANTINE}{}", source_of(one));
+        (clean(&source), clean(&key))
     };
     let deliveries: BTreeMap<(String, String), i64> = poison
         .iter()
-        .filter_map(|one| Some((place(one)?, to_ms(one.recorded))))
+        .map(|one| (place(one), to_ms(one.recorded)))
+        .collect();
+    let rows_of: Vec<(&String, &String, i64)> = deliveries
+        .iter()
+        .map(|((source, key), at)| (source, key, *at))
         .collect();
     let mut new: HashSet<(String, String)> = HashSet::new();
-    if !deliveries.is_empty() {
-        let list: Vec<(&String, &String, i64)> = deliveries
-            .iter()
-            .map(|((source, key), at)| (source, key, *at))
-            .collect();
-        for row in tx.fetch(&DELIVER, vec![rows(&list)?]).await? {
-            new.insert((row.text(0)?, row.text(1)?));
-        }
+    for row in tx.fetch(&DELIVER, vec![rows(&rows_of)?]).await? {
+        new.insert((row.text(0)?, row.text(1)?));
     }
     let mut list = Vec::with_capacity(poison.len());
     for one in poison {
         // Once taken out, a repetition in the same batch finds nothing.
-        if place(one).is_some_and(|place| !new.remove(&place)) {
+        if !new.remove(&place(one)) {
             continue;
         }
         last += 1;
@@ -326,6 +331,30 @@ async fn keep(tx: &mut Tx, poison: &[&Poison], mut last: i64) -> Result<i64, Sto
         tx.run(&QUARANTINE, vec![rows(&list)?]).await?;
     }
     Ok(last)
+}
+
+fn source_of(one: &Poison) -> &str {
+    one.source.as_deref().unwrap_or_default()
+}
+
+/// The key of a delivery that could not be read, by what it holds and when it came.
+fn key_of(one: &Poison) -> String {
+    let mut hash = Sha256::new();
+    hash.update(to_ms(one.recorded).to_le_bytes());
+    for part in [source_of(one), &one.reason, &one.body] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    format!(
+        "poison:{:x}",
+        u128::from_be_bytes(first_half(&hash.finalize()))
+    )
+}
+
+fn first_half(hash: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    half
 }
 
 /// Sets aside what is known: by the delivery's key, then by the fact's name.
@@ -350,46 +379,85 @@ async fn sift<'b>(
             new_deliveries.insert((row.text(0)?, row.text(1)?));
         }
     }
-    let names: BTreeSet<(&str, &str)> = batch
+    let mut events: Vec<Cow<'_, Event>> = batch
         .iter()
-        .map(|(one, _)| (one.event.source.as_str(), one.event.id.as_str()))
+        .map(|(one, _)| Cow::Borrowed(&one.event))
         .collect();
-    let names: Vec<(&str, &str)> = names.into_iter().collect();
-    // By fact: the newest version of an order that was told with it.
-    let mut told: HashMap<(String, String), i64> = HashMap::new();
-    for row in tx.fetch(&FACTS, vec![rows(&names)?]).await? {
-        told.insert((row.text(0)?, row.text(1)?), row.int(2)?);
+    let mut told = Known::default();
+    told.look(tx, &events).await?;
+    let mut renamed: Vec<Cow<'_, Event>> = Vec::new();
+    let mut earlier: HashMap<(String, String), Timestamp> = HashMap::new();
+    for event in &mut events {
+        let name = (clean(&event.source), clean(&event.id));
+        let known = told.first.get(&name).or(earlier.get(&name)).copied();
+        if let Some(anew) = known.and_then(|known| event.anew(known)) {
+            event.to_mut().id = anew;
+            renamed.push(event.clone());
+        } else if known.is_none() {
+            earlier.insert(name, event.time);
+        }
+    }
+    if !renamed.is_empty() {
+        told.look(tx, &renamed).await?;
     }
     let mut fresh = Vec::new();
-    for (place, (one, now)) in batch.iter().enumerate() {
-        let event = &one.event;
+    for (place, ((one, now), event)) in batch.iter().zip(events).enumerate() {
         if let Some(key) = &one.transport
             && !new_deliveries.contains(&(clean(&event.source), clean(key)))
         {
             continue;
         }
-        let version = event
-            .body
-            .order
-            .as_ref()
-            .map_or(0, |order| to_ms(order.version));
+        let version = event.version();
         let name = (clean(&event.source), clean(&event.id));
-        let revision = match told.get(&name) {
+        let revision = match told.newest.get(&name) {
             None => 0,
             Some(newest) if version > *newest => version,
             Some(_) => continue,
         };
-        told.insert(name, version);
+        // Told better before any plan has seen it, it is news all the same.
+        let considered = event.considered || told.considered.contains(&name);
+        told.newest.insert(name, version);
         fresh.push(Fresh {
             place,
-            event,
             now: *now,
             revision,
-            keys: keys(event),
+            considered,
+            keys: keys(&event),
+            event,
             seq: EventSeq(0),
         });
     }
     Ok(fresh)
+}
+
+/// What is known under the names of facts.
+#[derive(Default)]
+struct Known {
+    /// The best version that was told (see [`Event::version`]).
+    newest: HashMap<(String, String), i64>,
+    /// When it happened, as first told.
+    first: HashMap<(String, String), Timestamp>,
+    /// Which of them a plan has seen.
+    considered: HashSet<(String, String)>,
+}
+
+impl Known {
+    async fn look(&mut self, tx: &mut Tx, events: &[Cow<'_, Event>]) -> Result<(), StoreError> {
+        let names: BTreeSet<(&str, &str)> = events
+            .iter()
+            .map(|event| (event.source.as_str(), event.id.as_str()))
+            .collect();
+        let names: Vec<(&str, &str)> = names.into_iter().collect();
+        for row in tx.fetch(&FACTS, vec![rows(&names)?]).await? {
+            let name = (row.text(0)?, row.text(1)?);
+            self.first.insert(name.clone(), from_ms(row.int(3)?));
+            if row.int(4)? != 0 {
+                self.considered.insert(name.clone());
+            }
+            self.newest.insert(name, row.int(2)?);
+        }
+        Ok(())
+    }
 }
 
 /// A text as it comes back from the database (see [`super::db::rows`]).
@@ -400,7 +468,8 @@ fn clean(text: &str) -> String {
 /// What was loaded into a directory: each key once, and the parked events under them.
 #[derive(Default)]
 struct Loaded {
-    keys: BTreeSet<Key>,
+    /// The keys, each with the form in which it is stored.
+    hashes: HashMap<Key, String>,
     waiting: BTreeMap<EventSeq, Event>,
 }
 
@@ -415,11 +484,12 @@ impl Loaded {
         mut wanted: BTreeSet<Key>,
     ) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
-            wanted.retain(|key| !self.keys.contains(key));
+            wanted.retain(|key| !self.hashes.contains_key(key));
             if wanted.is_empty() {
                 return Ok(());
             }
-            let hashes: HashMap<String, &Key> = wanted
+            // In the order of the index: neighbours lie on one page of it.
+            let hashes: BTreeMap<String, &Key> = wanted
                 .iter()
                 .map(|key| (hashed(secret, key.as_str()), key))
                 .collect();
@@ -431,7 +501,11 @@ impl Loaded {
                 }
             }
             let waiting = readable(&tx.fetch(&WAITING, vec![list]).await?)?;
-            self.keys.append(&mut wanted);
+            let known: Vec<(Key, String)> = hashes
+                .into_iter()
+                .map(|(hash, key)| (key.clone(), hash))
+                .collect();
+            self.hashes.extend(known);
             wanted = self.wait(directory, waiting);
         }
         Ok(())
@@ -611,11 +685,20 @@ async fn record(
         tx.run(&UNPARK, vec![list.clone()]).await?;
         tx.run(&JOIN, vec![list]).await?;
     }
-    let learnt: Vec<(String, i64)> = outcome
+    let mut learnt: Vec<(&str, i64)> = Vec::with_capacity(outcome.learnt.len());
+    let unknown: Vec<(String, i64)> = outcome
         .learnt
         .iter()
+        .filter(|(key, _)| !loaded.hashes.contains_key(key))
         .map(|(key, of)| (hashed(secret, key.as_str()), of.0))
         .collect();
+    learnt.extend(unknown.iter().map(|(hash, of)| (hash.as_str(), *of)));
+    learnt.extend(outcome.learnt.iter().filter_map(|(key, of)| {
+        let hash = loaded.hashes.get(key)?;
+        Some((hash.as_str(), of.0))
+    }));
+    // In the order of the index: a batch then passes over its pages once.
+    learnt.sort_unstable();
     if !learnt.is_empty() {
         tx.run(&LEARN, vec![rows(&learnt)?]).await?;
     }
@@ -636,7 +719,7 @@ async fn record_events(
     let mut list: Vec<EventRow<'_>> = Vec::with_capacity(fresh.len());
     let mut parked: Vec<(String, i64)> = Vec::new();
     for one in fresh {
-        let event = one.event;
+        let event = &one.event;
         if let Some(Placement::Parked(under)) = outcome.placements.get(&one.seq) {
             parked.extend(
                 under
@@ -659,12 +742,11 @@ async fn record_events(
             event.source.clone(),
             event.id.as_str(),
             one.revision,
-            event.body.order.as_ref().map(|order| to_ms(order.version)),
+            Some(event.version()).filter(|version| *version != 0),
             event.kind.as_str(),
             to_ms(event.time),
             to_ms(event.recorded),
-            // A fact that is told again triggers nothing.
-            flag(one.revision != 0 || event.considered),
+            flag(one.considered),
             event.mode.as_str(),
             flag(event.misdated),
             &event.sequence,

@@ -92,7 +92,8 @@ fn with_lists(db: Db, text: &str) -> String {
             })
             .collect();
         let source = match db {
-            Db::Sqlite => format!("json_each({place})"),
+            // Rows as JSONB: as text, each would be written out and read again for its columns.
+            Db::Sqlite => format!("jsonb_each({place})"),
             Db::Postgres => format!("json_array_elements({place}::json)"),
         };
         out.push_str(before);
@@ -163,9 +164,9 @@ pub fn rows<T: Serialize>(of: &[T]) -> Result<Value, StoreError> {
     let mut to = serde_json::Serializer::with_formatter(&mut text, NoNul);
     of.serialize(&mut to)?;
     // serde_json writes UTF-8 only.
-    Ok(Value::Text(Some(
-        String::from_utf8_lossy(&text).into_owned(),
-    )))
+    let text = String::from_utf8(text)
+        .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+    Ok(Value::Text(Some(text)))
 }
 
 /// Writes the character NUL, which PostgreSQL cannot keep in a text, as U+FFFD.
@@ -445,7 +446,7 @@ mod tests {
         );
         assert_eq!(
             &*ONE.text(Db::Sqlite),
-            "SELECT r.id FROM (SELECT value->>0 AS id, value->>1 AS at FROM json_each($2)) AS r WHERE r.at < $1"
+            "SELECT r.id FROM (SELECT value->>0 AS id, value->>1 AS at FROM jsonb_each($2)) AS r WHERE r.at < $1"
         );
         assert_eq!(
             &*ONE.text(Db::Postgres),

@@ -7,7 +7,7 @@ use super::rows::{event as read_event, json, send as read_send, send_row};
 use super::upkeep::hashed;
 use super::wake::Wakes;
 use super::writer::Write;
-use super::{Secret, Store, assignments};
+use super::{Secret, Store, assignments, privacy};
 use crate::model::email::normalise;
 use crate::model::event::{Body, Erasure, Event};
 use crate::model::ids::CustomerId;
@@ -131,10 +131,10 @@ pub(super) async fn erase(
     }
     tx.run(&SCRUB_OUTLOOK, vec![customer.0.into()]).await?;
     assignments::forget(tx, customer).await?;
-    words.retain(|word| word.contains('@'));
+    let words = privacy::words(&words);
     if !words.is_empty() {
-        let words: Vec<(String,)> = words.into_iter().map(|word| (word,)).collect();
         tx.run(&SCRUB_QUARANTINE, vec![rows(&words)?]).await?;
+        privacy::scrub_naming(tx, secret, &words).await?;
     }
     tx.run(&ERASED, vec![customer.0.into()]).await?;
     let mut wakes = Wakes::default();
@@ -149,27 +149,11 @@ fn blank(text: &mut String) {
     }
 }
 
-/// The addresses that an event names.
+/// The addresses that an event names, in the forms in which texts may hold them.
 fn addresses(event: &Event) -> Vec<String> {
-    let body = &event.body;
-    let of = |who: &crate::model::event::CustomerRef| who.email.clone();
-    let mut all: Vec<String> = Vec::new();
-    all.extend(
-        body.customer
-            .as_ref()
-            .and_then(|customer| customer.email.clone()),
-    );
-    all.extend(body.customer_ref.as_ref().and_then(of));
-    all.extend(body.survivor.as_ref().and_then(of));
-    all.extend(body.absorbed.iter().filter_map(of));
-    all.extend(
-        body.previous
-            .as_ref()
-            .and_then(|previous| previous.email.clone()),
-    );
-    all.iter()
-        .flat_map(|text| [normalise(text), text.trim().to_lowercase()])
-        .collect()
+    let told = event.addresses();
+    let forms = told.flat_map(|text| [normalise(text), text.trim().to_lowercase()]);
+    forms.collect()
 }
 
 /// How often, and how long apart, the log is tried to be emptied while readers hold it.

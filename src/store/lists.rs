@@ -92,7 +92,7 @@ statements! {
             OR EXISTS (SELECT 1 FROM enrolments e WHERE e.customer = customers.id AND e.state <> 'ended'))
         ORDER BY id LIMIT $2";
     TOLD_OF = "SELECT c.id FROM customers c WHERE c.id > $1 AND c.erased = 0
-            AND EXISTS (SELECT 1 FROM events e WHERE e.customer = c.id AND e.source = $2)
+            AND EXISTS (SELECT 1 FROM events e WHERE e.customer = c.id AND e.source = $2 AND e.seq < $4)
         ORDER BY c.id LIMIT $3";
     COUNT_DUE = "SELECT what, COUNT(*) FROM due GROUP BY what";
     COUNT_ODD = "SELECT state, COUNT(*) FROM sends WHERE state NOT IN ('queued', 'accepted') GROUP BY state";
@@ -249,14 +249,15 @@ impl Store {
             .collect()
     }
 
-    /// People who are not forgotten and of whom a source told something, by number, after
-    /// one.
+    /// People who are not forgotten and of whom a source told something before an event,
+    /// by number, after one.
     ///
     /// # Errors
     /// Where the database is out of reach.
     pub async fn told_of(
         &self,
         source: &str,
+        before: EventSeq,
         after: Option<CustomerId>,
         limit: usize,
     ) -> Result<Vec<CustomerId>, StoreError> {
@@ -264,6 +265,7 @@ impl Store {
             after.map_or(0, |of| of.0).into(),
             source.into(),
             i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            before.0.into(),
         ];
         let mut tx = self.shared.pools.read().await?;
         let found = tx.fetch(&TOLD_OF, values).await?;

@@ -17,6 +17,7 @@ mod error;
 mod lists;
 mod open;
 mod plans;
+mod privacy;
 mod quarantine;
 mod reads;
 mod rows;
@@ -34,6 +35,7 @@ pub use error::{Corrupt, StoreError};
 pub use lists::{Counts, Foreseen, Listed, SendFilter, Who};
 pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
+pub use privacy::{DataRequest, EXPIRED, Naming};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
 pub use tail::{Heard, TailFilter, Told};
@@ -67,8 +69,11 @@ struct Shared {
     lock: std::sync::Mutex<Option<std::fs::File>>,
 }
 
-/// The root secret; never printed.
-struct Secret([u8; 32]);
+/// The root secret, and the keyed hash of people's keys begun with it; never printed.
+struct Secret {
+    root: [u8; 32],
+    aliases: Option<upkeep::Begun>,
+}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -136,6 +141,7 @@ fn statements() -> impl Iterator<Item = &'static db::Statement> {
         lists::ALL,
         open::ALL,
         plans::ALL,
+        privacy::ALL,
         quarantine::ALL,
         reads::ALL,
         sends::ALL,

@@ -174,7 +174,7 @@ impl Store {
             pools,
             access,
             worker,
-            secret: Secret(secret),
+            secret: Secret::new(secret),
             claims: Mutex::new(Claimed::default()),
             lock: std::sync::Mutex::new(lock),
         });

@@ -114,7 +114,7 @@ impl Store {
     }
 }
 
-fn read(row: &Row) -> Result<Quarantined, StoreError> {
+pub(super) fn read(row: &Row) -> Result<Quarantined, StoreError> {
     Ok(Quarantined {
         id: row.int(0)?,
         source: row.maybe_text(1)?,

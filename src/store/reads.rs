@@ -10,7 +10,7 @@ use crate::model::event::Event;
 use crate::model::history::History;
 use crate::model::ids::{CustomerId, SendId};
 use crate::model::send::Send;
-use crate::model::time::from_ms;
+use crate::model::time::{Timestamp, from_ms, to_ms};
 use crate::model::waiting::Waiting;
 use std::collections::HashMap;
 
@@ -31,6 +31,9 @@ statements! {
     PRODUCTS = "SELECT e.seq, e.customer, e.source, e.id, e.kind, e.time, e.recorded, e.considered, e.mode, e.misdated, e.sequence,
             e.partition, e.subject, e.body
         FROM events e WHERE e.customer = 0 AND e.kind = 'product.updated' ORDER BY e.seq";
+    /// Whose parcels arrived, the latest first.
+    DELIVERED = "SELECT e.customer, MAX(e.seq) FROM events e WHERE e.kind = 'shipment.delivered' AND e.customer <> 0 AND e.recorded >= $1
+        GROUP BY e.customer ORDER BY 2 DESC LIMIT $2";
     PRODUCTS_SEEN = "SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM events WHERE customer = 0 AND kind = 'product.updated'";
 }
 
@@ -177,6 +180,28 @@ impl Store {
             }
         }
         Ok(events)
+    }
+
+    /// The people of whom a parcel is known to have arrived, learnt since an instant: those
+    /// of the latest arrivals, at most `limit`.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn delivered_to(
+        &self,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<CustomerId>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx
+            .fetch(&DELIVERED, vec![to_ms(since).into(), limit.into()])
+            .await?;
+        tx.rollback().await;
+        found
+            .iter()
+            .map(|row| Ok(CustomerId(row.int(0)?)))
+            .collect()
     }
 
     /// The number of the newest event about the catalogue, to see whether any came; 0

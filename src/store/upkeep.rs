@@ -56,13 +56,13 @@ impl Store {
     /// # Errors
     /// Where this process only reads and nobody has made it yet.
     pub async fn root_secret(&self) -> Result<[u8; 32], StoreError> {
-        if self.shared.secret.0 == [0; 32] {
+        if self.shared.secret.root == [0; 32] {
             return Err(StoreError::Access {
                 wanted: "writer, which makes the secret at the first start",
                 found: self.shared.access.as_str(),
             });
         }
-        Ok(self.shared.secret.0)
+        Ok(self.shared.secret.root)
     }
 
     /// The latest instant at which anything was written: where a rehearsal clock goes on.
@@ -231,13 +231,25 @@ pub(super) async fn read_secret(tx: &mut Tx) -> Result<Option<[u8; 32]>, StoreEr
     Ok(Some(secret))
 }
 
+/// A keyed hash that has begun.
+pub(super) type Begun = Hmac<Sha256>;
+
+impl Secret {
+    pub(super) fn new(root: [u8; 32]) -> Secret {
+        // HMAC takes keys of any length.
+        let aliases = Begun::new_from_slice(&root).ok().map(|mut mac| {
+            mac.update(b"alias\0");
+            mac
+        });
+        Secret { root, aliases }
+    }
+}
+
 /// The form in which a key of a person is stored: nobody can read it back.
 pub(super) fn hashed(secret: &Secret, key: &str) -> String {
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&secret.0) else {
+    let Some(mut mac) = secret.aliases.clone() else {
         return String::new();
     };
-    mac.update(b"alias\0");
     mac.update(key.as_bytes());
     let digest = mac.finalize().into_bytes();
     let mut text = String::with_capacity(ALIAS_BYTES * 2);

@@ -12,10 +12,11 @@ use super::db::{Db, Row, Statement, Tx, rows, statements};
 use super::erase;
 use super::error::StoreError;
 use super::plans::{self, Saved, Saving};
+use super::privacy;
 use super::quarantine;
 use super::sends::{self, Barrier, Passed, Settle, Settled};
 use super::{Shared, Store, open, upkeep};
-use crate::model::ids::{CustomerId, SendId};
+use crate::model::ids::{CustomerId, EventSeq, SendId};
 use crate::model::time::{Timestamp, to_ms};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) const WAITING: usize = 1024;
 /// Requests that share one commit at most.
 const GROUP: usize = 512;
+/// Events that share one commit, one request apart: a source that delivers in heaps delays
+/// what comes beside it by no more than this.
+const GROUP_EVENTS: usize = 4096;
 /// How often a group is begun again after a deadlock with another process.
 const TRIES: u32 = 4;
 /// How often, and how long apart, the outcome of a lost COMMIT is asked for.
@@ -79,6 +83,16 @@ pub(super) enum Write {
     },
     Erase {
         customer: CustomerId,
+        now: Timestamp,
+    },
+    /// Up to a number: what came later is not the old shop's.
+    ForgetSource {
+        source: String,
+        up_to: EventSeq,
+    },
+    ExpireParked {
+        up_to: i64,
+        because: String,
         now: Timestamp,
     },
     DropQuarantined {
@@ -185,10 +199,14 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>
         tokio::task::yield_now().await;
         let mut writes = Vec::new();
         let mut answers = Vec::new();
+        let mut weight = 0;
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
+                // Who gave a delivery up has kept it elsewhere, or its sender has.
+                Job::Write(Write::Accept { .. }, answer) if answer.is_closed() => {}
                 Job::Write(write, answer) => {
+                    weight += write.weight();
                     writes.push(write);
                     answers.push(answer);
                 }
@@ -197,7 +215,7 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>
                     break;
                 }
             }
-            next = if writes.len() < GROUP {
+            next = if writes.len() < GROUP && weight < GROUP_EVENTS {
                 from.try_recv().ok()
             } else {
                 None
@@ -326,7 +344,7 @@ async fn begin(shared: &Shared, writes: &[Write]) -> Result<(Tx, i64), StoreErro
     if tx.db() == Db::Postgres
         && writes
             .iter()
-            .any(|write| matches!(write, Write::Accept { .. }))
+            .any(|write| matches!(write, Write::Accept { .. } | Write::ExpireParked { .. }))
     {
         // Before any row, so that nobody who waits for rows holds it.
         tx.run(&TAKE_TURN, vec![]).await?;
@@ -394,7 +412,7 @@ async fn settle_memory(shared: &Shared, writes: &[Write], after: After) {
     }
     if writes
         .iter()
-        .any(|write| matches!(write, Write::Erase { .. }))
+        .any(|write| matches!(write, Write::Erase { .. } | Write::ForgetSource { .. }))
     {
         erase::shake_out(&shared.pools).await;
     }
@@ -550,6 +568,14 @@ async fn run_other(
             erase::erase(tx, &shared.secret, *customer, *now).await?;
             Written::Count(1)
         }
+        Write::ForgetSource { source, up_to } => {
+            Written::Count(privacy::forget_source(tx, &shared.secret, source, *up_to).await?)
+        }
+        Write::ExpireParked {
+            up_to,
+            because,
+            now,
+        } => Written::Count(privacy::expire(tx, *up_to, because, *now).await?),
         Write::DropQuarantined { id } => Written::Count(quarantine::remove(tx, *id).await?),
         Write::DismissQuarantined { id, because } => {
             Written::Count(quarantine::dismiss(tx, *id, because).await?)
@@ -571,6 +597,14 @@ async fn run_other(
 }
 
 impl Write {
+    /// How much of a commit it takes.
+    fn weight(&self) -> usize {
+        match self {
+            Write::Accept { batch, poison, .. } => batch.len() + poison.len(),
+            _ => 1,
+        }
+    }
+
     /// The instant at which it writes.
     fn instant(&self) -> Option<Timestamp> {
         match self {
@@ -582,6 +616,7 @@ impl Write {
             | Write::WakeAll { now }
             | Write::WakeWaiting { now }
             | Write::WakeSome { now, .. }
+            | Write::ExpireParked { now, .. }
             | Write::Erase { now, .. } => Some(*now),
             Write::Save(plans) => plans.iter().map(|one| one.now).max(),
             Write::Barrier(at) => at.iter().map(|one| one.now).max(),
@@ -589,6 +624,7 @@ impl Write {
             Write::Release(_)
             | Write::Renew(_)
             | Write::Meta { .. }
+            | Write::ForgetSource { .. }
             | Write::DropQuarantined { .. }
             | Write::DismissQuarantined { .. }
             | Write::TriedQuarantined { .. }
@@ -615,6 +651,8 @@ impl Write {
             | Write::WakeAll { .. }
             | Write::WakeWaiting { .. }
             | Write::WakeSome { .. }
+            | Write::ForgetSource { .. }
+            | Write::ExpireParked { .. }
             | Write::DropQuarantined { .. }
             | Write::DismissQuarantined { .. }
             | Write::TriedQuarantined { .. }

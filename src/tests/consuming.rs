@@ -188,6 +188,7 @@ fn settings(batch: usize, redeliver_after: Duration) -> Settings {
         group: "aftercare".to_owned(),
         batch,
         redeliver_after,
+        mechanism: aftercare::config::SaslMechanism::default(),
         reading: Reading {
             broker: "box".to_owned(),
             source: None,

@@ -90,6 +90,36 @@ fn doctor_says_who_is_silent_and_what_the_files_miss() {
 }
 
 #[tokio::test]
+async fn doctor_says_what_waits_in_the_journal() {
+    use aftercare::journal::{Bounds, Journal};
+    let install = Install::new();
+    let line = "ingest - --at 2026-03-02T10:00:00Z";
+    assert_eq!(install.feed(line, &numbered(1).to_string()).0, 0);
+    let told = || {
+        let (_, text) = install.run("doctor events --json");
+        let rows = objects(&text).into_iter();
+        rows.filter(|row| row["check"] == "journal")
+            .map(|row| format!("{}: {}", row["state"], row["message"]))
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(told(), Vec::<String>::new());
+    let folder = install.data.path().join("spill");
+    let journal = Journal::open(&folder, Bounds::default()).unwrap();
+    for n in 0..3 {
+        journal.append(n, b"a delivery").await.unwrap();
+    }
+    let found = told();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("note") && found[0].contains("3 deliveries"),
+        "{found:?}"
+    );
+    std::fs::write(folder.join("1.damaged"), "").unwrap();
+    let found = told();
+    assert!(found[0].contains("bad"), "{found:?}");
+}
+
+#[tokio::test]
 async fn a_silence_is_told_once_and_ends_with_the_next_event() {
     let ts = |text: &str| text.parse::<Timestamp>().unwrap();
     let live = crate::shop::with_mail(&catalog(POLICY, &[]), "");

@@ -3,16 +3,19 @@
 //!
 //! The order of thoughts is the order of cost: what can be refused by the head is
 //! refused before the body is read, the signature is checked over the raw bytes
-//! before anything is parsed, and a 202 is said only after the durable commit. What
+//! before anything is parsed, and a 202 is said only after the durable commit, or once the
+//! delivery is on disk in the journal ([`crate::engine::spill`]). What
 //! parses and is no event we know goes to quarantine and is answered 202 as well:
 //! its sender could do nothing about it, and platforms switch off hooks that fail.
 
-use super::receive::{self, MediaType};
+use super::Intake;
+use super::admission::{EVENTS, Room};
+use super::receive::{self, Bounds, MediaType};
 use super::reply::{self, Problem};
 use super::router::Doors;
-use super::{Intake, MAX_BYTES_IN_FLIGHT};
 use crate::clock;
-use crate::engine::Totals;
+use crate::engine::spill::Because;
+use crate::engine::{EngineError, Totals};
 use crate::ingest::canonical::{self, Limits, Malformed, Parsed};
 use crate::ingest::message::percent_decode;
 use crate::ingest::signature;
@@ -23,15 +26,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long the engine may take for the durable commit before the sender is told to
-/// come back. What was committed nevertheless is then a repetition, which is harmless.
+/// come back, where no journal is to be had. What was committed nevertheless is then a
+/// repetition, which is harmless.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest delivery key, in bytes.
 pub const MAX_DELIVERY_KEY: usize = 256;
-/// Grain in which the memory of deliveries is counted, in bytes.
-const MEMORY_GRAIN: usize = 4096;
 
 /// How a delivery carries its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,36 +47,6 @@ enum Mode {
     Json,
 }
 
-/// What is being read or committed now, in number and in memory.
-#[derive(Debug)]
-pub struct Gauge {
-    deliveries: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
-}
-
-impl Gauge {
-    /// Room for so many deliveries at once.
-    pub fn new(in_flight: usize) -> Gauge {
-        Gauge {
-            deliveries: Arc::new(Semaphore::new(in_flight)),
-            memory: Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT / MEMORY_GRAIN)),
-        }
-    }
-
-    /// A place for a delivery of at most `bytes`, or `None` where there is no room.
-    pub(super) fn enter(
-        &self,
-        bytes: usize,
-    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
-        let grains = u32::try_from(bytes.div_ceil(MEMORY_GRAIN).max(1)).ok()?;
-        let delivery = Arc::clone(&self.deliveries).try_acquire_owned().ok()?;
-        let memory = Arc::clone(&self.memory)
-            .try_acquire_many_owned(grains)
-            .ok()?;
-        Some((delivery, memory))
-    }
-}
-
 /// Takes one delivery.
 pub async fn post(State(doors): State<Arc<Doors>>, request: Request) -> Response {
     let began = Instant::now();
@@ -83,35 +54,35 @@ pub async fn post(State(doors): State<Arc<Doors>>, request: Request) -> Response
         return Problem::bare(StatusCode::NOT_FOUND).into_response();
     };
     match take(&doors, intake, request).await {
-        Ok(totals) => {
+        Ok(stored) => {
             telemetry::intake_took(began.elapsed());
-            let body = serde_json::json!({
-                "accepted": totals.accepted,
-                "duplicate": totals.duplicate,
-                "quarantined": totals.quarantined,
-            });
-            reply::json(StatusCode::ACCEPTED, &body)
+            reply::json(StatusCode::ACCEPTED, &stored.told())
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn take(doors: &Doors, intake: &Intake, request: Request) -> Result<Totals, Problem> {
+async fn take(doors: &Doors, intake: &Intake, request: Request) -> Result<Stored, Problem> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let announced = receive::declared_length(headers).unwrap_or(intake.max_body);
-    let room = doors.gauge.enter(announced.min(intake.max_body));
-    let Some(_room) = room else {
-        return Err(Problem::overload().hang_up());
-    };
     let mode = mode(headers).map_err(Problem::hang_up)?;
     let signed = signed(headers);
     if !intake.unsigned && signed.is_none() {
         return Err(Problem::bare(StatusCode::UNAUTHORIZED).hang_up());
     }
-    let body = receive::body(headers, body, intake.max_body, intake.read_timeout).await?;
+    let mut room = Room::default();
+    let bounds = Bounds {
+        counted: Some((&doors.gauge, EVENTS)),
+        limit: intake.max_body,
+        time: intake.read_timeout,
+    };
+    let body = receive::body(headers, body, bounds, &mut room).await?;
     if !intake.unsigned {
         authenticate(intake, signed, &body)?;
+    }
+    if let Err(wait) = doors.gauge.pace(EVENTS, Instant::now()) {
+        telemetry::throttled(EVENTS);
+        return Err(Problem::too_fast(wait));
     }
     let recorded = doors.engine.now();
     let limits = Limits {
@@ -119,7 +90,12 @@ async fn take(doors: &Doors, intake: &Intake, request: Request) -> Result<Totals
     };
     let parsed = parse(mode, headers, &body, recorded, limits)?;
     drop(body);
-    store(doors, signed.map(|signed| signed.id), parsed).await
+    let came = Came {
+        door: EVENTS,
+        key: signed.map(|signed| signed.id),
+        too_fast: false,
+    };
+    store(doors, came, parsed).await
 }
 
 /// The mode by the content type. Nothing compressed is taken: a small body could
@@ -248,21 +224,66 @@ fn attributes(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
     Ok(attributes)
 }
 
-/// Hands everything to the engine; returns after the durable commit.
+/// Where a delivery came in, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came<'d> {
+    /// The door, by the name of its source.
+    pub door: &'d str,
+    /// What tells a repetition of the delivery from another one.
+    pub key: Option<&'d str>,
+    /// Its source sends faster than it may, and a refusal would do harm.
+    pub too_fast: bool,
+}
+
+/// What became of a delivery that was taken: it is durable either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// In the database.
+    Told(Totals),
+    /// In the journal, until the database takes it; so many events, and so much that
+    /// could not be read.
+    Kept { events: usize, quarantined: usize },
+}
+
+impl Stored {
+    /// What its sender is told.
+    pub fn told(self) -> serde_json::Value {
+        match self {
+            Stored::Told(totals) => serde_json::json!({
+                "accepted": totals.accepted,
+                "duplicate": totals.duplicate,
+                "quarantined": totals.quarantined,
+            }),
+            // Which of them are known already is found out later.
+            Stored::Kept {
+                events,
+                quarantined,
+            } => serde_json::json!({
+                "accepted": events,
+                "duplicate": 0,
+                "quarantined": quarantined,
+                "journal": true,
+            }),
+        }
+    }
+}
+
+/// Hands everything to the engine, or keeps it in the journal where the database cannot
+/// take it now; returns once it is durable.
 pub(super) async fn store(
     doors: &Doors,
-    delivery: Option<&str>,
+    came: Came<'_>,
     parsed: Parsed,
-) -> Result<Totals, Problem> {
+) -> Result<Stored, Problem> {
     let Parsed { events, poison } = parsed;
     // One delivery may carry many events; each keeps a key of its own under that of the delivery.
     let many = events.len() > 1;
-    let batch = events
+    let batch: Vec<Incoming> = events
         .into_iter()
         .enumerate()
         .map(|(place, event)| Incoming {
             event,
-            transport: delivery.map(|key| {
+            transport: came.key.map(|key| {
                 if many {
                     format!("{key}#{place}")
                 } else {
@@ -271,39 +292,67 @@ pub(super) async fn store(
             }),
         })
         .collect();
-    let poison = poison.into_iter().map(Poison::from).collect();
-    match tokio::time::timeout(COMMIT_TIMEOUT, doors.engine.accept(batch, poison)).await {
+    let poison: Vec<Poison> = poison.into_iter().map(Poison::from).collect();
+    if batch.is_empty() && poison.is_empty() {
+        return Ok(Stored::Told(Totals::default()));
+    }
+    let Some(spill) = &doors.settings.spill else {
+        let Some(_place) = doors.gauge.place(came.door) else {
+            return Err(Problem::overload());
+        };
+        return match commit(doors, batch, poison, COMMIT_TIMEOUT).await {
+            Ok(totals) => Ok(Stored::Told(totals)),
+            Err(Some(error)) => Err(Problem::engine(&error)),
+            Err(None) => Err(Problem::overload()),
+        };
+    };
+    let fast = came.too_fast.then_some(Because::Fast);
+    let because = match fast.or_else(|| spill.before(came.door)) {
+        Some(because) => because,
+        None => match doors.gauge.place(came.door) {
+            None => Because::Crowded,
+            Some(_place) => {
+                let (again, bad) = (batch.clone(), poison.clone());
+                match commit(doors, again, bad, doors.settings.spill_after).await {
+                    Ok(totals) => return Ok(Stored::Told(totals)),
+                    Err(Some(_)) => Because::Away,
+                    Err(None) => Because::Slow,
+                }
+            }
+        },
+    };
+    let kept = spill.keep(came.door, &batch, &poison, because);
+    match tokio::time::timeout(COMMIT_TIMEOUT, kept).await {
+        Ok(Ok(())) => Ok(Stored::Kept {
+            events: batch.len(),
+            quarantined: poison.len(),
+        }),
+        // Its cause is in the log.
+        Ok(Err(_)) => Err(Problem::unavailable()),
+        Err(_) => Err(Problem::overload()),
+    }
+}
+
+/// The engine's durable commit, within a time. `Err(None)` where nobody knows yet what
+/// becomes of it.
+async fn commit(
+    doors: &Doors,
+    batch: Vec<Incoming>,
+    poison: Vec<Poison>,
+    within: Duration,
+) -> Result<Totals, Option<EngineError>> {
+    match tokio::time::timeout(within, doors.engine.accept(batch, poison)).await {
         Ok(Ok(totals)) => Ok(totals),
         Ok(Err(error)) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a delivery of events could not be stored"
             );
-            Err(Problem::engine(&error))
+            Err(Some(error))
         }
         Err(_) => {
-            tracing::error!("a delivery of events was not stored in time");
-            Err(Problem::overload())
+            tracing::debug!("a delivery of events was not stored in time");
+            Err(None)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn room_is_counted_in_number_and_in_memory() {
-        let gauge = Gauge::new(2);
-        let first = gauge.enter(10);
-        let second = gauge.enter(10);
-        assert!(first.is_some() && second.is_some());
-        assert!(gauge.enter(10).is_none(), "a third delivery");
-        drop(second);
-        assert!(
-            gauge.enter(MAX_BYTES_IN_FLIGHT).is_none(),
-            "more memory than is left"
-        );
-        assert!(gauge.enter(10).is_some(), "a refusal gives everything back");
     }
 }

@@ -4,6 +4,7 @@
 
 use super::reply::{self, Problem};
 use super::router::Doors;
+use crate::engine::spill::{State as Waiting, age};
 use crate::engine::{Check, Counts};
 use crate::telemetry;
 use axum::extract::State;
@@ -28,18 +29,32 @@ pub async fn healthz() -> Response {
     (StatusCode::OK, kind, "ok\n").into_response()
 }
 
-/// Whether work can be taken: 503 where a part is down. A part that is in trouble but
+/// Whether work can be taken: 503 where a part is down, the database only where no journal
+/// stands in for it. A part that is in trouble but
 /// loses nothing by it (files with errors while the last good set is in force, a relay
 /// left alone for a while) is named and does not count. `now` is the engine's clock, so
 /// that a rehearsal can be followed from outside.
 pub async fn readyz(State(doors): State<Arc<Doors>>) -> Response {
-    let Ok(health) = tokio::time::timeout(CHECK_TIMEOUT, doors.engine.health()).await else {
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the check took too long")
-            .into_response();
+    let spill = doors.settings.spill.as_ref().map(|spill| spill.state());
+    let takes = spill.is_some_and(|spill| spill.takes);
+    let looked = tokio::time::timeout(CHECK_TIMEOUT, doors.engine.health()).await;
+    let mut all = match looked {
+        Ok(health) => health.checks,
+        Err(_) if takes => vec![("database", Check::Down("the check took too long".into()))],
+        Err(_) => {
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the check took too long")
+                .into_response();
+        }
     };
+    all.extend(spill.map(|spill| ("journal", of_journal(&spill))));
     let mut ready = true;
     let mut checks = serde_json::Map::new();
-    for (name, check) in health.checks {
+    for (name, check) in all {
+        let check = match check {
+            // Deliveries are taken all the same; whoever sends them here must go on.
+            Check::Down(because) if name == "database" && takes => Check::Degraded(because),
+            other => other,
+        };
         let shown = match check {
             Check::Fine => serde_json::json!({ "state": "fine" }),
             Check::Degraded(because) => {
@@ -63,8 +78,28 @@ pub async fn readyz(State(doors): State<Arc<Doors>>) -> Response {
     )
 }
 
+/// Deliveries that wait are named; one that cannot be kept makes the database's absence
+/// felt at once.
+fn of_journal(state: &Waiting) -> Check {
+    let held = &state.held;
+    if !state.takes {
+        return Check::Degraded("the journal is full, or cannot be written".into());
+    }
+    if held.records == 0 {
+        return Check::Fine;
+    }
+    Check::Degraded(format!(
+        "{} deliveries wait for the database, the first for {} s",
+        held.records,
+        age(held).as_secs()
+    ))
+}
+
 /// Everything counted, in Prometheus' text format.
 pub async fn metrics(State(doors): State<Arc<Doors>>) -> Response {
+    if let Some(spill) = &doors.settings.spill {
+        spill.show();
+    }
     recount(&doors).await;
     match telemetry::render() {
         Some(text) => {

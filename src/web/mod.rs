@@ -7,8 +7,9 @@
 //! is read and told no more than it has to know.
 //!
 //! Start reading at [`router::router`] (what is where), then [`events`] and [`hooks`]
-//! (intake) and [`unsubscribe`] (opt-out). [`serve()`] puts the router on a socket.
+//! (intake; [`admission`] bounds it) and [`unsubscribe`] (opt-out). [`serve()`] puts the router on a socket.
 
+pub mod admission;
 pub mod contact;
 mod events;
 mod form;
@@ -26,8 +27,11 @@ pub use hooks::Hook;
 pub use router::router;
 pub use serve::{ServeError, serve};
 
+use crate::engine::spill::{SPILL_AFTER, Spill};
 use crate::ingest::signature::Secret;
+use admission::Pace;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Largest request body at intake, in bytes, where configuration says nothing.
@@ -42,7 +46,11 @@ pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
 pub const MAX_HEAD: usize = 16 * 1024;
 /// Connections held at once. More wait in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 1024;
-/// Deliveries of events being read or committed at once. More are answered 503.
+/// Connections held at once from one address out in the world (of IPv6, from one network).
+/// Those of this machine and of private networks are a proxy's, which speaks for many.
+pub const MAX_CONNECTIONS_OF_ONE: usize = 256;
+/// Deliveries of events being committed at once: as many as share one commit. More go into
+/// the journal, or are answered 503 where there is none.
 pub const MAX_IN_FLIGHT: usize = 512;
 /// Bytes of deliveries held in memory at once. More are answered 503.
 pub const MAX_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
@@ -58,8 +66,17 @@ pub struct Settings {
     pub hooks: BTreeMap<String, Hook>,
     /// Connections held at once.
     pub connections: usize,
-    /// Deliveries of events being read or committed at once.
+    /// Connections held at once from one address out in the world.
+    pub connections_of_one: usize,
+    /// Deliveries of events being committed at once.
     pub in_flight: usize,
+    /// Bytes of deliveries held in memory at once.
+    pub bytes_in_flight: usize,
+    /// Where deliveries are kept that the database cannot take now; without it they are
+    /// answered 503.
+    pub spill: Option<Arc<Spill>>,
+    /// How long a delivery waits for its durable commit before it is kept there.
+    pub spill_after: Duration,
     /// How long connections may finish after a shutdown was asked for.
     pub drain: Duration,
     /// Whether `/preview` is served. [`serve()`] refuses it off loopback: it shows files
@@ -73,7 +90,11 @@ impl Default for Settings {
             intake: None,
             hooks: BTreeMap::new(),
             connections: MAX_CONNECTIONS,
+            connections_of_one: MAX_CONNECTIONS_OF_ONE,
             in_flight: MAX_IN_FLIGHT,
+            bytes_in_flight: MAX_BYTES_IN_FLIGHT,
+            spill: None,
+            spill_after: SPILL_AFTER,
             drain: DRAIN,
             watch: false,
         }
@@ -95,6 +116,8 @@ pub struct Intake {
     pub read_timeout: Duration,
     /// How far a signature's time may lie from ours, either way.
     pub signature_window: Duration,
+    /// How fast deliveries may come; unset, as fast as there is room for them.
+    pub pace: Option<Pace>,
 }
 
 impl Intake {
@@ -107,6 +130,7 @@ impl Intake {
             max_depth: MAX_DEPTH,
             read_timeout: READ_TIMEOUT,
             signature_window: SIGNATURE_WINDOW,
+            pace: None,
         }
     }
 

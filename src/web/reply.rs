@@ -11,6 +11,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// Seconds after which somebody who was turned away for load had better come back.
 pub const RETRY_OVERLOAD_SECONDS: u64 = 2;
@@ -62,6 +63,28 @@ impl Problem {
         }
     }
 
+    /// A source sends faster than it may; there is room after `wait`.
+    pub fn too_fast(wait: Duration) -> Problem {
+        Problem {
+            retry_after: Some(wait.as_secs().saturating_add(1)),
+            ..Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "deliveries come faster than they may, nothing of this one was accepted",
+            )
+        }
+    }
+
+    /// Neither the database nor the journal is to be had.
+    pub fn unavailable() -> Problem {
+        Problem {
+            retry_after: Some(RETRY_UNAVAILABLE_SECONDS),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database is not to be had now, nothing was accepted",
+            )
+        }
+    }
+
     /// What the engine could not do. The cause goes to the log, not to the caller.
     pub fn engine(error: &EngineError) -> Problem {
         match error {
@@ -70,18 +93,17 @@ impl Problem {
                 | StoreError::Locked(_)
                 | StoreError::Full(_)
                 | StoreError::Closed,
-            ) => Problem {
-                retry_after: Some(RETRY_UNAVAILABLE_SECONDS),
-                ..Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the database is not to be had now, nothing was accepted",
-                )
-            },
+            ) => Problem::unavailable(),
             _ => Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "something of ours failed, nothing was accepted",
             ),
         }
+    }
+
+    /// What it is answered with.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
     }
 
     /// Closes the connection after the answer: the rest of the request was not read.

@@ -1,6 +1,6 @@
 //! What is where, and what holds for every answer.
 
-use super::events::Gauge;
+use super::admission::{EVENTS, Gauge};
 use super::health::Counted;
 use super::reply::{self, Problem};
 use super::{Settings, events, health, hooks, mailbox, preview, unsubscribe};
@@ -11,6 +11,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What every door needs.
@@ -31,8 +32,17 @@ pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
     let hooked = !settings.hooks.is_empty();
     let watch = settings.watch;
     let captures = engine.mailbox().is_some();
+    let mut sources: Vec<(&str, _)> = Vec::new();
+    sources.extend(settings.intake.iter().map(|events| (EVENTS, events.pace)));
+    let hooks = settings.hooks.iter();
+    sources.extend(hooks.map(|(name, hook)| (name.as_str(), Some(hook.pace))));
     let doors = Arc::new(Doors {
-        gauge: Gauge::new(settings.in_flight),
+        gauge: Gauge::new(
+            settings.in_flight,
+            settings.bytes_in_flight,
+            &sources,
+            Instant::now(),
+        ),
         counted: Counted::default(),
         previews: Mutex::default(),
         engine,
@@ -47,7 +57,10 @@ pub fn router(engine: Arc<Engine>, settings: Settings) -> Router {
         router = router.route("/events", post(events::post));
     }
     if hooked {
-        router = router.route("/hooks/{source}", post(hooks::post));
+        router = router.route(
+            "/hooks/{source}",
+            get(hooks::ask).options(hooks::greet).post(hooks::post),
+        );
     }
     if captures {
         router = router

@@ -8,9 +8,10 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -115,6 +116,7 @@ pub async fn serve(
         .as_ref()
         .map_or(READ_TIMEOUT, |intake| intake.read_timeout);
     let places = Arc::new(Semaphore::new(settings.connections));
+    let callers = Callers::new(settings.connections_of_one);
     let drain = settings.drain;
     let router = router(engine, settings);
     let connections = TaskTracker::new();
@@ -131,7 +133,11 @@ pub async fn serve(
             next = next => next,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, from)) => {
+                // One of too many is closed unheard: its place is another's.
+                let Some(caller) = callers.enter(from.ip()) else {
+                    continue;
+                };
                 let ends = Ends {
                     shutdown: shutdown.clone(),
                     cut: cut.clone(),
@@ -139,7 +145,7 @@ pub async fn serve(
                 let router = router.clone();
                 connections.spawn(async move {
                     converse(stream, router, head_timeout, ends).await;
-                    drop(place);
+                    drop((place, caller));
                 });
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -166,6 +172,83 @@ pub async fn serve(
         connections.wait().await;
     }
     Ok(())
+}
+
+/// Who is connected, out in the world, and how often.
+#[derive(Debug, Clone)]
+struct Callers {
+    most: usize,
+    count: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One connection of a caller; counted as long as it lives.
+#[derive(Debug)]
+struct Caller {
+    callers: Callers,
+    /// `None`: one whose connections are not counted.
+    from: Option<IpAddr>,
+}
+
+impl Callers {
+    fn new(most: usize) -> Callers {
+        Callers {
+            most,
+            count: Arc::default(),
+        }
+    }
+
+    /// Counts a connection; `None` where its caller has as many as anybody may.
+    fn enter(&self, from: IpAddr) -> Option<Caller> {
+        let from = counted_as(from);
+        if let Some(from) = from {
+            let mut count = self.lock();
+            let its = count.entry(from).or_default();
+            if *its >= self.most {
+                return None;
+            }
+            *its += 1;
+        }
+        Some(Caller {
+            callers: self.clone(),
+            from,
+        })
+    }
+
+    /// A panic elsewhere leaves counts that are whole.
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let Some(from) = self.from else { return };
+        let mut count = self.callers.lock();
+        if let Some(its) = count.get_mut(&from) {
+            *its = its.saturating_sub(1);
+            if *its == 0 {
+                count.remove(&from);
+            }
+        }
+    }
+}
+
+/// Under what a caller's connections are counted: its address, or the network of 64 bits
+/// that somebody with IPv6 has to himself. Nothing for this machine and private networks.
+fn counted_as(from: IpAddr) -> Option<IpAddr> {
+    match from.to_canonical() {
+        IpAddr::V4(ip) if ip.is_loopback() || ip.is_private() || ip.is_link_local() => None,
+        IpAddr::V4(ip) => Some(IpAddr::V4(ip)),
+        IpAddr::V6(ip)
+            if ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() =>
+        {
+            None
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            Some(IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)))
+        }
+    }
 }
 
 /// The ways in which a connection is told to end.
@@ -206,4 +289,30 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nobody_out_in_the_world_takes_every_connection() {
+        let callers = Callers::new(2);
+        let at = |text: &str| callers.enter(text.parse().unwrap());
+        let first = at("203.0.113.9");
+        let second = at("::ffff:203.0.113.9");
+        assert!(first.is_some() && second.is_some());
+        assert!(at("203.0.113.9").is_none(), "a third");
+        assert!(at("203.0.113.10").is_some(), "somebody else");
+        drop(second);
+        assert!(at("203.0.113.9").is_some(), "one has gone");
+        // Of IPv6 somebody has a whole network.
+        let _six = [at("2001:db8::1"), at("2001:db8::2")];
+        assert!(at("2001:db8::3").is_none());
+        assert!(at("2001:db8:0:1::3").is_some());
+        // A proxy speaks for many.
+        let proxy: Vec<Option<Caller>> = (0..9).map(|_| at("10.0.0.1")).collect();
+        assert!(proxy.iter().all(Option::is_some));
+    }
 }

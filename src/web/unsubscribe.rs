@@ -5,8 +5,9 @@
 //! Only a POST opts out, at once, without login, cookie or redirect. Everybody gets
 //! the same page, whether the token is one of ours, was made up, or has been used.
 
+use super::admission::Room;
 use super::form;
-use super::receive;
+use super::receive::{self, Bounds};
 use super::reply::{self, Problem};
 use super::router::Doors;
 use crate::engine::EngineError;
@@ -54,7 +55,13 @@ fn spoken(headers: &HeaderMap) -> Vec<String> {
 pub async fn take(State(doors): State<Arc<Doors>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let token = token(&head.uri);
-    let body = match receive::body(&head.headers, body, form::MAX_FORM, FORM_TIMEOUT).await {
+    let bounds = Bounds {
+        counted: None,
+        limit: form::MAX_FORM,
+        time: FORM_TIMEOUT,
+    };
+    let mut room = Room::default();
+    let body = match receive::body(&head.headers, body, bounds, &mut room).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };

@@ -5,6 +5,7 @@ use super::{Findings, How};
 use crate::cli::context::Shop;
 use crate::engine::reload;
 use crate::engine::silence::Listener;
+use crate::engine::traces::trace;
 use crate::ingest::silence::{Standing, WEEKS};
 use crate::ingest::switches;
 use crate::model::event::EventKind;
@@ -61,6 +62,7 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
         };
         to.tell(how, "source", &format!("{source} {kind}: {words}"))?;
     }
+    doors(shop, store, to).await?;
     let Some(live) = live else {
         return Ok(());
     };
@@ -108,6 +110,37 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
                 names.join(", ")
             ),
         )?;
+    }
+    Ok(())
+}
+
+/// What the doors saw of the sources that are configured: whether any delivers at all, and
+/// whether what comes is refused. Anybody may send what is refused, so that is a note.
+async fn doors(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
+    let config = &shop.config;
+    let at_doors = |source: &&crate::config::Source| !config.comes_by_broker(&source.name);
+    for source in config.sources.iter().filter(at_doors) {
+        let seen = trace(store, &source.name).await?;
+        let connect = format!(
+            "aftercare connect {} --name {}",
+            source.platform, source.name
+        );
+        match (seen.last, &seen.refused) {
+            (last, Some(refused)) if last.is_none_or(|last| last < refused.at) => to.tell(
+                How::Note,
+                "doors",
+                &format!(
+                    "{}: a delivery was refused at {:.0}, and none was proved since; {} were in all. Where it is the platform who calls, `{connect} --wait` says why",
+                    source.name, refused.at, refused.count
+                ),
+            )?,
+            (None, _) => to.tell(
+                How::Note,
+                "doors",
+                &format!("{}: nothing came yet: `{connect}`", source.name),
+            )?,
+            (Some(_), _) => {}
+        }
     }
     Ok(())
 }

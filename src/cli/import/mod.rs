@@ -12,6 +12,7 @@ use super::exit::misuse;
 use super::{Exit, Global, Out, key};
 use crate::clock::Clock;
 use crate::engine::intake::Totals;
+use crate::engine::transit;
 use crate::model::event::{Event, IngestMode};
 use crate::model::time::{TimeZone, Timestamp};
 use crate::store::{Access, Poison, Store};
@@ -117,6 +118,10 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         if outcome.is_err() {
             break;
         }
+    }
+    if sums.totals.accepted > 0 {
+        // The service need not wait for tomorrow to learn from it.
+        transit::learn_anew(&store).await?;
     }
     store.close().await;
     outcome?;

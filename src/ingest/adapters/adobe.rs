@@ -6,8 +6,8 @@ use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
-    address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
-    quantity, slug, text,
+    address, country, currency, each, flag, full_name, id, list, members, minor, money, needed,
+    price, quantity, slug, text,
 };
 use super::moment::{gmt, stamp};
 use super::{Heard, Told, body_hash};
@@ -62,7 +62,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         _ => return Ok(Heard::unused(topic)),
     }
     let key = own.map_or_else(|| body_hash(topic, told.raw), str::to_owned);
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }
 
 /// The id of an entity; a new one may not have it yet.
@@ -115,11 +115,10 @@ fn order(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let last = text(&value["customer_lastname"]).or_else(|| text(&bill["lastname"]));
     let who = id(&value["customer_id"]);
     let region = text(&to["region_code"]).or_else(|| text(&to["region"]));
-    let lines: Vec<Value> = list(&value["items"])
-        .iter()
+    let lines: Vec<Value> = members(&value["items"])
         .filter(|item| id(&item["parent_item_id"]).is_none())
-        .map(|item| line(item, &code))
-        .collect::<Result<_, _>>()?;
+        .filter_map(|item| facts.part(line(item, &code)))
+        .collect();
     let base = Shared::of(json!({
         "order": {
             "order_id": own,

@@ -27,7 +27,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             false,
         );
         returned(told, topic, &mut facts)?;
-        return Ok(Heard::facts(topic, delivery.map(str::to_owned), facts.all));
+        return Ok(Heard::facts(topic, delivery.map(str::to_owned), facts));
     }
     let delivery = text(&body["event_id"]);
     let key = delivery.map(str::to_owned);
@@ -39,10 +39,10 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
                 false,
             );
             tracked(told, &mut facts)?;
-            Ok(Heard::facts(topic, key, facts.all))
+            Ok(Heard::facts(topic, key, facts))
         }
         // A forecast; nothing has happened.
-        "edd_revise" | "tracking_pending_time" => Ok(Heard::facts(topic, key, Vec::new())),
+        "edd_revise" | "tracking_pending_time" => Ok(Heard::nothing(topic, key)),
         _ => Ok(Heard::unused(topic)),
     }
 }
@@ -97,7 +97,7 @@ fn tracked(told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         super::loose::word(&message["tracking_number"]),
         "msg.tracking_number",
     )?;
-    let slug = text(&message["slug"]).unwrap_or("unknown");
+    let slug = id(&message["slug"]).unwrap_or_else(|| "unknown".to_owned());
     needed(text(&message["tag"]), "msg.tag")?;
     let Some(way) = way(message) else {
         return Ok(());
@@ -163,10 +163,12 @@ fn tracked(told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     Ok(())
 }
 
+/// The day on which it should arrive, without the hour.
 fn expected<'j>(message: &'j Json<'_>) -> Option<&'j str> {
-    text(&message["latest_estimated_delivery"]["datetime"])
+    let told = text(&message["latest_estimated_delivery"]["datetime"])
         .or_else(|| text(&message["courier_estimated_delivery_date"]["estimated_delivery_date"]))
-        .or_else(|| text(&message["expected_delivery"]))
+        .or_else(|| text(&message["expected_delivery"]));
+    told.map(|told| told.get(..10).unwrap_or(told))
 }
 
 fn delivery(
@@ -195,8 +197,10 @@ fn delivery(
 /// The returns product: asked for, then whatever its status becomes.
 fn returned(told: &Told<'_>, topic: &str, facts: &mut Facts) -> Result<(), Misfit> {
     let data = &told.body["data"];
-    let rma = text(&data["rma_number"]).map(str::to_owned);
-    let own = needed(rma.or_else(|| id(&data["id"])), "data.rma_number")?;
+    let own = needed(
+        id(&data["rma_number"]).or_else(|| id(&data["id"])),
+        "data.rma_number",
+    )?;
     let order = id(&data["order"]["external_id"]);
     let number = text(&data["order"]["order_number"]);
     let about = match &order {

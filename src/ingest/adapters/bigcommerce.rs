@@ -8,8 +8,8 @@ use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
-    address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
-    slug, text, whole,
+    address, country, currency, each, full_name, id, list, members, minor, money, needed, price,
+    quantity, slug, text, whole,
 };
 use super::moment::{gmt, stamp, utc};
 use super::{Heard, Told, body_hash};
@@ -59,7 +59,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
                 false,
             );
             order(told, whole, &mut facts)?;
-            Ok(Heard::facts(topic, key.clone(), facts.all))
+            Ok(Heard::facts(topic, key.clone(), facts))
         }
         "store/order/created"
         | "store/order/updated"
@@ -69,7 +69,14 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             thin("order", &data["orderId"], "/v2/orders")
         }
         "store/customer/created" | "store/customer/updated" => {
-            thin("customer", &data["id"], "/v3/customers?id:in=")
+            let own = needed(id(&data["id"]), "data.id")?;
+            let path = format!("/v3/customers?id:in={own}");
+            Ok(Heard::thin(
+                topic,
+                key.clone(),
+                &format!("customer/{own}"),
+                &path,
+            ))
         }
         _ => Ok(Heard::unused(topic)),
     }
@@ -100,14 +107,10 @@ fn order(told: &Told<'_>, whole_order: &Json, facts: &mut Facts) -> Result<(), M
     let region = |place: &Json| text(&place["state"]).map(str::to_owned);
     let (first, last) = (text(&bill["first_name"]), text(&bill["last_name"]));
     let who = id(&whole_order["customer_id"]);
-    let products = match &told.line_items {
-        Some(lines) => list(lines),
-        None => list(&whole_order["products"]),
-    };
-    let lines: Vec<Value> = products
-        .iter()
-        .map(|one| line(one, &code))
-        .collect::<Result<_, _>>()?;
+    let products = told.line_items.as_ref();
+    let lines: Vec<Value> = members(products.unwrap_or(&whole_order["products"]))
+        .filter_map(|one| facts.part(line(one, &code)))
+        .collect();
     let paid = PAID.contains(&status);
     let base = Shared::of(json!({
         "order": {
@@ -158,8 +161,9 @@ fn order(told: &Told<'_>, whole_order: &Json, facts: &mut Facts) -> Result<(), M
         facts.of_order(EventKind::OrderPaid, &own, created, base.clone());
     }
     let reference = order_ref(Some(&own), Some(&number));
-    for one in list(&whole_order["shipments"]) {
-        parcel(one, &reference, about, modified, facts)?;
+    for one in members(&whole_order["shipments"]) {
+        let read = parcel(one, &reference, about, modified, facts);
+        facts.part(read);
     }
     let back = minor(&whole_order["refunded_amount"], &code).unwrap_or(0);
     if back > 0 {
@@ -197,9 +201,12 @@ fn when(value: &Json) -> Option<Timestamp> {
 fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
-    let total = needed(minor(&one["total_inc_tax"], code), "the total of a line")?;
+    let unit = minor(&one["price_inc_tax"], code);
+    let total =
+        minor(&one["total_inc_tax"], code).or_else(|| unit.map(|unit| unit.saturating_mul(units)));
+    let total = needed(total, "the total of a line")?;
     let back = quantity(&one["quantity_refunded"]).unwrap_or(0);
-    let unit = minor(&one["price_inc_tax"], code).unwrap_or_else(|| each(total, units));
+    let unit = unit.unwrap_or_else(|| each(total, units));
     let kind = match text(&one["type"]) {
         Some("physical") => "physical",
         Some("digital") => "digital",

@@ -7,8 +7,8 @@ use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, Shared, as_history, order_ref, unknown_consent, via, with};
 use super::loose::{
-    address, country, currency, digits, each, flag, full_name, id, list, money, needed, quantity,
-    slug, text, whole,
+    address, country, currency, digits, each, flag, full_name, id, list, members, money, needed,
+    quantity, slug, text, whole,
 };
 use super::moment::{gmt, stamp};
 use super::{Heard, Told, body_hash};
@@ -18,6 +18,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+/// What the names of messages about orders begin with.
+const OF_ORDERS: &[&str] = &["Order", "Delivery", "Parcel", "Return"];
 /// Digits of a sequence number as text.
 const SEQUENCE_DIGITS: usize = 19;
 
@@ -28,7 +30,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             bytes = STANDARD
                 .decode(wrapped)
                 .map_err(|_| Misfit::new("wrong_type", "message.data: expected base64"))?;
-            pushed = super::json::read(&bytes, told.source.depth)
+            pushed = super::json::read_worn(&bytes, told.source.depth)
                 .map_err(|bad| Misfit::new("not_json", format!("message.data: {bad}")))?;
             &pushed
         }
@@ -47,6 +49,14 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     }
     let topic = needed(text(&message["type"]), "type")?;
     let own = text(&message["id"]).or_else(|| text(&body["id"]));
+    if message["payloadNotIncluded"].is_object() && OF_ORDERS.iter().any(|of| topic.starts_with(of))
+    {
+        // It was too large for the broker: what changed has to be asked for.
+        let order = needed(id(&message["resource"]["id"]), "resource.id")?;
+        let key = own.map(str::to_owned);
+        let path = format!("/orders/{order}");
+        return Ok(Heard::thin(topic, key, &format!("order/{order}"), &path));
+    }
     let at = gmt(&message["createdAt"])
         .or_else(|| gmt(&body["time"]))
         .unwrap_or(told.received);
@@ -87,8 +97,9 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         "OrderStateChanged" => of.cancelled(&mut facts)?,
         "DeliveryAdded" => {
             let delivery = &message["delivery"];
-            for parcel in list(&delivery["parcels"]) {
-                of.parcel(parcel, delivery, None, &mut facts)?;
+            for parcel in members(&delivery["parcels"]) {
+                let read = of.parcel(parcel, delivery, None, &mut facts);
+                facts.part(read);
             }
             if list(&delivery["parcels"]).is_empty() {
                 of.parcel(delivery, delivery, None, &mut facts)?;
@@ -116,7 +127,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         }
     }
     let key = own.map_or_else(|| body_hash(topic, told.raw), str::to_owned);
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }
 
 /// `{centAmount, currencyCode, fractionDigits}` in minor units of ISO 4217.
@@ -165,10 +176,9 @@ fn snapshot(order: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit
     let place = if to.is_object() { to } else { bill };
     let (first, last) = (text(&place["firstName"]), text(&place["lastName"]));
     let who = id(&order["customerId"]);
-    let lines: Vec<Value> = list(&order["lineItems"])
-        .iter()
-        .map(|one| line(one, &code, locale))
-        .collect::<Result<_, _>>()?;
+    let lines: Vec<Value> = members(&order["lineItems"])
+        .filter_map(|one| facts.part(line(one, &code, locale)))
+        .collect();
     let base = Shared::of(json!({
         "order": {
             "order_id": own,
@@ -224,9 +234,10 @@ fn snapshot(order: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit
         about: about.clone(),
         at: version,
     };
-    for delivery in list(&order["shippingInfo"]["deliveries"]) {
-        for parcel in list(&delivery["parcels"]) {
-            of.parcel(parcel, delivery, None, facts)?;
+    for delivery in members(&order["shippingInfo"]["deliveries"]) {
+        for parcel in members(&delivery["parcels"]) {
+            let read = of.parcel(parcel, delivery, None, facts);
+            facts.part(read);
         }
     }
     if text(&order["orderState"]) == Some("Cancelled") {
@@ -238,8 +249,10 @@ fn snapshot(order: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit
 fn line(one: &Json, code: &str, locale: Option<&str>) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
-    let total = needed(cents(&one["totalPrice"]), "the totalPrice of a line")?;
-    let unit = cents(&one["price"]["value"]).unwrap_or_else(|| each(total, units));
+    let unit = cents(&one["price"]["value"]);
+    let total = cents(&one["totalPrice"]).or_else(|| unit.map(|unit| unit.saturating_mul(units)));
+    let total = needed(total, "the totalPrice of a line")?;
+    let unit = unit.unwrap_or_else(|| each(total, units));
     let variant = &one["variant"];
     Ok(json!({
         "line_id": own,
@@ -383,8 +396,11 @@ impl Of<'_> {
             infos = std::slice::from_ref(info);
         }
         for info in infos {
-            for item in list(&info["items"]) {
-                let own = needed(id(&item["id"]), "the id of a returned item")?;
+            for item in members(&info["items"]) {
+                let own = needed(id(&item["id"]), "the id of a returned item");
+                let Some(own) = facts.part(own) else {
+                    continue;
+                };
                 let units = quantity(&item["quantity"]).unwrap_or(1).max(1);
                 let back = text(&item["shipmentState"]) == Some("Returned");
                 let (kind, status) = if back {

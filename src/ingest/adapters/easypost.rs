@@ -25,7 +25,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         test,
     );
     tracked(told, &mut facts)?;
-    Ok(Heard::facts(topic, event.map(str::to_owned), facts.all))
+    Ok(Heard::facts(topic, event.map(str::to_owned), facts))
 }
 
 /// What a status and its detail mean for the parcel.

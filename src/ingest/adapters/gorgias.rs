@@ -19,7 +19,9 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
 /// Maps a body of our own template, whichever help desk fills it in.
 pub(super) fn templated(told: &Told<'_>, adapter: &str) -> Result<Heard, Misfit> {
     let body = told.body;
-    let topic = needed(text(&body["event"]), "event")?;
+    // Whoever left the event out of the body still says how the ticket stands.
+    let unsaid = body["ticket"].is_object().then_some("ticket-updated");
+    let topic = needed(text(&body["event"]).or(unsaid), "event")?;
     if !topic.starts_with("ticket-") && !topic.starts_with("ticket.") {
         return Ok(Heard::unused(topic));
     }
@@ -68,5 +70,5 @@ pub(super) fn templated(told: &Told<'_>, adapter: &str) -> Result<Heard, Misfit>
     );
     // It has no id of its own; the same ticket, event and time are one delivery.
     let key = format!("{own}/{topic}@{}", stamp(at));
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }

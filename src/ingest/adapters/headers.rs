@@ -66,6 +66,16 @@ impl Headers {
             .is_some_and(|begin| begin.eq_ignore_ascii_case(with))
     }
 
+    /// The version of the platform's interface that the delivery is written in.
+    pub fn version(&self) -> Option<&str> {
+        self.first(&[
+            "x-shopify-api-version",
+            "shopify-api-version",
+            "as-webhook-version",
+            "saleor-schema-version",
+        ])
+    }
+
     /// Whether a header of this name may hold proof of who sends.
     pub fn proves(name: &str) -> bool {
         PROOF.iter().any(|word| name.contains(word))

@@ -11,7 +11,12 @@ use serde_json::json;
 
 pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let body = told.body;
-    let topic = text(&body["key"]).or_else(|| text(&body["event"]));
+    // Some deliveries are the review itself.
+    let bare = body["reviewer"].is_object() && body["review"].is_null();
+    let topic = ["key", "event", "topic"]
+        .iter()
+        .find_map(|name| text(&body[*name]))
+        .or(bare.then_some("review/updated"));
     let topic = needed(topic, "key")?;
     if !matches!(
         topic,
@@ -19,7 +24,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     ) {
         return Ok(Heard::unused(topic));
     }
-    let review = &body["review"];
+    let review = if bare { body } else { &body["review"] };
     let own = needed(id(&review["id"]), "review.id")?;
     let who = &review["reviewer"];
     let customer = id(&who["external_id"]);
@@ -72,5 +77,5 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     );
     let updated = gmt(&review["updated_at"]).unwrap_or(written);
     let key = format!("{own}/{topic}@{}", stamp(updated));
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }

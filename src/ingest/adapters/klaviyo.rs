@@ -44,11 +44,12 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         false,
     );
     for one in all {
-        profile(told, one, &mut facts)?;
+        let read = profile(told, one, &mut facts);
+        facts.part(read);
     }
     as_history(&mut facts.all);
     let key = body_hash(topic, told.raw);
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }
 
 fn profile(told: &Told<'_>, one: &Json, facts: &mut Facts) -> Result<(), Misfit> {
@@ -91,7 +92,10 @@ fn profile(told: &Told<'_>, one: &Json, facts: &mut Facts) -> Result<(), Misfit>
             .or_else(|| utc(&said["consent_updated_at"]))
             .or_else(|| utc(&said["updated"]));
         // Without its time a consent is as old as can be: nothing that is known yields.
-        let at = needed(at, "the time of a consent (consent_timestamp)")?;
+        let at = needed(at, "the time of a consent (consent_timestamp)");
+        let Some(at) = facts.part(at) else {
+            continue;
+        };
         let double = text(&consent["method"]).or_else(|| text(&consent["double_optin"]));
         facts.tell(
             EventKind::ConsentChanged,

@@ -121,6 +121,20 @@ pub(super) fn list<'j, 'b>(value: &'j Json<'b>) -> &'j [Json<'b>] {
     value.as_array().unwrap_or_default()
 }
 
+/// What stands in a list, nulls apart. Where a list has gaps, PHP writes it as an object
+/// whose names are the places.
+pub(super) fn members<'j>(value: &'j Json<'j>) -> impl Iterator<Item = &'j Json<'j>> {
+    let named = value.members();
+    let placed = |(name, _): &(std::borrow::Cow<'_, str>, Json)| {
+        name.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let gappy = if named.iter().all(placed) { named } else { &[] };
+    list(value)
+        .iter()
+        .chain(gappy.iter().map(|(_, member)| member))
+        .filter(|member| !member.is_null())
+}
+
 /// Tags: a list of texts, or one text with commas.
 pub(super) fn tags(value: &Json) -> Vec<String> {
     let all: Vec<String> = match value {

@@ -7,8 +7,8 @@ use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
-    address, country, currency, flag, full_name, id, list, minor, money, needed, price, quantity,
-    text, word,
+    address, country, currency, each, flag, full_name, id, list, members, minor, money, needed,
+    price, quantity, text, word,
 };
 use super::moment::{gmt, stamp};
 use super::{Heard, Told, body_hash};
@@ -59,7 +59,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         false,
     );
     snapshot(order, told.received, &mut facts)?;
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }
 
 fn snapshot(order: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
@@ -82,10 +82,9 @@ fn snapshot(order: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Mi
     let (first, last) = (text(&place["first_name"]), text(&place["last_name"]));
     let who = id(&order["customer_id"]);
     let registered = flag(&order["customer"]["has_account"]).unwrap_or(who.is_some());
-    let lines: Vec<Value> = list(&order["items"])
-        .iter()
-        .map(|one| line(one, &code))
-        .collect::<Result<_, _>>()?;
+    let lines: Vec<Value> = members(&order["items"])
+        .filter_map(|one| facts.part(line(one, &code)))
+        .collect();
     let locale = text(&order["metadata"]["locale"]).or_else(|| text(&order["locale"]));
     // Regions may come with their country before them: `us-ny`.
     let region = text(&place["province"]).map(|region| {
@@ -141,8 +140,9 @@ fn snapshot(order: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Mi
         facts.of_order(EventKind::OrderPaid, &own, created, base.clone());
     }
     let reference = order_ref(Some(&own), number.as_deref());
-    for one in list(&order["fulfillments"]) {
-        parcel(one, &reference, about, facts)?;
+    for one in members(&order["fulfillments"]) {
+        let read = parcel(one, &reference, about, facts);
+        facts.part(read);
     }
     if let Some(at) = gmt(&order["canceled_at"]) {
         facts.cancelled(&own, None, at, &base);
@@ -153,8 +153,10 @@ fn snapshot(order: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Mi
 fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
-    let unit = needed(minor(&one["unit_price"], code), "the unit_price of a line")?;
-    let total = minor(&one["total"], code).unwrap_or_else(|| unit.saturating_mul(units));
+    let total = minor(&one["total"], code);
+    let unit = minor(&one["unit_price"], code).or_else(|| total.map(|total| each(total, units)));
+    let unit = needed(unit, "the unit_price of a line")?;
+    let total = total.unwrap_or_else(|| unit.saturating_mul(units));
     let ships = flag(&one["requires_shipping"]);
     let kind = match (flag(&one["is_giftcard"]), ships) {
         (Some(true), _) => "gift_card",

@@ -24,6 +24,7 @@ mod klaviyo;
 mod loose;
 mod medusa;
 mod moment;
+mod plain;
 mod proof;
 mod public_keys;
 mod recorded;
@@ -54,7 +55,7 @@ use super::signature::SignatureError;
 use crate::model::event::Event;
 use crate::model::platform::Platform;
 use crate::model::time::{TimeZone, Timestamp};
-use facts::{Fact, Reading};
+use facts::{Fact, Facts, Reading};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,6 +79,8 @@ pub struct Source {
     pub secrets: Vec<SharedSecret>,
     /// The public keys of a platform that signs with a private one.
     pub keys: PublicKeys,
+    /// Public keys prove who sends, though there may be none yet: they are fetched.
+    pub fetches_keys: bool,
     /// Take deliveries without proof of who sends.
     pub unsigned: bool,
     /// How far a signed time may lie from ours, either way.
@@ -113,6 +116,7 @@ impl Source {
             origin: None,
             secrets: Vec::new(),
             keys: PublicKeys::default(),
+            fetches_keys: false,
             unsigned: false,
             window: super::signature::WINDOW,
             depth: super::canonical::MAX_DEPTH,
@@ -123,6 +127,7 @@ impl Source {
 
     /// The `source` of events: as configured, else with what the platform says of itself.
     fn origin(&self, told: Option<&str>) -> String {
+        let told = told.filter(|told| !told.chars().any(char::is_control));
         match (&self.origin, told) {
             (Some(origin), _) => origin.clone(),
             (None, Some(told)) => format!("/{}/{told}", self.platform),
@@ -141,7 +146,23 @@ impl Source {
         body: &[u8],
         now: Timestamp,
     ) -> Result<(), SignatureError> {
+        self.verify_by(&self.keys, headers, token, body, now)
+    }
+
+    /// As [`Source::verify`], by these public keys instead of its own.
+    ///
+    /// # Errors
+    /// The same; [`SignatureError::UnknownKey`] where newer keys might do.
+    pub fn verify_by(
+        &self,
+        keys: &PublicKeys,
+        headers: &Headers,
+        token: Option<&str>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
         let secrets = self.secrets.as_slice();
+        let keyed = self.fetches_keys || !keys.is_empty();
         match self.platform {
             Platform::Shopify => {
                 let header = headers.first(&["x-shopify-hmac-sha256", "shopify-hmac-sha256"]);
@@ -167,15 +188,13 @@ impl Source {
             Platform::Generic => generic::verify(self, headers, token, body, now),
             Platform::Medusa => proof::standard(headers, body, secrets, false, now, self.window),
             Platform::Shippo => proof::shippo(headers, token, body, secrets, now, self.window),
-            Platform::SeventeenTrack => proof::seventeen(headers, body, secrets),
+            Platform::SeventeenTrack => proof::seventeen(headers, token, body, secrets),
             Platform::Spree => proof::spree(headers, body, secrets, now, self.window),
-            Platform::Saleor => proof::saleor(headers, body, secrets, &self.keys),
-            Platform::ShipEngine if !self.keys.is_empty() => {
-                proof::shipengine(headers, body, &self.keys, now, self.window)
+            Platform::Saleor => proof::saleor(headers, body, secrets, keys),
+            Platform::ShipEngine if keyed => {
+                proof::shipengine(headers, body, keys, now, self.window)
             }
-            Platform::AdobeCommerce if !self.keys.is_empty() => {
-                proof::adobe(headers, body, &self.keys)
-            }
+            Platform::AdobeCommerce if keyed => proof::adobe(headers, body, keys),
             Platform::ShipEngine
             | Platform::AdobeCommerce
             | Platform::Commercetools
@@ -184,15 +203,83 @@ impl Source {
         }
     }
 
+    /// Whether a delivery shows any proof at all, right or wrong: then it is the secret
+    /// that does not fit, and else the platform that does not sign.
+    pub fn shows_proof(&self, headers: &Headers, token: Option<&str>) -> bool {
+        let mut names: Vec<&str> = match self.platform {
+            Platform::Shopify => vec!["x-shopify-hmac-sha256", "shopify-hmac-sha256"],
+            Platform::WooCommerce => vec!["x-wc-webhook-signature"],
+            Platform::Stripe => vec!["stripe-signature"],
+            Platform::AfterShip => vec!["aftership-hmac-sha256", "as-signature-hmac-sha256"],
+            Platform::EasyPost => vec!["x-hmac-signature"],
+            Platform::Zendesk => vec!["x-zendesk-webhook-signature"],
+            Platform::JudgeMe => vec!["judgeme-hmac-sha256"],
+            Platform::BigCommerce | Platform::Medusa => vec!["webhook-signature"],
+            Platform::Shippo => vec!["shippo-auth-signature"],
+            Platform::SeventeenTrack => vec!["sign"],
+            Platform::Spree => vec!["x-spree-webhook-signature"],
+            Platform::Saleor => vec!["saleor-signature"],
+            Platform::ShipEngine => vec!["x-shipengine-rsa-sha256-signature"],
+            Platform::AdobeCommerce => {
+                vec!["x-adobe-digital-signature-1", "x-adobe-digital-signature-2"]
+            }
+            Platform::Gorgias
+            | Platform::Commercetools
+            | Platform::Yotpo
+            | Platform::Klaviyo
+            | Platform::Generic => Vec::new(),
+        };
+        if let Some(mapping) = &self.mapping {
+            names.extend(mapping.signed_in());
+        }
+        let takes_token = match self.platform {
+            Platform::Shippo
+            | Platform::SeventeenTrack
+            | Platform::Gorgias
+            | Platform::ShipEngine
+            | Platform::AdobeCommerce
+            | Platform::Commercetools
+            | Platform::Yotpo
+            | Platform::Klaviyo
+            | Platform::Generic => true,
+            Platform::Shopify
+            | Platform::WooCommerce
+            | Platform::Stripe
+            | Platform::AfterShip
+            | Platform::EasyPost
+            | Platform::Zendesk
+            | Platform::JudgeMe
+            | Platform::BigCommerce
+            | Platform::Saleor
+            | Platform::Spree
+            | Platform::Medusa => false,
+        };
+        headers.every().any(|(name, _)| names.contains(&name))
+            || (takes_token && (token.is_some() || headers.one("authorization").is_some()))
+    }
+
     /// Whether a delivery only asks whether we are there: it may come without proof, and
     /// nothing becomes of it.
     pub fn is_ping(&self, headers: &Headers, body: &[u8]) -> bool {
         self.platform == Platform::WooCommerce && woocommerce::is_ping(headers, body)
     }
 
+    /// The code that a broker wants back before it delivers (Azure Event Grid, to which
+    /// commercetools delivers): what asks so is proved by then.
+    pub fn validation(&self, headers: &Headers, body: &[u8]) -> Option<String> {
+        let asks = matches!(self.platform, Platform::Commercetools | Platform::Generic)
+            && headers.begins("aeg-event-type", "SubscriptionValidation");
+        if !asks {
+            return None;
+        }
+        let body = json::read(body, self.depth).ok()?;
+        let code = body[0]["data"]["validationCode"].as_str()?;
+        (code.len() <= MAX_KEY).then(|| code.to_owned())
+    }
+
     /// Whether anything could prove who sends.
     pub fn can_prove(&self) -> bool {
-        !self.secrets.is_empty() || !self.keys.is_empty()
+        !self.secrets.is_empty() || !self.keys.is_empty() || self.fetches_keys
     }
 }
 
@@ -225,6 +312,8 @@ struct Heard {
     /// What tells a repetition of this delivery from another one.
     key: Option<String>,
     what: What,
+    /// The first part of it that cannot be read, where the rest can.
+    unread: Option<Misfit>,
 }
 
 #[derive(Debug)]
@@ -237,31 +326,49 @@ enum What {
     Thin { about: String, path: String },
 }
 
+/// A topic, no longer than is kept of it.
+fn short(topic: &str) -> String {
+    topic.chars().take(MAX_TOPIC).collect()
+}
+
 impl Heard {
     fn thin(topic: &str, key: Option<String>, about: &str, path: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
             what: What::Thin {
                 about: about.to_owned(),
                 path: path.to_owned(),
             },
+            unread: None,
         }
     }
 
     fn unused(topic: &str) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key: None,
             what: What::Unused,
+            unread: None,
         }
     }
 
-    fn facts(topic: &str, key: Option<String>, facts: Vec<Fact>) -> Heard {
+    fn facts(topic: &str, key: Option<String>, facts: Facts) -> Heard {
         Heard {
-            topic: topic.to_owned(),
+            topic: short(topic),
             key,
-            what: What::Facts(facts),
+            what: What::Facts(facts.all),
+            unread: facts.unread,
+        }
+    }
+
+    /// A topic that we know, which says nothing that matters.
+    fn nothing(topic: &str, key: Option<String>) -> Heard {
+        Heard {
+            topic: short(topic),
+            key,
+            what: What::Facts(Vec::new()),
+            unread: None,
         }
     }
 }
@@ -407,7 +514,10 @@ pub fn hear(
     }
     // The facts that can be read are taken; the delivery is kept once for those that
     // cannot, because replaying it tells the others again, which does no harm.
-    let poison = bad.map(|(origin, misfit)| keep(&heard.topic, Some(origin.to_owned()), misfit));
+    let misfit = bad
+        .map(|(origin, misfit)| (Some(origin.to_owned()), misfit))
+        .or(heard.unread.map(|misfit| (None, misfit)));
+    let poison = misfit.map(|(origin, misfit)| keep(&heard.topic, origin, misfit));
     Taken {
         outcome: match poison {
             Some(_) => Outcome::Poison,
@@ -428,10 +538,10 @@ fn heard(
     beside: &Beside,
     received: Timestamp,
 ) -> Result<Heard, (String, Misfit)> {
-    let body = json::read(raw, source.depth).map_err(|bad| {
+    let body = json::read_worn(raw, source.depth).map_err(|bad| {
         let topic = header_topic(source.platform, headers).unwrap_or_default();
         (
-            topic.to_owned(),
+            short(topic),
             Misfit::new("not_json", format!("the body: {bad}")),
         )
     })?;
@@ -470,7 +580,7 @@ fn heard(
         let topic = header_topic(source.platform, headers)
             .or_else(|| body_topic(&body))
             .unwrap_or_default();
-        (topic.chars().take(MAX_TOPIC).collect(), misfit)
+        (short(topic), misfit)
     })
 }
 

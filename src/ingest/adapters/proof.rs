@@ -220,16 +220,18 @@ pub(super) fn spree(
     any(secrets, &tag, &[time.as_bytes(), b".", body])
 }
 
-/// 17TRACK: hex of SHA-256 over the body, a slash and the key; no HMAC.
+/// 17TRACK: hex of SHA-256 over the body, a slash and the key; no HMAC. Its first version
+/// has no such header: a token stands in for it.
 pub(super) fn seventeen(
     headers: &Headers,
+    in_address: Option<&str>,
     body: &[u8],
     secrets: &[SharedSecret],
 ) -> Result<(), SignatureError> {
-    let tag = headers
-        .one("sign")
-        .and_then(hex)
-        .ok_or(SignatureError::Signature)?;
+    let Some(header) = headers.one("sign") else {
+        return token(headers, in_address, secrets);
+    };
+    let tag = hex(header).ok_or(SignatureError::Signature)?;
     let same = |secret: &&SharedSecret| {
         let mut hash = Sha256::new();
         hash.update(body);
@@ -286,7 +288,13 @@ pub(super) fn saleor(
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .ok_or(SignatureError::Signature)?;
-    if told["alg"].as_str() != Some("RS256") {
+    // What a header marks as critical and nobody understands refuses (RFC 7515, 4.1.11).
+    let critical = match &told["crit"] {
+        serde_json::Value::Null => true,
+        serde_json::Value::Array(all) => all.iter().all(|name| name.as_str() == Some("b64")),
+        _ => false,
+    };
+    if told["alg"].as_str() != Some("RS256") || !critical {
         return Err(SignatureError::Signature);
     }
     let mut message = [protected.as_bytes(), b"."].concat();

@@ -1,5 +1,5 @@
-//! Signatures by a platform's private key: its public ones are kept in a file, as a JSON
-//! Web Key Set or as PEM, because nothing here fetches. RSA with SHA-256, padded as
+//! Signatures by a platform's private key: its public ones, as a JSON Web Key Set or as
+//! PEM. Nothing here fetches. RSA with SHA-256, padded as
 //! PKCS #1 has it.
 
 use super::super::signature::SignatureError;
@@ -56,6 +56,15 @@ impl PublicKeys {
         Ok(PublicKeys(keys))
     }
 
+    /// These and others, each once.
+    #[must_use]
+    pub fn and(&self, others: &PublicKeys) -> PublicKeys {
+        let mut all = self.0.clone();
+        let new = others.0.iter().filter(|key| !self.0.contains(key));
+        all.extend(new.cloned());
+        PublicKeys(all)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -80,6 +89,9 @@ impl PublicKeys {
             key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
                 .is_ok()
         };
+        if !self.0.iter().any(|key| named(&key)) {
+            return Err(SignatureError::UnknownKey);
+        }
         match self.0.iter().filter(named).any(holds) {
             true => Ok(()),
             false => Err(SignatureError::Signature),

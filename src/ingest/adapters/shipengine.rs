@@ -65,7 +65,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             nth: Some(scans.len().max(1).to_string()),
         };
         let parcel = Carried {
-            carrier: text(&data["carrier_code"]),
+            carrier: text(&data["carrier_code"]).or_else(|| carrier_in(&body["resource_url"])),
             number,
             url: text(&data["tracking_url"]),
             back: false,
@@ -76,7 +76,17 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         parcel.tell(way, &when, &mut facts);
     }
     let key = body_hash(topic, told.raw);
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
+}
+
+/// The carrier, where the address alone says it: `…?carrier_code=usps&tracking_number=…`.
+fn carrier_in<'j>(url: &'j Json<'_>) -> Option<&'j str> {
+    let (_, query) = text(url)?.split_once('?')?;
+    let code = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("carrier_code="))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (!code.is_empty() && code.bytes().all(plain)).then_some(code)
 }
 
 fn moment(event: &Json, zone: &TimeZone) -> Option<Timestamp> {

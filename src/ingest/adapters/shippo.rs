@@ -8,7 +8,7 @@ use super::facts::{Facts, Way, order_ref, via};
 use super::loose::{flag, list, needed, text, word};
 use super::moment::{gmt, stamp};
 use super::zendesk::numbered;
-use super::{Heard, Told};
+use super::{Heard, Told, body_hash};
 use serde_json::Value;
 
 pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
@@ -28,6 +28,10 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         .any(|test| flag(test) == Some(true));
     let number = needed(word(&data["tracking_number"]), "data.tracking_number")?;
     let status = &data["tracking_status"];
+    if status.is_null() && data["tracking_history"].is_array() {
+        // The carrier has said nothing yet.
+        return Ok(Heard::nothing(topic, Some(body_hash(topic, told.raw))));
+    }
     let name = needed(text(&status["status"]), "data.tracking_status.status")?;
     let dated = gmt(&status["status_date"]);
     let at = dated
@@ -71,7 +75,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         };
         parcel.tell(way, &when, &mut facts);
     }
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }
 
 fn way_of(status: &Json) -> Option<Way> {

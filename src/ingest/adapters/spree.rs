@@ -6,8 +6,8 @@ use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
 use super::loose::{
-    address, country, currency, each, flag, full_name, id, list, minor, money, needed, price,
-    quantity, slug, text,
+    address, country, currency, each, flag, full_name, id, list, members, minor, money, needed,
+    price, quantity, slug, text,
 };
 use super::moment::{gmt, stamp};
 use super::{Heard, Told};
@@ -29,11 +29,8 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let data = &body["data"];
     let (thing, verb) = topic.split_once('.').unwrap_or((topic, ""));
     match (thing, verb) {
-        (
-            "order",
-            "completed" | "updated" | "canceled" | "cancelled" | "paid" | "shipped" | "resumed"
-            | "delivered",
-        ) => order(told, data, verb, at, &mut facts)?,
+        // Each holds the whole order, whatever happened to it.
+        ("order", verb) if verb != "deleted" => order(told, data, verb, at, &mut facts)?,
         ("shipment" | "fulfillment", _) => {
             let reference = order_ref(id(&data["order_id"]).as_deref(), None);
             let own = needed(id(&data["id"]), "data.id")?;
@@ -47,7 +44,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         ("customer", "created" | "updated") => customer(data, at, &mut facts)?,
         _ => return Ok(Heard::unused(topic)),
     }
-    Ok(Heard::facts(topic, event.map(str::to_owned), facts.all))
+    Ok(Heard::facts(topic, event.map(str::to_owned), facts))
 }
 
 fn order(
@@ -70,12 +67,11 @@ fn order(
     let paid = matches!(status, Some("paid" | "credit_owed")) || verb == "paid";
     let to = first(data, &["ship_address", "shipping_address"]);
     let bill = first(data, &["bill_address", "billing_address"]);
-    let lines: Vec<Value> = list(first(data, &["items", "line_items"]))
-        .iter()
-        .map(|one| line(one, &code))
-        .collect::<Result<_, _>>()?;
+    let lines: Vec<Value> = members(first(data, &["items", "line_items"]))
+        .filter_map(|one| facts.part(line(one, &code)))
+        .collect();
     let off = minor(&data["promo_total"], &code).map(i64::saturating_abs);
-    let parcels = list(first(data, &["fulfillments", "shipments"]));
+    let parcels: Vec<&Json> = members(first(data, &["fulfillments", "shipments"])).collect();
     let where_to = |place: &Json| {
         country(&place["country_iso"])
             .or_else(|| country(&place["country_code"]))
@@ -115,7 +111,7 @@ fn order(
             "status_url": null,
             "tags": [],
             "discount_codes": [],
-            "shipping_method": text(&parcels.first().unwrap_or(&Json::Null)["delivery_method"]["name"]),
+            "shipping_method": parcels.first().and_then(|one| text(&one["delivery_method"]["name"])),
             "ship_to": {
                 "country": where_to(to), "region": region(to),
                 "postal_code": text(first(to, &["postal_code", "zipcode"])),
@@ -148,7 +144,8 @@ fn order(
     let reference = order_ref(Some(&own), number);
     for one in parcels {
         let delivered = (verb == "delivered").then_some(at);
-        parcel(one, &reference, &about, delivered, told.received, facts)?;
+        let read = parcel(one, &reference, &about, delivered, told.received, facts);
+        facts.part(read);
     }
     if matches!(verb, "canceled" | "cancelled") {
         let when = gmt(&data["canceled_at"]).unwrap_or(at);
@@ -169,8 +166,10 @@ fn first<'v>(value: &'v Json<'v>, names: &[&str]) -> &'v Json<'v> {
 fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let own = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
-    let total = needed(minor(&one["total"], code), "the total of a line")?;
-    let unit = minor(&one["price"], code).unwrap_or_else(|| each(total, units));
+    let unit = minor(&one["price"], code);
+    let total = minor(&one["total"], code).or_else(|| unit.map(|unit| unit.saturating_mul(units)));
+    let total = needed(total, "the total of a line")?;
+    let unit = unit.unwrap_or_else(|| each(total, units));
     let off = minor(&one["promo_total"], code).map_or(0, i64::saturating_abs);
     let digital = !list(&one["digital_links"]).is_empty();
     Ok(json!({

@@ -10,8 +10,8 @@ use super::super::json::Json;
 use super::super::shape::{MAX_AMOUNT, Misfit};
 use super::facts::{Facts, Shared, unknown_consent, via};
 use super::loose::{
-    address, country, currency, digits, flag, full_name, id, list, money, needed, quantity, text,
-    whole,
+    address, country, currency, digits, flag, full_name, id, members, money, needed, quantity,
+    text, whole,
 };
 use super::moment::{stamp, utc};
 use super::{Heard, Told};
@@ -29,7 +29,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let topic = needed(text(&body["type"]), "the event's type")?;
     let event = text(&body["id"]);
     let object = &body["data"]["object"];
-    let at = needed(utc(&body["created"]), "the event's created")?;
+    let at = utc(&body["created"]).unwrap_or(told.received);
     let via = via("stripe", topic, event, text(&body["api_version"]));
     let test = flag(&body["livemode"]) == Some(false);
     let account = text(&body["account"]);
@@ -48,7 +48,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         "customer.created" | "customer.updated" => customer(object, at, &mut facts)?,
         _ => return Ok(Heard::unused(topic)),
     }
-    Ok(Heard::facts(topic, event.map(str::to_owned), facts.all))
+    Ok(Heard::facts(topic, event.map(str::to_owned), facts))
 }
 
 /// An amount as Stripe counts it, in minor units of ISO 4217.
@@ -91,26 +91,27 @@ fn session(
         return Ok(());
     }
     let order = id(&session["client_reference_id"]).unwrap_or_else(|| own.clone());
-    let code = needed(currency(&session["currency"]), "the session's currency")?;
-    let total = needed(
-        amount(&session["amount_total"], &code),
-        "the session's amount_total",
-    )?;
+    // Before 2020 a session told its items alone, and was told when it was paid.
+    let items = &session["display_items"];
+    let code = currency(&session["currency"]).or_else(|| currency(&items[0]["currency"]));
+    let code = needed(code, "the session's currency")?;
+    let total = amount(&session["amount_total"], &code).or_else(|| of_items(items, &code));
+    let total = needed(total, "the session's amount_total")?;
     let number = text(&session["metadata"]["order_number"])
         .map(str::to_owned)
         .or_else(|| id(&session["client_reference_id"]));
     let completed = topic == "checkout.session.completed";
     // A session without a price to pay is settled at once.
-    let status = text(&session["payment_status"]).unwrap_or("unpaid");
+    let unsaid = if items.is_array() { "paid" } else { "unpaid" };
+    let status = text(&session["payment_status"]).unwrap_or(unsaid);
     let paid = matches!(status, "paid" | "no_payment_required");
     let to = shipping(session);
     let mut aliases = vec![own];
     aliases.extend(named(&session["payment_intent"]));
     let lines = told.line_items.as_ref().unwrap_or(&session["line_items"]);
-    let lines: Vec<Value> = list(&lines["data"])
-        .iter()
-        .map(|one| line(one, &code))
-        .collect::<Result<_, _>>()?;
+    let lines: Vec<Value> = members(&lines["data"])
+        .filter_map(|one| facts.part(line(one, &code)))
+        .collect();
     let totals = &session["total_details"];
     let address = &to["address"];
     let place = country(&address["country"]);
@@ -153,6 +154,16 @@ fn session(
         facts.of_order(EventKind::OrderPaid, &order, Some(at), base);
     }
     Ok(())
+}
+
+/// What the items of an old session come to: `[{amount, quantity}]`.
+fn of_items(items: &Json, code: &str) -> Option<i64> {
+    let each = |item: &Json| {
+        let units = quantity(&item["quantity"]).unwrap_or(1);
+        Some(amount(&item["amount"], code)?.saturating_mul(units))
+    };
+    let costs: Vec<i64> = members(items).map(each).collect::<Option<_>>()?;
+    (!costs.is_empty()).then(|| super::loose::sum(costs.into_iter()))
 }
 
 /// Where it goes: where each version of the interface has it, else where the bill goes.
@@ -203,10 +214,12 @@ fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
     let line = needed(id(&one["id"]), "the id of a line")?;
     let units = needed(quantity(&one["quantity"]), "the quantity of a line")?;
     let cost = &one["price"];
-    let total = needed(amount(&one["amount_total"], code), "the total of a line")?;
+    let unit = amount(&cost["unit_amount"], code);
+    let total =
+        amount(&one["amount_total"], code).or_else(|| unit.map(|unit| unit.saturating_mul(units)));
+    let total = needed(total, "the total of a line")?;
     let before = amount(&one["amount_subtotal"], code).unwrap_or(total);
-    let unit =
-        amount(&cost["unit_amount"], code).unwrap_or_else(|| super::loose::each(before, units));
+    let unit = unit.unwrap_or_else(|| super::loose::each(before, units));
     // The product may stand there whole, where it was asked for so.
     let product = &cost["product"];
     let said = |name: &str| text(&cost["metadata"][name]).or(text(&product["metadata"][name]));
@@ -279,6 +292,10 @@ fn charge_refunded(
         amount(&charge["amount_refunded"], &code),
         "the charge's amount_refunded",
     )?;
+    if refunded == 0 {
+        // Nothing went back.
+        return Ok(());
+    }
     let before = amount(
         &told.body["data"]["previous_attributes"]["amount_refunded"],
         &code,

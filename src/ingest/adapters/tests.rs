@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod forged;
+pub(super) mod fuzz;
 mod golden;
 mod mapped;
 mod odd;
+mod vectors;
+mod worn;

@@ -63,5 +63,5 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         }),
     );
     let key = format!("{own}/{topic}@{}", stamp(updated));
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }

@@ -25,7 +25,12 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let Some(verb) = topic.strip_prefix(TICKET) else {
         return Ok(Heard::unused(topic));
     };
-    if !matches!(verb, "created" | "status_changed") {
+    // A ticket that is taken away, or is part of another one now, holds nothing back.
+    let gone = matches!(
+        verb,
+        "merged" | "soft_deleted" | "permanently_deleted" | "marked_as_spam"
+    );
+    if !gone && !matches!(verb, "created" | "status_changed" | "undeleted") {
         return Ok(Heard::unused(topic));
     }
     let event = text(&body["id"]);
@@ -36,10 +41,13 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             .map(str::to_owned)
     });
     let ticket = needed(ticket, "detail.id")?;
-    let status = text(&body["event"]["current"])
-        .or_else(|| text(&detail["status"]))
-        .unwrap_or("open")
-        .to_lowercase();
+    let status = match gone {
+        true => "closed".to_owned(),
+        false => text(&body["event"]["current"])
+            .or_else(|| text(&detail["status"]))
+            .unwrap_or("open")
+            .to_lowercase(),
+    };
     let (kind, status) = standing(&status);
     let at = utc(&body["time"])
         .or_else(|| utc(&detail["updated_at"]))
@@ -81,7 +89,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             "order_ref": order_ref(None, number.as_deref()),
         }),
     );
-    Ok(Heard::facts(topic, event.map(str::to_owned), facts.all))
+    Ok(Heard::facts(topic, event.map(str::to_owned), facts))
 }
 
 /// Whether a status holds mails back. The set is open: what is not known is open still.

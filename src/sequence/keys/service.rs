@@ -75,6 +75,13 @@ pub static SERVICE: Table = Table {
             "[log]",
         ),
         may(
+            "alerts",
+            Shape::Table(&SERVICE_ALERTS),
+            "Who is told what an operator has to hear of.",
+            "nobody: the log has it",
+            "[alerts]",
+        ),
+        may(
             "clock",
             Shape::Table(&SERVICE_CLOCK),
             "The rehearsal clock.",
@@ -287,6 +294,13 @@ pub static SERVICE_INTAKE: Table = Table {
             "[intake.sources.shopify]",
         ),
         may(
+            "journal",
+            Shape::Table(&SERVICE_JOURNAL),
+            "What stands in for the database.",
+            "as below",
+            "[intake.journal]",
+        ),
+        may(
             "brokers",
             Shape::Table(&SERVICE_BROKERS),
             "Message brokers.",
@@ -334,6 +348,13 @@ pub static SERVICE_SOURCE: Table = Table {
             "A file of public keys (a JSON Web Key Set or PEM), where the platform signs with a private one.",
             "none",
             "\"config/saleor.jwks.json\"",
+        ),
+        may(
+            "keys_url",
+            Shape::Form("^https?://"),
+            "Where the platform publishes its public keys (a JSON Web Key Set): fetched at the start, and when a delivery names an unknown one.",
+            "none",
+            "\"https://api.shipengine.com/jwks\"",
         ),
         may(
             "unsigned",
@@ -412,6 +433,20 @@ pub static SERVICE_SOURCE: Table = Table {
             "none",
             "\"config/sources/lantern.toml\"",
         ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "1000",
+            "1000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "10000",
+        ),
     ],
     others: None,
 };
@@ -481,6 +516,13 @@ pub static SERVICE_BROKER: Table = Table {
             "A file that holds the password.",
             "none",
             "\"/run/secrets/aftercare-broker\"",
+        ),
+        may(
+            "mechanism",
+            Shape::Text,
+            "How the password is proved (Kafka): PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
+            "\"SCRAM-SHA-512\"",
+            "\"PLAIN\"",
         ),
         may(
             "credentials_file",
@@ -588,7 +630,33 @@ pub static SERVICE_EVENTS: Table = Table {
             "\"5min\"",
             "\"5min\"",
         ),
+        may(
+            "rate",
+            Shape::Number(1, 1_000_000),
+            "Deliveries a second that may come for long.",
+            "no bound",
+            "5000",
+        ),
+        may(
+            "burst",
+            Shape::Number(1, 1_000_000),
+            "Deliveries that may come at once beyond that.",
+            "ten seconds' worth",
+            "50000",
+        ),
     ],
+    others: None,
+};
+pub static SERVICE_JOURNAL: Table = Table {
+    title: "[intake.journal]",
+    about: "Where deliveries are kept that the database cannot take now.",
+    keys: &[may(
+        "max",
+        Shape::Number(16_777_216, 1_099_511_627_776),
+        "Bytes that it may hold.",
+        "1073741824",
+        "1073741824",
+    )],
     others: None,
 };
 pub static SERVICE_MAILER: Table = Table {
@@ -622,6 +690,48 @@ pub static SERVICE_LOG: Table = Table {
         "\"text\"",
         "\"text\"",
     )],
+    others: None,
+};
+pub static SERVICE_ALERTS: Table = Table {
+    title: "[alerts]",
+    about: "Silent sources, a quarantine that grows, requests for data: told without being asked.",
+    keys: &[
+        may(
+            "mail",
+            Shape::Text,
+            "The operator's address; the mail goes over the shop's own relay.",
+            "none",
+            "\"ops@shop.example.com\"",
+        ),
+        may(
+            "webhook",
+            Shape::Text,
+            "Where they are posted as JSON, signed per Standard Webhooks.",
+            "none",
+            "\"https://hooks.example.com/aftercare\"",
+        ),
+        may(
+            "webhook_secret",
+            Shape::Text,
+            "What signs them: by environment only.",
+            "",
+            "",
+        ),
+        may(
+            "webhook_secret_file",
+            Shape::Text,
+            "A file that holds it.",
+            "none",
+            "\"/run/secrets/aftercare-alerts\"",
+        ),
+        may(
+            "quarantine",
+            Shape::Number(1, 1_000_000),
+            "So many deliveries more in quarantine are an alert.",
+            "10",
+            "10",
+        ),
+    ],
     others: None,
 };
 pub static SERVICE_CLOCK: Table = Table {

@@ -315,13 +315,22 @@ pub static EARN: Table = Table {
 pub static DELIVERY: Table = Table {
     title: "[delivery]",
     about: "When silence counts as delivered.",
-    keys: &[may(
-        "assume",
-        Shape::Tables(&ASSUME),
-        "The first row that matches counts.",
-        "none",
-        "[[delivery.assume]]",
-    )],
+    keys: &[
+        may(
+            "learn",
+            Shape::Flag,
+            "Whether silent parcels take as long as the shop's own took on the same way before. Ways of which too little is known go by the rows.",
+            "false",
+            "true",
+        ),
+        may(
+            "assume",
+            Shape::Tables(&ASSUME),
+            "The first row that matches counts.",
+            "none",
+            "[[delivery.assume]]",
+        ),
+    ],
     others: None,
 };
 pub static ASSUME: Table = Table {

@@ -52,6 +52,8 @@ fn policy() -> Policy {
             to: "DE".into(),
             after: Length::BusinessDays(4),
         }],
+        learn: false,
+        transits: Default::default(),
         consent: ConsentTable::default(),
         brand: None,
         campaign: Default::default(),

@@ -187,7 +187,7 @@ impl Install {
         self.data.join("aftercare.db")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aftercare"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AFTERCARE_") {
@@ -368,6 +368,16 @@ impl Service {
         });
     }
 
+    /// The most memory that it has held so far, in MiB.
+    #[cfg(target_os = "linux")]
+    pub fn peak_mib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next());
+        kib.unwrap().parse::<u64>().unwrap() / 1024
+    }
+
     /// Waits until it has ended by itself; returns how.
     pub fn ended(mut self) -> ExitStatus {
         until("the service ends", || self.child.try_wait().unwrap())
@@ -424,15 +434,31 @@ fn request(
     content_type: &str,
     body: &str,
 ) -> io::Result<(u16, String)> {
+    let headers = [("Content-Type".to_owned(), content_type.to_owned())];
+    ask(address, method, path, &headers, body)
+}
+
+/// One request with these headers on a connection of its own: its status and its body.
+pub fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(String, String)],
+    body: &str,
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, REQUEST_TIMEOUT)?;
     stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
     stream.set_nodelay(true)?;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n"
     )?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "\r\n{body}")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let broken = || io::Error::other("no whole answer");

@@ -5,7 +5,14 @@
 //! `AFTERCARE_TEST_SEED` repeats a run, `AFTERCARE_TEST_KILLS` makes the long one longer
 //! (`scripts/acceptance`).
 
+#[cfg(any(
+    feature = "nats",
+    feature = "redis",
+    feature = "amqp",
+    feature = "kafka"
+))]
 mod brokers;
+mod connecting;
 mod copied;
 mod events;
 mod files;
@@ -13,9 +20,11 @@ mod foretold;
 mod install;
 mod kills;
 mod opt_out;
+mod overload;
 mod relay;
 mod relay_trouble;
 mod stopping;
+mod unbuilt;
 
 use std::time::{Duration, Instant};
 

@@ -140,7 +140,10 @@ on_both! {
             recorded: at(3),
             transport: None,
         };
-        store.accept(vec![], vec![poison.clone(), poison], at(3)).await.unwrap();
+        let later = Poison { recorded: at(4), ..poison.clone() };
+        store.accept(vec![], vec![poison.clone(), later], at(3)).await.unwrap();
+        // The same delivery by another way is not kept twice.
+        store.accept(vec![], vec![poison], at(5)).await.unwrap();
         let kept = store.quarantined(0, 10).await.unwrap();
         assert_eq!(kept.len(), 2);
         assert_eq!((kept[0].reason.as_str(), kept[0].recorded, kept[0].tries), ("unknown_type", at(3), 0));

@@ -3,6 +3,7 @@
 mod hooks;
 mod intake;
 mod opt_out;
+mod overload;
 mod rooms;
 mod socket;
 mod watching;

@@ -56,6 +56,11 @@ impl Mapping {
         file::read(path, text)
     }
 
+    /// The header that holds the signature, where there is one.
+    pub(super) fn signed_in(&self) -> Option<&str> {
+        self.scheme.as_ref().map(|scheme| scheme.header.as_str())
+    }
+
     #[cfg(test)]
     pub(super) fn forget_key(&mut self) {
         self.key = None;
@@ -94,13 +99,17 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         }
         meant = true;
         match &one.each {
-            None => one.tell(told, &scope, None, &mut facts)?,
+            None => {
+                let read = one.tell(told, &scope, None, &mut facts);
+                facts.part(read);
+            }
             Some(each) => {
                 let Value::Array(items) = each.value(&scope, None)? else {
                     return Err(each.misfit("expected a list"));
                 };
                 for item in items {
-                    one.tell(told, &scope, Some(item), &mut facts)?;
+                    let read = one.tell(told, &scope, Some(item), &mut facts);
+                    facts.part(read);
                 }
             }
         }
@@ -114,7 +123,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     if !meant {
         return Ok(Heard::unused(&topic));
     }
-    Ok(Heard::facts(&topic, Some(key), facts.all))
+    Ok(Heard::facts(&topic, Some(key), facts))
 }
 
 impl Telling {
@@ -163,11 +172,12 @@ impl Telling {
             data.insert(name.clone(), value);
         }
         let data = Value::Object(data);
+        let history = match &self.history {
+            Some(history) => flag(&history.json(scope, item)?) == Some(true),
+            None => false,
+        };
         facts.tell_as(self.kind, name, &about, &line, time, data, test);
-        if let Some(history) = &self.history
-            && flag(&history.json(scope, item)?) == Some(true)
-            && let Some(last) = facts.all.last_mut()
-        {
+        if history && let Some(last) = facts.all.last_mut() {
             super::facts::as_history(std::slice::from_mut(last));
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::super::super::json::Json;
 use super::super::super::shape::{MAX_QUANTITY, Misfit};
 use super::super::facts::{Facts, order_ref};
 use super::super::loose::{
-    currency, flag, gid, list, minor, money, needed, price, quantity, slug, sum, text,
+    currency, flag, gid, list, members, minor, money, needed, price, quantity, slug, sum, text,
 };
 use super::super::moment::{gmt, stamp};
 use super::Of;
@@ -23,16 +23,11 @@ pub(super) fn refunded(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
 }
 
 /// The refunds in an order; the one with which all is given back is a full one.
-pub(super) fn refunds_of(
-    order: &Json,
-    id: &str,
-    number: Option<&str>,
-    facts: &mut Facts,
-) -> Result<(), Misfit> {
+pub(super) fn refunds_of(order: &Json, id: &str, number: Option<&str>, facts: &mut Facts) {
     let own = currency(&order["currency"]);
     let own = own.as_deref();
     let mut back = 0i64;
-    for one in list(&order["refunds"]) {
+    for one in members(&order["refunds"]) {
         let code = currency_of(one).or_else(|| own.map(str::to_owned));
         let total = code.as_deref().and_then(|code| {
             let set = set_in(&order["total_price_set"], code);
@@ -45,9 +40,9 @@ pub(super) fn refunds_of(
             Some(total) if total > 0 && back >= total => "full",
             _ => "partial",
         };
-        told(one, id, number, scope, own, facts)?;
+        let read = told(one, id, number, scope, own, facts);
+        facts.part(read);
     }
-    Ok(())
 }
 
 /// The transactions that gave money back.
@@ -220,7 +215,11 @@ pub(super) fn returned(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
 pub(super) fn on_its_way_back(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let body = of.told.body;
     let id = needed(gid(&body["id"]), "the reverse delivery's id")?;
-    let label = &body["shipping_deliverable"]["tracking_info"];
+    let deliverable = &body["shipping_deliverable"];
+    let label = [&deliverable["tracking"], &deliverable["tracking_info"]]
+        .into_iter()
+        .find(|label| label.is_object())
+        .unwrap_or(&Json::Null);
     let number = text(&label["tracking_number"]).or_else(|| text(&label["number"]));
     let Some(number) = number else {
         return Ok(());

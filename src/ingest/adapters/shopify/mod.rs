@@ -77,7 +77,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         Some(id) => id.to_owned(),
         None => body_hash(topic, told.raw),
     };
-    Ok(Heard::facts(topic, Some(key), facts.all))
+    Ok(Heard::facts(topic, Some(key), facts))
 }
 
 /// A delivery of Shopify's.

@@ -4,8 +4,8 @@ use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::facts::{Facts, Shared, order_ref, unknown_consent};
 use super::super::loose::{
-    address, country, currency, flag, full_name, gid, list, minor, money, needed, price, quantity,
-    sum, tags, text, word,
+    address, country, currency, flag, full_name, gid, list, members, minor, money, needed, price,
+    quantity, sum, tags, text, word,
 };
 use super::super::moment::{gmt, stamp};
 use super::{Of, after, parcel};
@@ -20,9 +20,9 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let about = format!("order/{id}");
     let created = gmt(&body["created_at"]);
     let placed = gmt(&body["processed_at"]).or(created);
-    let order = order(of, &id, placed)?;
+    let order = order(of, &id, placed, facts)?;
     let number = number(body);
-    let base = Shared::of(json!({ "order": order, "customer": customer(body, created) }));
+    let base = Shared::order(order, customer(body, created));
     let paid = matches!(
         text(&body["financial_status"]),
         Some("paid" | "partially_refunded" | "refunded")
@@ -33,10 +33,11 @@ pub(super) fn snapshot(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         facts.of_order(EventKind::OrderPaid, &id, placed_at, base.clone());
     }
     let reference = order_ref(Some(&id), number.as_deref());
-    for one in list(&body["fulfillments"]) {
-        parcel::told(one, &reference, &about, facts)?;
+    for one in members(&body["fulfillments"]) {
+        let read = parcel::told(one, &reference, &about, facts);
+        facts.part(read);
     }
-    after::refunds_of(body, &id, number.as_deref(), facts)?;
+    after::refunds_of(body, &id, number.as_deref(), facts);
     if let Some(at) = gmt(&body["cancelled_at"]) {
         facts.cancelled(&id, text(&body["cancel_reason"]), at, &base);
     }
@@ -101,24 +102,31 @@ fn number(body: &Json) -> Option<String> {
 
 /// The amount of a `…_set` in the currency that the buyer saw; without it the plain field.
 fn seen(body: &Json, set: &str, plain: &str, currency: &str) -> Option<i64> {
-    let shown = &body[set]["presentment_money"];
-    match text(&shown["currency_code"]) {
-        Some(code) if code.eq_ignore_ascii_case(currency) => minor(&shown["amount"], currency),
-        _ => minor(&body[plain], currency),
-    }
+    let shown = set_in(&body[set], currency)["amount"].as_i64();
+    shown.or_else(|| minor(&body[plain], currency))
 }
 
-fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misfit> {
+fn order(
+    of: &Of<'_>,
+    id: &str,
+    placed: Option<Timestamp>,
+    facts: &mut Facts,
+) -> Result<Value, Misfit> {
     let body = of.told.body;
     let shop_currency = currency(&body["currency"]);
-    let shown = currency(&body["presentment_currency"])
-        .or_else(|| currency(&body["total_price_set"]["presentment_money"]["currency_code"]))
-        .or_else(|| shop_currency.clone());
-    let shown = needed(shown, "the order's currency")?;
-    let total = needed(
-        seen(body, "total_price_set", "total_price", &shown),
-        "the order's total_price",
-    )?;
+    let set = &body["total_price_set"];
+    let told = currency(&body["presentment_currency"])
+        .or_else(|| currency(&set["presentment_money"]["currency_code"]));
+    // What the buyer saw; where no amount stands there, the shop's own.
+    let candidates: Vec<&String> = told.iter().chain(&shop_currency).collect();
+    needed(candidates.first(), "the order's currency")?;
+    let paid = candidates.iter().find_map(|code| {
+        let own = told.is_none() || shop_currency.as_ref() == Some(code);
+        let shown = set_in(set, code)["amount"].as_i64();
+        let plain = || minor(&body["total_price"], code).filter(|_| own || !set.is_object());
+        Some((shown.or_else(plain)?, (*code).clone()))
+    });
+    let (total, shown) = needed(paid, "the order's total_price")?;
     let amount = |set: &str, plain: &str| {
         seen(body, set, plain, &shown).map_or(Value::Null, |amount| money(amount, &shown))
     };
@@ -132,9 +140,8 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
     let version = gmt(&body["updated_at"])
         .or_else(|| gmt(&body["created_at"]))
         .unwrap_or_else(|| of.happened());
-    let lines: Result<Vec<Value>, Misfit> = list(&body["line_items"])
-        .iter()
-        .map(|one| line(one, &shown, body))
+    let lines: Vec<Value> = members(&body["line_items"])
+        .filter_map(|one| facts.part(line(one, &shown, body)))
         .collect();
     let codes: Vec<&str> = list(&body["discount_codes"])
         .iter()
@@ -149,7 +156,7 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
     } else {
         Value::Null
     };
-    Ok(json!({
+    let mut order = json!({
         "order_id": id,
         "order_number": number(body),
         "version": stamp(version),
@@ -169,8 +176,9 @@ fn order(of: &Of<'_>, id: &str, placed: Option<Timestamp>) -> Result<Value, Misf
         "discount_codes": codes,
         "shipping_method": text(&body["shipping_lines"][0]["title"]),
         "ship_to": ship_to,
-        "line_items": lines?,
-    }))
+    });
+    order["line_items"] = lines.into();
+    Ok(order)
 }
 
 fn line(one: &Json, currency: &str, order: &Json) -> Result<Value, Misfit> {
@@ -232,8 +240,14 @@ fn discount(line: &Json, currency: &str) -> i64 {
     sum(off)
 }
 
-/// What the buyer chose or wrote at a line: `[{name, value}]`.
+/// What the buyer chose or wrote at a line: `[{name, value}]`, or names and values plainly.
 fn properties(all: &Json) -> Map<String, Value> {
+    if all.is_object() {
+        let plain = all.members().iter();
+        return plain
+            .filter_map(|(name, value)| Some((name.to_string(), word(value)?.into())))
+            .collect();
+    }
     list(all)
         .iter()
         .filter_map(|one| {

@@ -56,7 +56,7 @@ pub(super) fn told(
             .iter()
             .all(|line| flag(&line["requires_shipping"]) == Some(false));
     if digital {
-        let at = needed(created, "a fulfilment's created_at")?;
+        let at = needed(created.or(updated), "a fulfilment's created_at")?;
         let delivery = json!({
             "delivered_at": stamp(at), "precision": "second", "basis": "digital",
             "reported_by": "shopify",

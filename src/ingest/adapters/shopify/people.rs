@@ -4,7 +4,7 @@ use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::body_hash;
 use super::super::facts::{Facts, customer_ref, unknown_consent};
-use super::super::loose::{address, country, full_name, gid, list, needed, tags, text};
+use super::super::loose::{address, country, flag, full_name, gid, list, needed, tags, text};
 use super::super::moment::{gmt, stamp};
 use super::Of;
 use crate::model::event::EventKind;
@@ -32,16 +32,24 @@ pub(super) fn updated(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         _ => "guest",
     };
     // Since 2025 the record says nothing of consent; then it is unknown, and overwrites
-    // nothing.
+    // nothing. Before 2022 it said yes or no.
     let consent = &body["email_marketing_consent"];
-    let consent = match text(&consent["state"]) {
-        Some(state) => agreed(
+    let consent = match (text(&consent["state"]), flag(&body["accepts_marketing"])) {
+        (Some(state), _) => agreed(
             consent,
             state,
             "email",
             "shopify:customer.email_marketing_consent",
         ),
-        None => unknown_consent("shopify:not-in-payload"),
+        (None, Some(accepts)) => json!({
+            "channel": "email",
+            "state": if accepts { "subscribed" } else { "not_subscribed" },
+            "opt_in_level": text(&body["marketing_opt_in_level"]).unwrap_or("unknown"),
+            "basis": if accepts { "explicit" } else { "none" },
+            "source": "shopify:customer.accepts_marketing",
+            "updated_at": gmt(&body["accepts_marketing_updated_at"]).map(stamp),
+        }),
+        (None, None) => unknown_consent("shopify:not-in-payload"),
     };
     facts.tell(
         EventKind::CustomerUpdated,

@@ -225,6 +225,10 @@ impl Table {
             Form::WooCommerce => super::woocommerce::map(&told)?,
             Form::Shopify | Form::Columns(_) => super::shopify::map(&told)?,
         };
+        if let Some(misfit) = heard.unread {
+            // Whoever imports mends the row and imports it again.
+            return Err(misfit);
+        }
         match heard.what {
             What::Facts(facts) => Ok(facts),
             // Rows are whole orders: nothing of them has to be fetched.

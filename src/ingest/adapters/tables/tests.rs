@@ -204,3 +204,97 @@ fn headers_tell_the_form_and_what_is_missing() {
         Err(HeaderError::Twice { column }) if column == "email"
     ));
 }
+
+const COLUMNS: &str = "order_id,placed_at,email,currency,sku,title,quantity,price,shipped_at,delivered_at,total,carrier,tracking_number,country,consent,tags,line_id,kind,test
+A1,2026-02-01T10:00:00Z,ann@example.com,EUR,CAM,Camera,2,24.90,2026-02-02T10:00:00Z,2026-02-04T10:00:00Z,58.80,dhl,JJD1,DE,yes,a;b,1,physical,no
+A1,2026-02-01T10:00:00Z,ann@example.com,EUR,STR,Strap,1,9.00,,,,,,,,,2,,";
+
+/// Mutations of each form in an ordinary run; `AFTERCARE_TEST_MUTATIONS` sets another number for
+/// each form.
+const MUTATIONS: usize = 600;
+
+/// Disturbs cells, rows and columns of tables of every form.
+#[test]
+fn no_table_that_somebody_exports_makes_it_panic() {
+    use super::super::tests::fuzz::{Dice, odd};
+    let asked = std::env::var("AFTERCARE_TEST_MUTATIONS").ok();
+    let rounds = asked
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(MUTATIONS);
+    for (nth, (form, platform, text)) in [
+        (Form::Shopify, Platform::Shopify, SHOPIFY),
+        (Form::WooCommerce, Platform::WooCommerce, WOO),
+        (Form::Columns(Box::default()), Platform::Generic, COLUMNS),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let good: Vec<Vec<String>> = text
+            .lines()
+            .map(|line| line.split(',').map(|cell| cell.trim().to_owned()).collect())
+            .collect();
+        let mut dice = Dice(nth as u64);
+        let mut read = 0;
+        for _ in 0..rounds {
+            let mut table = good.clone();
+            for _ in 0..=dice.below(4) {
+                let row = dice.below(table.len());
+                let cells = table[row].len();
+                if cells == 0 {
+                    continue;
+                }
+                let cell = dice.below(cells);
+                match dice.below(8) {
+                    0 => {
+                        table[row].remove(cell);
+                    }
+                    1 => {
+                        let copy = table[row].clone();
+                        table.push(copy);
+                    }
+                    2 => {
+                        let other = dice.below(cells);
+                        table[row].swap(cell, other);
+                    }
+                    3 => table[row].truncate(cell),
+                    _ => {
+                        let value = odd(&mut dice);
+                        table[row][cell] = match value {
+                            Value::String(text) => text,
+                            other => other.to_string(),
+                        };
+                    }
+                }
+            }
+            let mut source = Source::new("shop", platform);
+            source.origin = Some("/test/shop".to_owned());
+            let header = table.remove(0);
+            let Ok(reader) = Table::new(form.clone(), &header, source) else {
+                continue;
+            };
+            let rows: Vec<Row> = table
+                .into_iter()
+                .zip(2..)
+                .map(|(cells, line)| Row { line, cells })
+                .collect();
+            let Some(first) = rows.first() else {
+                continue;
+            };
+            let _ = reader.order_of(first);
+            let told = reader.facts(&rows, |_| IngestMode::Backfill, at("2026-06-01T00:00:00Z"));
+            match told {
+                Ok(events) => {
+                    read += 1;
+                    assert!(events.len() <= 16 + rows.len() * 8);
+                    assert!(
+                        events
+                            .iter()
+                            .all(|event| event.mode == IngestMode::Backfill)
+                    );
+                }
+                Err(bad) => assert!(!bad.because.is_empty()),
+            }
+        }
+        assert!(read > 0, "nothing of {} was read", form.as_str());
+    }
+}

@@ -2,11 +2,14 @@
 //! has to keep to is written once, here, and run for each; a broker is a [`Server`]. A
 //! test whose server is not there says so and is passed over, like those of PostgreSQL.
 
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "amqp")]
+mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
-mod unbuilt;
 
 use super::events;
 use super::install::{Install, Service};

@@ -6,14 +6,18 @@
 //! Dates without `_gmt` are the site's own time. Statuses are an open set: plugins add
 //! theirs, and configuration says what they mean.
 
-use super::super::json::{self, Json};
+mod legacy;
+mod parcel;
+
+use super::super::json::Json;
 use super::super::shape::Misfit;
-use super::facts::{Facts, Shared, order_ref, unknown_consent, via, with};
+use super::facts::{Facts, Shared, order_ref, unknown_consent, via};
 use super::loose::{
-    address, country, currency, each, full_name, id, list, minor, money, needed, price, quantity,
-    sum, tags, text, word,
+    address, country, currency, each, full_name, id, list, members, minor, money, needed, price,
+    quantity, sum, tags, text, word,
 };
-use super::moment::{gmt, stamp, told as told_at, utc};
+use super::moment::{gmt, stamp, told as told_at};
+use super::plain::{plain, untagged};
 use super::{Headers, Heard, Notes, Told, body_hash};
 use crate::model::event::EventKind;
 use crate::model::time::{TimeZone, Timestamp};
@@ -22,8 +26,6 @@ use url::Url;
 
 /// The interface that the payloads follow.
 const API: &str = "wp_api_v3";
-/// Where the usual tracking plugins keep what was shipped.
-const TRACKING: &[&str] = &["_wc_shipment_tracking_items"];
 
 /// Saving a webhook sends a form with its number: unsigned, without a topic.
 pub(super) fn is_ping(headers: &Headers, body: &[u8]) -> bool {
@@ -43,7 +45,8 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     };
     let origin = told.source.origin(site(told.headers).as_deref());
     let key = Some(body_hash(topic, told.raw));
-    let body = told.body;
+    let modern = legacy::modern(told.body);
+    let body = modern.as_ref().unwrap_or(told.body);
     match topic {
         "order.created" | "order.updated" | "order.restored" => {
             let number = needed(id(&body["id"]), "the order's id")?;
@@ -51,8 +54,8 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             let delivery = format!("{topic}/{number}@{}", modified.unwrap_or_default());
             let via = via("woocommerce", topic, Some(&delivery), Some(API));
             let mut facts = Facts::of(origin, via, false);
-            order(told, &number, &mut facts)?;
-            Ok(Heard::facts(topic, key, facts.all))
+            order(told, body, &number, &mut facts)?;
+            Ok(Heard::facts(topic, key, facts))
         }
         "order.deleted" => {
             let number = needed(id(&body["id"]), "the order's id")?;
@@ -67,7 +70,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
                     "cancel": { "reason": "deleted", "cancelled_at": null },
                 }),
             );
-            Ok(Heard::facts(topic, key, facts.all))
+            Ok(Heard::facts(topic, key, facts))
         }
         "customer.created" | "customer.updated" => {
             let number = needed(id(&body["id"]), "the customer's id")?;
@@ -88,13 +91,13 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
                 Some(at),
                 json!({ "customer": record(body, &number) }),
             );
-            Ok(Heard::facts(topic, key, facts.all))
+            Ok(Heard::facts(topic, key, facts))
         }
         "product.created" | "product.updated" | "product.restored" => {
             let via = via("woocommerce", topic, None, Some(API));
             let mut facts = Facts::of(origin, via, false);
-            product(told, &mut facts)?;
-            Ok(Heard::facts(topic, key, facts.all))
+            product(told, body, &mut facts)?;
+            Ok(Heard::facts(topic, key, facts))
         }
         _ => Ok(Heard::unused(topic)),
     }
@@ -124,8 +127,7 @@ fn hash(number: &str) -> String {
     format!("#{}", number.trim_start_matches('#'))
 }
 
-fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit> {
-    let body = told.body;
+fn order(told: &Told<'_>, body: &Json, number: &str, facts: &mut Facts) -> Result<(), Misfit> {
     let notes = &told.source.notes;
     let status = text(&body["status"]).map(|status| status.strip_prefix("wc-").unwrap_or(status));
     let status = needed(status, "the order's status")?;
@@ -142,17 +144,13 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     let called = hash(&word(&body["number"]).unwrap_or_else(|| number.to_owned()));
     let who = buyer(body);
     let total = needed(minor(&body["total"], &code), "the order's total")?;
-    let lines: Result<Vec<Value>, Misfit> = list(&body["line_items"])
-        .iter()
-        .map(|one| line(one, &code))
+    let lines: Vec<Value> = members(&body["line_items"])
+        .filter_map(|one| facts.part(line(one, &code)))
         .collect();
-    let lines = lines?;
-    let subtotal = sum(list(&body["line_items"])
-        .iter()
-        .filter_map(|one| minor(&one["total"], &code)));
+    let subtotal = sum(members(&body["line_items"]).filter_map(|one| minor(&one["total"], &code)));
     let delivered = notes.delivered.iter().any(|known| known == status);
     let dispatched = delivered || notes.dispatched.iter().any(|known| known == status);
-    let shipping = &body["shipping"];
+    let to = place(body);
     let base = Shared::of(json!({
         "order": {
             "order_id": number,
@@ -173,10 +171,10 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
             "tags": [],
             "discount_codes": list(&body["coupon_lines"]).iter()
                 .filter_map(|one| text(&one["code"])).collect::<Vec<_>>(),
-            "shipping_method": text(&body["shipping_lines"][0]["method_title"]),
+            "shipping_method": text(&body["shipping_lines"][0]["method_title"]).map(plain),
             "ship_to": {
                 "country": who["country"], "region": who["region"],
-                "postal_code": text(&shipping["postcode"]), "city": text(&shipping["city"]),
+                "postal_code": text(&to["postcode"]), "city": text(&to["city"]),
             },
             "line_items": lines,
         },
@@ -189,35 +187,43 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
         facts.of_order(EventKind::OrderPaid, number, paid, base.clone());
     }
     let reference = order_ref(Some(number), Some(&called));
-    let tracked = parcels(told, &reference, about, delivered, modified, facts);
+    let tracked = parcel::parcels(
+        body,
+        told.source.depth,
+        &reference,
+        about,
+        delivered,
+        modified,
+        facts,
+    );
     if dispatched && !tracked {
         // A status alone says so, and not what is in the parcel.
         let at = dated(body, "date_completed", notes).unwrap_or(modified);
-        by_status(number, &reference, about, delivered, at, facts);
+        parcel::by_status(number, &reference, about, delivered, at, facts);
     }
-    for one in list(&body["refunds"]) {
-        let refund = needed(id(&one["id"]), "the id of a refund")?;
-        let back = needed(minor(&one["total"], &code), "the total of a refund")?;
-        let scope = if status == "refunded" {
-            "full"
-        } else {
-            "partial"
-        };
-        facts.tell(
-            EventKind::RefundIssued,
-            format!("refund/{refund}"),
-            about,
-            about,
-            Some(modified),
-            json!({
-                "order_ref": reference,
-                "refund": {
-                    "refund_id": refund, "amount": money(back.saturating_abs(), &code),
-                    "scope": scope, "reason": text(&one["reason"]), "items": [],
-                    "return_id": null,
-                },
-            }),
-        );
+    let scope = if status == "refunded" {
+        "full"
+    } else {
+        "partial"
+    };
+    for one in members(&body["refunds"]) {
+        let read = refund(one, &code).map(|mut refund| {
+            let name = format!(
+                "refund/{}",
+                refund["refund_id"].as_str().unwrap_or_default()
+            );
+            refund["scope"] = scope.into();
+            let data = json!({ "order_ref": reference, "refund": refund });
+            facts.tell(
+                EventKind::RefundIssued,
+                name,
+                about,
+                about,
+                Some(modified),
+                data,
+            );
+        });
+        facts.part(read);
     }
     if matches!(status, "cancelled" | "trash") {
         let reason = (status == "trash").then_some("deleted");
@@ -226,8 +232,30 @@ fn order(told: &Told<'_>, number: &str, facts: &mut Facts) -> Result<(), Misfit>
     Ok(())
 }
 
+/// One of the refunds that an order lists: no more than its amount and a reason.
+fn refund(one: &Json, code: &str) -> Result<Value, Misfit> {
+    let own = needed(id(&one["id"]), "the id of a refund")?;
+    let back = minor(&one["total"], code).or_else(|| minor(&one["amount"], code));
+    let back = needed(back, "the total of a refund")?;
+    Ok(json!({
+        "refund_id": own, "amount": money(back.saturating_abs(), code),
+        "reason": text(&one["reason"]), "items": [], "return_id": null,
+    }))
+}
+
+/// Where it goes: where it is shipped, else, as a form that is left empty means, where the
+/// bill goes.
+fn place<'j>(body: &'j Json<'j>) -> &'j Json<'j> {
+    let (shipping, billing) = (&body["shipping"], &body["billing"]);
+    if country(&shipping["country"]).is_some() || country(&billing["country"]).is_none() {
+        shipping
+    } else {
+        billing
+    }
+}
+
 fn buyer(body: &Json) -> Value {
-    let (billing, shipping) = (&body["billing"], &body["shipping"]);
+    let (billing, to) = (&body["billing"], place(body));
     let customer = id(&body["customer_id"]);
     let (first, last) = (text(&billing["first_name"]), text(&billing["last_name"]));
     json!({
@@ -240,8 +268,8 @@ fn buyer(body: &Json) -> Value {
         "phone": text(&billing["phone"]),
         "locale": null,
         "time_zone": null,
-        "country": country(&shipping["country"]).or_else(|| country(&billing["country"])),
-        "region": text(&shipping["state"]),
+        "country": country(&to["country"]),
+        "region": text(&to["state"]),
         "tags": [],
         "marketing_consent": unknown_consent("woocommerce:none"),
     })
@@ -263,7 +291,7 @@ fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
         "product_id": id(&one["product_id"]),
         "variant_id": id(&one["variation_id"]),
         "sku": text(&one["sku"]),
-        "title": text(&one["name"]).unwrap_or_default(),
+        "title": text(&one["name"]).map(plain).unwrap_or_default(),
         "variant_title": null,
         "quantity": units,
         "current_quantity": units,
@@ -284,125 +312,20 @@ fn line(one: &Json, code: &str) -> Result<Value, Misfit> {
 
 /// What the buyer chose: meta data that is not hidden.
 fn properties(all: &Json) -> Map<String, Value> {
-    list(all)
-        .iter()
+    members(all)
         .filter_map(|one| {
             let hidden = text(&one["key"]).is_some_and(|key| key.starts_with('_'));
-            let name = text(&one["display_key"]).or_else(|| text(&one["key"]))?;
+            let name = ["display_key", "label", "key"]
+                .iter()
+                .find_map(|name| text(&one[*name]))?;
             let value = word(&one["display_value"]).or_else(|| word(&one["value"]))?;
-            (!hidden).then(|| (name.to_owned(), value.into()))
+            (!hidden).then(|| (plain(name).into_owned(), plain(&untagged(&value)).into()))
         })
         .collect()
 }
 
-/// Parcels that a tracking plugin wrote down; whether there are any.
-fn parcels(
-    told: &Told<'_>,
-    reference: &Value,
-    about: &str,
-    delivered: bool,
-    modified: Timestamp,
-    facts: &mut Facts,
-) -> bool {
-    let mut any = false;
-    for meta in list(&told.body["meta_data"]) {
-        if !text(&meta["key"]).is_some_and(|key| TRACKING.contains(&key)) {
-            continue;
-        }
-        // Some versions keep the list as a text.
-        let read: Json<'_>;
-        let value = match &meta["value"] {
-            Json::String(text) => {
-                read = json::read(text.as_bytes(), told.source.depth).unwrap_or(Json::Null);
-                &read
-            }
-            other => other,
-        };
-        for one in list(value) {
-            let Some(number) = word(&one["tracking_number"]) else {
-                continue;
-            };
-            let parcel = id(&one["tracking_id"]).unwrap_or_else(|| number.clone());
-            let provider =
-                text(&one["tracking_provider"]).or_else(|| text(&one["custom_tracking_provider"]));
-            let shipped = utc(&one["date_shipped"]).or_else(|| gmt(&one["date_shipped"]));
-            let data = json!({
-                "order_ref": reference,
-                "shipment": {
-                    "shipment_id": parcel,
-                    "direction": "outbound",
-                    "items": [],
-                    "shipped_at": shipped.map(stamp),
-                    "tracking": [{
-                        "carrier": provider, "carrier_name": provider, "number": number,
-                        "url": text(&one["custom_tracking_link"]),
-                    }],
-                },
-            });
-            any = true;
-            facts.tell(
-                EventKind::ShipmentDispatched,
-                format!("shipment/{parcel}/dispatched"),
-                about,
-                about,
-                shipped.or(Some(modified)),
-                data.clone(),
-            );
-            if delivered {
-                arrived(&parcel, data, about, modified, facts);
-            }
-        }
-    }
-    any
-}
-
-fn arrived(parcel: &str, data: Value, about: &str, at: Timestamp, facts: &mut Facts) {
-    let delivery = json!({
-        "delivered_at": stamp(at), "precision": "approximate", "basis": "merchant",
-        "reported_by": "woocommerce",
-    });
-    facts.tell(
-        EventKind::ShipmentDelivered,
-        format!("shipment/{parcel}/delivered"),
-        about,
-        about,
-        Some(at),
-        with(&data, json!({ "delivery": delivery })),
-    );
-}
-
-/// The one parcel of an order whose status says that it left, or arrived.
-fn by_status(
-    number: &str,
-    reference: &Value,
-    about: &str,
-    delivered: bool,
-    at: Timestamp,
-    facts: &mut Facts,
-) {
-    let parcel = format!("order:{number}");
-    let data = json!({
-        "order_ref": reference,
-        "shipment": {
-            "shipment_id": parcel, "direction": "outbound", "items": [],
-            "shipped_at": stamp(at), "tracking": [],
-        },
-    });
-    facts.tell(
-        EventKind::ShipmentDispatched,
-        format!("shipment/{parcel}/dispatched"),
-        about,
-        about,
-        Some(at),
-        data.clone(),
-    );
-    if delivered {
-        arrived(&parcel, data, about, at, facts);
-    }
-}
-
 fn record(body: &Json, number: &str) -> Value {
-    let (billing, shipping) = (&body["billing"], &body["shipping"]);
+    let (billing, to) = (&body["billing"], place(body));
     let first = text(&body["first_name"]).or_else(|| text(&billing["first_name"]));
     let last = text(&body["last_name"]).or_else(|| text(&billing["last_name"]));
     json!({
@@ -415,15 +338,20 @@ fn record(body: &Json, number: &str) -> Value {
         "phone": text(&billing["phone"]),
         "locale": null,
         "time_zone": null,
-        "country": country(&shipping["country"]).or_else(|| country(&billing["country"])),
-        "region": text(&shipping["state"]).or_else(|| text(&billing["state"])),
+        "country": country(&to["country"]),
+        "region": text(&to["state"]),
         "tags": [],
         "marketing_consent": unknown_consent("woocommerce:none"),
     })
 }
 
-fn product(told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
-    let body = told.body;
+/// Tags and categories by their names.
+fn named(all: &Json) -> Vec<String> {
+    let names = tags(all).into_iter();
+    names.map(|name| plain(&name).into_owned()).collect()
+}
+
+fn product(told: &Told<'_>, body: &Json, facts: &mut Facts) -> Result<(), Misfit> {
     let notes = &told.source.notes;
     let number = needed(id(&body["id"]), "the product's id")?;
     let title = needed(text(&body["name"]), "the product's name")?;
@@ -451,10 +379,10 @@ fn product(told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         Some(at),
         json!({ "product": {
             "product_id": number,
-            "title": title,
-            "vendor": text(&body["brands"][0]["name"]),
-            "tags": tags(&body["tags"]),
-            "categories": tags(&body["categories"]),
+            "title": plain(title),
+            "vendor": text(&body["brands"][0]["name"]).map(plain),
+            "tags": named(&body["tags"]),
+            "categories": named(&body["categories"]),
             "image_url": text(&body["images"][0]["src"]),
             "product_url": text(&body["permalink"]),
             "status": text(&body["status"]).map(|status| match status {

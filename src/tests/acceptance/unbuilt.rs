@@ -1,7 +1,7 @@
 //! A broker that this program was built without.
 
-use super::super::install::Install;
-use super::super::until;
+use super::install::Install;
+use super::until;
 use aftercare::config::BrokerKind;
 use aftercare::consume::built;
 
