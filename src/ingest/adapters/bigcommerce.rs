@@ -75,7 +75,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
                 false,
             );
             customer(&data["customer"], told.received, &mut facts)?;
-            Ok(Heard::facts(topic, key.clone(), facts.all))
+            Ok(Heard::facts(topic, key.clone(), facts))
         }
         "store/customer/created" | "store/customer/updated" => {
             let own = needed(id(&data["id"]), "data.id")?;

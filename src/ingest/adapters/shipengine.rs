@@ -39,7 +39,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
                 parcel(one, told, &mut facts)?;
             }
             let key = body_hash(topic, told.raw);
-            return Ok(Heard::facts(topic, Some(key), facts.all));
+            return Ok(Heard::facts(topic, Some(key), facts));
         }
         "SHIP_NOTIFY" | "ITEM_SHIP_NOTIFY" | "FULFILLMENT_SHIPPED" => {
             let url = needed(text(&body["resource_url"]), "resource_url")?;
