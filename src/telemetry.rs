@@ -108,6 +108,18 @@ pub const REQUESTS_REFUSED: &str = "aftercare_requests_refused_total";
 pub const HOOKS: &str = "aftercare_hooks_total";
 /// Whether a source is silent for longer than its rhythm explains, by `source` and `kind`.
 pub const SOURCE_SILENT: &str = "aftercare_source_silent";
+/// Steps of asking a platform for what its deliveries lost, by `source` and `outcome`:
+/// `fine` or `failed`.
+pub const POLL_STEPS: &str = "aftercare_poll_steps_total";
+/// Facts that came by asking, by `source` and `outcome`: `new` (no delivery had told it)
+/// or `known`.
+pub const POLL_FACTS: &str = "aftercare_poll_facts_total";
+/// How long ago a platform was last asked to the end, by `source`.
+pub const POLL_LAG_SECONDS: &str = "aftercare_poll_lag_seconds";
+/// Thin deliveries that were fetched, by `source` and `outcome`: `fetched`, `known` (it
+/// held nothing new), `failed` (it is tried again), `gone` (the platform has it no more),
+/// `quarantined`.
+pub const FETCHES: &str = "aftercare_fetches_total";
 /// Messages of brokers, by `broker` (its name in the configuration) and `outcome`:
 /// `received`, `redelivered` (of those, delivered before), `acknowledged`, `poison` (gone
 /// to quarantine).
@@ -201,6 +213,13 @@ fn describe() {
         SOURCE_SILENT,
         "1 while a source is silent for longer than its own rhythm explains"
     );
+    describe_counter!(POLL_STEPS, "Steps of asking platforms for what was lost");
+    describe_counter!(POLL_FACTS, "Facts that came by asking platforms");
+    describe_gauge!(
+        POLL_LAG_SECONDS,
+        "How long ago a platform was last asked to the end"
+    );
+    describe_counter!(FETCHES, "Thin deliveries that were fetched");
     describe_counter!(SPILL_KEPT, "Deliveries kept in the journal");
     describe_counter!(
         SPILL_DRAINED,
@@ -317,6 +336,26 @@ pub fn refused(status: u16) {
 /// Counts one delivery of a platform; `source` is a name of the configuration.
 pub fn hook(source: &str, outcome: &'static str) {
     metrics::counter!(HOOKS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts one step of asking a platform, and the facts that came of it.
+pub fn polled(source: &str, outcome: &'static str, found: usize, known: usize) {
+    let source = source.to_owned();
+    metrics::counter!(POLL_STEPS, "source" => source.clone(), "outcome" => outcome).increment(1);
+    for (outcome, count) in [("new", found), ("known", known)] {
+        metrics::counter!(POLL_FACTS, "source" => source.clone(), "outcome" => outcome)
+            .increment(count as u64);
+    }
+}
+
+/// Shows how long ago a platform was last asked to the end.
+pub fn poll_lag(source: &str, lag: Duration) {
+    metrics::gauge!(POLL_LAG_SECONDS, "source" => source.to_owned()).set(lag.as_secs_f64());
+}
+
+/// Counts one thin delivery that was taken on.
+pub fn fetched(source: &str, outcome: &'static str) {
+    metrics::counter!(FETCHES, "source" => source.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// Counts one delivery that was kept in the journal.

@@ -17,6 +17,7 @@ use crate::telemetry;
 use crate::web;
 use crate::web::admission::Pace;
 use anyhow::Context as _;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -79,6 +80,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let mut settings = web::Settings {
         watch: args.watch,
         ..settings(&shop, roles)?
+    };
+    let asked = if roles.intake {
+        sources::asked(&shop.config)?
+    } else {
+        BTreeMap::new()
     };
     if args.watch && !shop.config.http.listen.ip().to_canonical().is_loopback() {
         return Err(misuse(format!(
@@ -180,6 +186,11 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
             ended
         })
     });
+    let asking = tokio::spawn(serve::ask_platforms(
+        Arc::clone(&engine),
+        asked,
+        stop.clone(),
+    ));
     let reading = tokio::spawn(consume::consume(read, Arc::clone(&engine), stop.clone()));
     serve::run(
         Arc::clone(&engine),
@@ -189,6 +200,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     )
     .await;
     stop.cancel();
+    asking.await.context("asking platforms ended badly")?;
     reading
         .await
         .context("the brokers' loop ended badly")?

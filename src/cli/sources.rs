@@ -4,6 +4,7 @@
 use super::exit::misuse;
 use crate::config::{self, Config};
 use crate::engine::keys::Ring;
+use crate::engine::platforms::{self, Asked};
 use crate::ingest::adapters::{Mapping, Notes, PublicKeys, SharedSecret, Source};
 use crate::model::time::TimeZone;
 use crate::web::admission::Pace;
@@ -45,6 +46,20 @@ pub fn hooks(config: &Config) -> anyhow::Result<BTreeMap<String, Hook>> {
         .collect()
 }
 
+/// Every source whose platform can be asked, by name.
+///
+/// # Errors
+/// What is configured cannot be asked.
+pub fn asked(config: &Config) -> anyhow::Result<BTreeMap<String, Asked>> {
+    let mut asked = BTreeMap::new();
+    for told in &config.sources {
+        let of = Asked::of(told, source(told)?)
+            .map_err(|error| misuse(format!("intake.sources.{}.api_url: {error}", told.name)))?;
+        asked.extend(of.map(|of| (told.name.clone(), of)));
+    }
+    Ok(asked)
+}
+
 /// One source.
 ///
 /// # Errors
@@ -82,6 +97,7 @@ pub fn source(told: &config::Source) -> anyhow::Result<Source> {
         origin: told.origin.clone(),
         secrets,
         unsigned: told.unsigned,
+        fetches: told.api.is_some() && platforms::can_fetch(told.platform),
         window: told.signature_window.unwrap_or(usual.window),
         depth: told.max_depth.unwrap_or(usual.depth),
         notes: Notes {

@@ -194,6 +194,11 @@ impl Client {
         self
     }
 
+    /// The place it asks, without a slash at the end.
+    pub fn base(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
     /// Whom it asks, for messages.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()

@@ -580,13 +580,18 @@ fn host_name(text: &str) -> Option<String> {
     (text.len() <= 253 && text.split('.').all(label)).then(|| text.to_lowercase())
 }
 
-/// `500ms`, `30s`, `5min`, `2h`, `1d`.
+/// `500ms`, `30s`, `5min`, `2h`, `1d`: a day at most.
 pub(super) fn wait(text: &str) -> Option<Duration> {
+    length(text).filter(|wait| *wait <= MAX_WAIT)
+}
+
+/// As [`wait`], of any length but none.
+pub(super) fn length(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().ok()?;
     let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
-    let wait = match unit.trim() {
+    let length = match unit.trim() {
         "ms" => Some(Duration::from_millis(number)),
         "s" => seconds(1),
         "min" => seconds(60),
@@ -594,5 +599,5 @@ pub(super) fn wait(text: &str) -> Option<Duration> {
         "d" => seconds(24 * 3600),
         _ => None,
     }?;
-    (!wait.is_zero() && wait <= MAX_WAIT).then_some(wait)
+    (!length.is_zero()).then_some(length)
 }

@@ -2,11 +2,13 @@
 //! values first ([`raw`]), then what they mean ([`meant`]). Nothing here opens a file or
 //! asks the process for its environment: both are handed in.
 
+mod api;
 mod brokers;
 mod meant;
 mod raw;
 mod sources;
 
+pub use api::{POLL, POLL_BACK};
 pub use brokers::{BATCH, Broker, BrokerKind, GROUP, MAX_BATCH, REDELIVER_AFTER, SaslMechanism};
 pub use meant::{is_this_machine, read};
 pub use raw::{BROKER_KEYS, KEYS, SOURCE_KEYS};
@@ -269,6 +271,25 @@ pub struct Source {
     pub delivered: Vec<String>,
     /// The mapping of a shop of its own make: its path as it is written, and its text.
     pub mapping: Option<(String, String)>,
+    /// How to ask the platform; `None`: nobody gave us a token.
+    pub api: Option<Api>,
+}
+
+/// How to ask a platform's own interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Where it is, without a slash at the end; `None` where neither configuration nor the
+    /// platform says it.
+    pub url: Option<String>,
+    /// Who asks, where the platform wants a name beside the token.
+    pub user: Option<String>,
+    pub token: Secret,
+    /// Which version of it to ask, where the platform has several at once.
+    pub version: Option<String>,
+    /// How often to ask for what deliveries may have lost; `None`: never.
+    pub poll: Option<Duration>,
+    /// How far back the first poll looks.
+    pub poll_back: Duration,
 }
 
 impl Source {

@@ -69,7 +69,7 @@ pub const KEYS: [&str; 48] = [
 /// Where sources of platforms stand, each under a name of its own.
 const SOURCES: &str = "intake.sources";
 /// Every key of one source.
-pub const SOURCE_KEYS: [&str; 19] = [
+pub const SOURCE_KEYS: [&str; 26] = [
     "platform",
     "source",
     "secrets",
@@ -87,6 +87,13 @@ pub const SOURCE_KEYS: [&str; 19] = [
     "dispatched_statuses",
     "delivered_statuses",
     "mapping",
+    "api_url",
+    "api_user",
+    "api_token",
+    "api_token_file",
+    "api_version",
+    "poll",
+    "poll_back",
     "rate",
     "burst",
 ];
@@ -134,7 +141,7 @@ const FAMILIES: [Family; 2] = [
         above: SOURCES,
         one: "source",
         keys: &SOURCE_KEYS,
-        secrets: &["secrets"],
+        secrets: &["secrets", "api_token"],
         example: "shopify",
     },
     Family {

@@ -149,7 +149,9 @@ impl<O: FnMut(&Path) -> Result<String, String>> Reader<'_, O> {
                     .help(format!("set mapping = \"config/sources/{name}.toml\"")),
             );
         }
+        let api = self.api(platform, keys, &section, storefront.as_deref());
         Some(Source {
+            api,
             mapping,
             name: name.to_owned(),
             platform: platform?,

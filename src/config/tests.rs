@@ -310,6 +310,117 @@ fn sources_are_told_by_file_and_their_secrets_by_environment() {
 }
 
 #[test]
+fn how_to_ask_a_platform_is_told_with_its_token() {
+    let token = |name: &'static str| {
+        let variable: &'static str = match name {
+            "shop" => "AFTERCARE_INTAKE__SOURCES__SHOP__API_TOKEN",
+            _ => "AFTERCARE_INTAKE__SOURCES__STRIPE__API_TOKEN",
+        };
+        (variable, "token-of-the-shop")
+    };
+    let config = fine(
+        "[intake.sources.shop]\nplatform = \"woocommerce\"\nstorefront = \"https://shop.example\"\n\
+         api_user = \"ck_1\"\npoll = \"off\"\npoll_back = \"30d\"\n[intake.sources.stripe]\n",
+        &[token("shop"), token("stripe")],
+    );
+    let shop = config.sources[0].api.as_ref().unwrap();
+    assert_eq!(shop.url.as_deref(), Some("https://shop.example"));
+    assert_eq!(shop.poll, None);
+    assert_eq!(shop.poll_back, Duration::from_secs(30 * 86_400));
+    let stripe = config.sources[1].api.as_ref().unwrap();
+    assert_eq!(stripe.url.as_deref(), Some("https://api.stripe.com"));
+    assert_eq!((stripe.poll, stripe.poll_back), (Some(POLL), POLL_BACK));
+    assert!(!format!("{config:?}").contains("token-of-the-shop"));
+    // Without a token nobody is asked, and nothing is wrong.
+    let bare = fine(
+        "[intake.sources.shopify]\napi_url = \"https://a.myshopify.com\"\n",
+        &[],
+    );
+    assert_eq!(bare.sources[0].api, None);
+}
+
+#[test]
+fn asking_that_cannot_be_is_told_where_it_stands() {
+    let shopify = "[intake.sources.shop]\nplatform = \"shopify\"\n";
+    let woo =
+        "[intake.sources.shop]\nplatform = \"woocommerce\"\napi_url = \"https://a.example\"\n";
+    for (before, line, code, message, help) in [
+        (
+            shopify,
+            "",
+            "E102",
+            "has an api_token and no api_url",
+            "https://SHOP.myshopify.com",
+        ),
+        (
+            woo,
+            "",
+            "E102",
+            "has an api_token and no api_user",
+            "consumer key",
+        ),
+        (
+            shopify,
+            "api_url = \"http://shop.example\"",
+            "E186",
+            "`intake.sources.shop.api_url` wants",
+            "",
+        ),
+        (
+            shopify,
+            "api_url = \"https://me:word@shop.example\"",
+            "E186",
+            "api_url` wants",
+            "",
+        ),
+        (
+            woo,
+            "api_user = \"ck\"\npoll = \"5s\"",
+            "E186",
+            "poll` wants \"off\", or a time from",
+            "",
+        ),
+        (
+            woo,
+            "api_user = \"ck\"\npoll_back = \"90d\"",
+            "E186",
+            "60 days at most",
+            "",
+        ),
+        (
+            shopify,
+            "api_url = \"https://a.example\"\napi_version = \"../x\"",
+            "E186",
+            "api_version` wants",
+            "",
+        ),
+        (
+            shopify,
+            "api_url = \"https://a.example\"\napi_token = \"shpat_1\"",
+            "E180",
+            "is a secret",
+            "API_TOKEN",
+        ),
+    ] {
+        let text = format!("{before}{line}\n");
+        let token = (
+            "AFTERCARE_INTAKE__SOURCES__SHOP__API_TOKEN",
+            "token-of-the-shop",
+        );
+        let (_, problems) = load(&text, &[token]);
+        let found: Vec<_> = problems.iter().filter(|one| one.code != "W182").collect();
+        assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+        assert_eq!(found[0].code, code, "{text}");
+        assert!(found[0].message.contains(message), "{}", found[0].message);
+        assert!(
+            found[0].help.iter().any(|one| one.contains(help)) || help.is_empty(),
+            "{:?}",
+            found[0].help
+        );
+    }
+}
+
+#[test]
 fn a_source_that_is_none_is_told_where_it_stands() {
     for (text, code, message, help) in [
         (

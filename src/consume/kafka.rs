@@ -21,7 +21,7 @@ use crate::ingest::adapters::Headers;
 use crate::ingest::message::Message;
 use client::client;
 use futures_util::FutureExt;
-use judge::judge;
+use judge::{is_silence, judge};
 use lag::Lag;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::{Client, ClientContext, DefaultClientContext};
@@ -167,12 +167,13 @@ impl Member {
             .map_err(|error| Trouble::new("a question was not asked", error))?
     }
 
-    /// Trouble with what the client said of it: who was refused, or could not be found.
+    /// Trouble with what the client said of it: who was refused, or could not be found. The
+    /// session is over with that.
     fn with_reason(&self, trouble: Trouble) -> Trouble {
         let Some(consumer) = &self.consumer else {
             return trouble;
         };
-        // It says so in its queue, where nobody has looked yet.
+        // It says so in its queue, where nobody may have looked yet.
         for _ in 0..LOOKS {
             let _ = consumer.recv().now_or_never();
         }
@@ -289,28 +290,16 @@ impl Session for Member {
     /// Messages of the partitions that this member has: over all members, those of the group.
     async fn unread(&mut self) -> Result<Option<u64>, Trouble> {
         let topic = self.topic.clone();
-        let counting = self.ask(move |consumer| {
-            let unknown = |error: KafkaError| Trouble::new("what is unread is not told", error);
-            let committed = consumer.committed(ANSWER).map_err(unknown)?;
-            let mut lag = Lag::default();
-            for one in committed.elements_for_topic(&topic) {
-                let (low, high) = consumer
-                    .fetch_watermarks(&topic, one.partition(), ANSWER)
-                    .map_err(unknown)?;
-                let next = one.offset().to_raw().filter(|offset| *offset >= 0);
-                lag.add(low, high, next);
-            }
-            Ok(lag)
-        });
-        let lag = match counting.await {
+        let counted = self.ask(move |consumer| Ok(lag(consumer, &topic))).await?;
+        let lag = match counted {
             Ok(lag) => lag,
-            // As while partitions move; whether the cluster can be read, shows in reading.
-            Err(trouble) => {
-                tracing::debug!(
-                    topic = self.topic,
-                    because = trouble.chain(),
-                    "the lag is not known"
-                );
+            // The client goes on trying in silence, where nobody would miss the cluster.
+            Err(error) if is_silence(&error) => {
+                return Err(self.with_reason(Trouble::new("the cluster does not answer", error)));
+            }
+            // As while partitions move.
+            Err(error) => {
+                tracing::debug!(topic = self.topic, %error, "the lag is not known");
                 return Ok(None);
             }
         };
@@ -344,6 +333,17 @@ impl Drop for Member {
             std::thread::spawn(move || drop(consumer));
         }
     }
+}
+
+/// How far the member is behind in the partitions that it has.
+fn lag(consumer: &StreamConsumer<Watch>, topic: &str) -> Result<Lag, KafkaError> {
+    let mut lag = Lag::default();
+    for one in consumer.committed(ANSWER)?.elements_for_topic(topic) {
+        let (low, high) = consumer.fetch_watermarks(topic, one.partition(), ANSWER)?;
+        let next = one.offset().to_raw().filter(|offset| *offset >= 0);
+        lag.add(low, high, next);
+    }
+    Ok(lag)
 }
 
 fn taken(

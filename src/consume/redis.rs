@@ -158,11 +158,10 @@ impl Redis {
             let read = id_of(&text_of(group, "last-delivered-id")?)?;
             Some(deleted > read)
         };
-        // What was cut off at the old end is missing in the sum.
+        // What was cut off at the old end is counted as unread, and not there.
         let is_short = || {
-            let added = number_of(&about, "entries-added")?;
-            let read = number_of(group, "entries-read")?;
-            Some(added > read + number_of(group, "lag")?)
+            let there = number_of(&about, "length")?;
+            Some(number_of(group, "lag")? > there)
         };
         (is_behind() == Some(true) || is_short() == Some(true)).then(|| {
             Finding::new(

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod mailer;
 pub mod outcome;
 pub mod parked;
+pub mod platforms;
 pub mod preview;
 pub mod privacy;
 pub mod reload;

@@ -2,11 +2,13 @@
 //! was none waits for a notification, the head of the due queue or a short while.
 
 use super::mailer::Mailer;
+use super::platforms::{Asked, poll};
 use super::{Engine, EngineError, reload, silence, transit};
 use crate::files;
 use crate::model::diagnostic::Severity;
 use crate::model::time::Timestamp;
 use crate::store::StoreError;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -247,6 +249,102 @@ async fn upkeep_loop(engine: Arc<Engine>, scheduler: bool, stop: CancellationTok
             crate::telemetry::due_lag(Duration::from_millis(u64::try_from(overdue).unwrap_or(0)));
         }
         crate::telemetry::upkeep();
+    }
+}
+
+/// Asks platforms until `stop` is cancelled: for what their deliveries lost, each source
+/// on its own, and for what thin deliveries leave out. A rehearsal asks nobody: what a
+/// platform says is of today.
+pub async fn ask_platforms(
+    engine: Arc<Engine>,
+    asked: BTreeMap<String, Asked>,
+    stop: CancellationToken,
+) {
+    if engine.clock.is_rehearsal() {
+        if !asked.is_empty() {
+            tracing::info!("a rehearsal asks no platform");
+        }
+        return;
+    }
+    let asked = Arc::new(asked);
+    let mut tasks = JoinSet::new();
+    for (name, of) in asked.iter() {
+        if of.poll.is_some() {
+            let (engine, asked) = (Arc::clone(&engine), Arc::clone(&asked));
+            tasks.spawn(poll_loop(engine, asked, name.clone(), stop.clone()));
+        }
+    }
+    tasks.spawn(fetch_loop(engine, asked, stop.clone()));
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a loop that asks platforms ended badly; the service stops");
+            stop.cancel();
+        }
+    }
+}
+
+async fn poll_loop(
+    engine: Arc<Engine>,
+    asked: Arc<BTreeMap<String, Asked>>,
+    name: String,
+    stop: CancellationToken,
+) {
+    let Some(of) = asked.get(&name) else {
+        return;
+    };
+    let mut begun = false;
+    while !stop.is_cancelled() {
+        let stepped = match begun {
+            true => engine.poll_step(of).await,
+            false => match engine.begin_polling(of).await {
+                Ok(true) => {
+                    begun = true;
+                    continue;
+                }
+                Ok(false) => return,
+                Err(error) => Err(error),
+            },
+        };
+        let wait = match stepped {
+            Ok(Some(due)) => engine.clock.real_until(due),
+            // Another process asks.
+            Ok(None) => poll::LOOK,
+            Err(error) => {
+                pause(&error, &stop).await;
+                continue;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn fetch_loop(
+    engine: Arc<Engine>,
+    asked: Arc<BTreeMap<String, Asked>>,
+    stop: CancellationToken,
+) {
+    let mut afresh = false;
+    while !stop.is_cancelled() {
+        if !afresh {
+            match engine.store.fetch_afresh().await {
+                Ok(()) => afresh = true,
+                Err(error) => {
+                    pause(&error.into(), &stop).await;
+                    continue;
+                }
+            }
+        }
+        match engine.fetch_due(&asked).await {
+            Ok(fetched) if fetched.is_idle() => tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            },
+            Ok(_) => {}
+            Err(error) => pause(&error, &stop).await,
+        }
     }
 }
 

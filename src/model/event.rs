@@ -6,6 +6,7 @@ use super::money::Money;
 use super::time::{Timestamp, to_ms};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -360,6 +361,17 @@ impl Event {
             Precision::Approximate => 1,
         };
         basis * 4 + precision
+    }
+
+    /// Whether it says of a known fact what was not said yet, by the versions that were
+    /// told: every other version of an order, older ones too, so that it does not matter
+    /// which came first; of a delivery, a better one.
+    pub fn says_more(&self, told: &BTreeSet<i64>) -> bool {
+        let version = self.version();
+        match self.body.order {
+            Some(_) => !told.contains(&version),
+            None => told.iter().all(|had| *had < version),
+        }
     }
 
     /// The addresses that it names, as it has them.

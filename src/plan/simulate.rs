@@ -12,7 +12,7 @@ use crate::model::time::{self, Timestamp};
 use crate::sequence::catalog::Catalog;
 use crate::state;
 use crate::state::transit::{self, Observation};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How long after the last event a simulation without an end runs, in days.
@@ -102,8 +102,8 @@ struct World<'w, 'm> {
     people: BTreeMap<CustomerId, Person>,
     /// Events that wait for somebody to turn up.
     parked: HashMap<EventSeq, Event>,
-    /// The best version told under a fact's name, and when that happened.
-    told: HashMap<(String, String), (i64, Timestamp)>,
+    /// The versions told under a fact's name, and when it happened.
+    told: HashMap<(String, String), (BTreeSet<i64>, Timestamp)>,
     next_seq: i64,
     /// When the next lesson in transit times is due.
     lesson: Option<Timestamp>,
@@ -236,22 +236,17 @@ impl<'w, 'm> World<'w, 'm> {
         }
     }
 
-    /// Whether an event says anything new: the name of its fact is new, or the order in
-    /// it is newer than what was told under that name.
+    /// Whether an event says anything new: the name of its fact is new, or it says more of
+    /// it than was told under that name.
     fn is_news(&mut self, event: &Event) -> bool {
-        let version = event.version();
-        match self.told.get_mut(&(event.source.clone(), event.id.clone())) {
+        let name = (event.source.clone(), event.id.clone());
+        match self.told.get_mut(&name) {
             None => {
-                self.told.insert(
-                    (event.source.clone(), event.id.clone()),
-                    (version, event.time),
-                );
+                let told = (BTreeSet::from([event.version()]), event.time);
+                self.told.insert(name, told);
                 true
             }
-            Some((known, _)) if version > *known => {
-                *known = version;
-                true
-            }
+            Some((told, _)) if event.says_more(told) => told.insert(event.version()),
             Some(_) => false,
         }
     }

@@ -13,8 +13,6 @@ pub(super) struct Sighting<'a> {
     pub(super) row: &'a Event,
     /// Index of the telling that the row belongs to.
     pub(super) telling: usize,
-    /// Whether the row is a later revision of its telling.
-    pub(super) revision: bool,
 }
 
 /// All that was seen of one order.
@@ -65,7 +63,7 @@ impl<'a> Book<'a> {
     pub(super) fn open(tellings: &[Telling<'a>]) -> Book<'a> {
         let mut seen: BTreeMap<(&str, &str), Vec<Sighting<'a>>> = BTreeMap::new();
         for (place, telling) in tellings.iter().enumerate() {
-            for (nth, row) in telling.rows().iter().enumerate() {
+            for row in telling.rows() {
                 if let Some(order) = &row.body.order {
                     seen.entry((row.source.as_str(), order.order_id.as_str()))
                         .or_default()
@@ -73,7 +71,6 @@ impl<'a> Book<'a> {
                             order,
                             row,
                             telling: place,
-                            revision: nth > 0,
                         });
                 }
             }
@@ -230,12 +227,11 @@ pub(super) fn paid(dossier: &Dossier<'_>, tellings: &[Telling<'_>]) -> Option<(T
         .iter()
         .filter(|seen| says_paid(&seen.order.payment_status))
         .map(|seen| {
-            let denied = seen.revision
-                && tellings[seen.telling].rows().iter().any(|row| {
-                    row.body.order.as_ref().is_some_and(|order| {
-                        order.version < seen.order.version && !says_paid(&order.payment_status)
-                    })
-                });
+            let denied = tellings[seen.telling].rows().iter().any(|row| {
+                row.body.order.as_ref().is_some_and(|order| {
+                    order.version < seen.order.version && !says_paid(&order.payment_status)
+                })
+            });
             let time = if denied {
                 seen.order.version.max(seen.row.time)
             } else {

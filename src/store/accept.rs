@@ -61,15 +61,15 @@ pub struct Poison {
 }
 
 impl From<canonical::Poison> for Poison {
-    fn from(poison: canonical::Poison) -> Poison {
+    fn from(bad: canonical::Poison) -> Poison {
         Poison {
-            source: poison.source,
-            id: poison.id,
-            kind: poison.kind,
-            body: poison.body,
-            reason: poison.reason,
-            because: poison.because,
-            recorded: poison.recorded,
+            source: bad.source,
+            id: bad.id,
+            kind: bad.kind,
+            body: bad.body,
+            reason: bad.reason,
+            because: bad.because,
+            recorded: bad.recorded,
             transport: None,
         }
     }
@@ -91,9 +91,9 @@ statements! {
     DELIVER = "INSERT INTO deliveries (source, key, recorded)
         SELECT r.source, r.key, r.recorded FROM rows($1: source TEXT, key TEXT, recorded BIGINT) AS r
         WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING source, key";
-    FACTS = "SELECT e.source, e.id, MAX(COALESCE(e.version, 0)), MIN(e.time), MIN(e.considered)
+    FACTS = "SELECT e.source, e.id, COALESCE(e.version, 0), e.time, e.considered
         FROM rows($1: source TEXT, id TEXT) AS r JOIN events e ON e.source = r.source AND e.id = r.id
-        GROUP BY e.source, e.id";
+        ORDER BY e.revision";
     KNOWN = "SELECT a.key, a.customer FROM rows($1: key TEXT) AS r JOIN aliases a ON a.key = r.key";
     NUMBERS = "SELECT name, value FROM counters WHERE name IN ('customer', 'event', 'quarantine')";
     COUNT = "UPDATE counters SET value = r.value FROM rows($1: name TEXT, value BIGINT) AS r WHERE counters.name = r.name";
@@ -178,6 +178,27 @@ impl Store {
         found
             .iter()
             .map(|row| Ok((row.text(0)?, row.text(1)?)))
+            .collect()
+    }
+}
+
+impl Store {
+    /// By fact of one source: the newest version of an order that was told with it, in
+    /// milliseconds; facts that are not known are left out.
+    ///
+    /// # Errors
+    /// Where the database is out of reach.
+    pub async fn known_versions(
+        &self,
+        facts: &BTreeSet<(&str, &str)>,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        let list: Vec<&(&str, &str)> = facts.iter().collect();
+        let mut tx = self.shared.pools.read().await?;
+        let found = tx.fetch(&FACTS, vec![rows(&list)?]).await?;
+        tx.rollback().await;
+        found
+            .iter()
+            .map(|row| Ok((row.text(1)?, row.int(2)?)))
             .collect()
     }
 }
@@ -409,14 +430,14 @@ async fn sift<'b>(
         }
         let version = event.version();
         let name = (clean(&event.source), clean(&event.id));
-        let revision = match told.newest.get(&name) {
+        let revision = match told.versions.get(&name) {
             None => 0,
-            Some(newest) if version > *newest => version,
+            Some(versions) if event.says_more(versions) => version,
             Some(_) => continue,
         };
         // Told better before any plan has seen it, it is news all the same.
         let considered = event.considered || told.considered.contains(&name);
-        told.newest.insert(name, version);
+        told.versions.entry(name).or_default().insert(version);
         fresh.push(Fresh {
             place,
             now: *now,
@@ -433,8 +454,8 @@ async fn sift<'b>(
 /// What is known under the names of facts.
 #[derive(Default)]
 struct Known {
-    /// The best version that was told (see [`Event::version`]).
-    newest: HashMap<(String, String), i64>,
+    /// The versions that were told (see [`Event::version`]).
+    versions: HashMap<(String, String), BTreeSet<i64>>,
     /// When it happened, as first told.
     first: HashMap<(String, String), Timestamp>,
     /// Which of them a plan has seen.
@@ -450,11 +471,13 @@ impl Known {
         let names: Vec<(&str, &str)> = names.into_iter().collect();
         for row in tx.fetch(&FACTS, vec![rows(&names)?]).await? {
             let name = (row.text(0)?, row.text(1)?);
-            self.first.insert(name.clone(), from_ms(row.int(3)?));
+            // The first telling comes first.
+            let at = from_ms(row.int(3)?);
+            self.first.entry(name.clone()).or_insert(at);
             if row.int(4)? != 0 {
                 self.considered.insert(name.clone());
             }
-            self.newest.insert(name, row.int(2)?);
+            self.versions.entry(name).or_default().insert(row.int(2)?);
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod error;
 mod lists;
 mod open;
 mod plans;
+mod polls;
 mod privacy;
 mod quarantine;
 mod reads;
@@ -35,6 +36,7 @@ pub use error::{Corrupt, StoreError};
 pub use lists::{Counts, Foreseen, Listed, SendFilter, Who};
 pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
+pub use polls::{Polled, Step};
 pub use privacy::{DataRequest, EXPIRED, Naming};
 pub use quarantine::Quarantined;
 pub use sends::{Barrier, Passed, Settle, Settled};
@@ -141,6 +143,7 @@ fn statements() -> impl Iterator<Item = &'static db::Statement> {
         lists::ALL,
         open::ALL,
         plans::ALL,
+        polls::ALL,
         privacy::ALL,
         quarantine::ALL,
         reads::ALL,

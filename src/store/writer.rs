@@ -12,6 +12,7 @@ use super::db::{Db, Row, Statement, Tx, rows, statements};
 use super::erase;
 use super::error::StoreError;
 use super::plans::{self, Saved, Saving};
+use super::polls::{self, Asked, Asking};
 use super::privacy;
 use super::quarantine;
 use super::sends::{self, Barrier, Passed, Settle, Settled};
@@ -105,6 +106,8 @@ pub(super) enum Write {
     TriedQuarantined {
         id: i64,
     },
+    /// How far platforms were asked.
+    Asking(Asking),
     Leave,
     /// Nothing but the stamp: whether a commit succeeds.
     Nothing,
@@ -122,6 +125,7 @@ pub(super) enum Written {
     Claims(Vec<Claim>),
     Renewed(Vec<bool>),
     Recovered(Recovered),
+    Asked(Asked),
     Count(u64),
 }
 
@@ -581,6 +585,7 @@ async fn run_other(
             Written::Count(quarantine::dismiss(tx, *id, because).await?)
         }
         Write::TriedQuarantined { id } => Written::Count(quarantine::tried(tx, *id).await?),
+        Write::Asking(asking) => Written::Asked(polls::write(tx, &shared.worker, asking).await?),
         Write::Leave => {
             // On SQLite the rows are those of roles, not of processes.
             if tx.db() == Db::Postgres {
@@ -628,6 +633,7 @@ impl Write {
             | Write::DropQuarantined { .. }
             | Write::DismissQuarantined { .. }
             | Write::TriedQuarantined { .. }
+            | Write::Asking(_)
             | Write::Leave
             | Write::Nothing => None,
         }
@@ -656,6 +662,7 @@ impl Write {
             | Write::DropQuarantined { .. }
             | Write::DismissQuarantined { .. }
             | Write::TriedQuarantined { .. }
+            | Write::Asking(_)
             | Write::Leave
             | Write::Nothing => Vec::new(),
         }

@@ -24,6 +24,7 @@ mod live_experiments;
 mod mutations;
 mod people;
 mod plan;
+mod platforms;
 mod previews;
 mod privacy;
 mod prove;

@@ -3,13 +3,15 @@
 
 use super::{Findings, How};
 use crate::cli::context::Shop;
+use crate::cli::sources;
+use crate::engine::platforms::{self, poll};
 use crate::engine::reload;
 use crate::engine::silence::Listener;
 use crate::engine::traces::trace;
 use crate::ingest::silence::{Standing, WEEKS};
 use crate::ingest::switches;
 use crate::model::event::EventKind;
-use crate::model::time::{self, TimeZone};
+use crate::model::time::{self, TimeZone, Timestamp};
 use crate::sequence::needed::{For, needed};
 use crate::store::Store;
 use jiff::SignedDuration;
@@ -23,6 +25,10 @@ const EVERY_SHOP: &[EventKind] = &[
     EventKind::ShipmentDispatched,
     EventKind::ShipmentDelivered,
 ];
+
+/// After how many intervals without an end asking is late, and after how long at least.
+const LATE: u32 = 6;
+const LEAST_LATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Looks at every source that was heard, and at every kind that is needed.
 pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> anyhow::Result<()> {
@@ -62,6 +68,7 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
         };
         to.tell(how, "source", &format!("{source} {kind}: {words}"))?;
     }
+    asked(shop, store, now, to).await?;
     doors(shop, store, to).await?;
     let Some(live) = live else {
         return Ok(());
@@ -110,6 +117,81 @@ pub(super) async fn look(shop: &Shop, store: &Store, to: &mut Findings<'_>) -> a
                 names.join(", ")
             ),
         )?;
+    }
+    Ok(())
+}
+
+/// How asking platforms goes: for what deliveries lost, and for what thin ones leave out.
+async fn asked(
+    shop: &Shop,
+    store: &Store,
+    now: Timestamp,
+    to: &mut Findings<'_>,
+) -> anyhow::Result<()> {
+    let polls = store.polls().await?;
+    let known = store.sources().await?;
+    let all = sources::asked(&shop.config)?;
+    for told in &shop.config.sources {
+        let name = told.name.as_str();
+        let Some(of) = all.get(name) else {
+            if platforms::can_poll(told.platform) {
+                let words = format!(
+                    "{name} is not asked for what its deliveries lose: it has no api_token"
+                );
+                to.tell(How::Note, "poll", &words)?;
+            }
+            continue;
+        };
+        let others = poll::other_names(of, &known);
+        if of.poll.is_some() && !others.is_empty() {
+            let words = format!(
+                "{name} is not asked: its deliveries call themselves {}, and what is asked would be called {}; set intake.sources.{name}.source",
+                others.join(" or "),
+                of.origin()
+            );
+            to.tell(How::Bad, "poll", &words)?;
+            continue;
+        }
+        let Some(every) = of.poll else { continue };
+        let Some(row) = polls.iter().find(|row| row.source == name) else {
+            to.tell(How::Note, "poll", &format!("{name} was never asked yet"))?;
+            continue;
+        };
+        let reached = row.fine_at.map_or_else(
+            || "never asked to the end yet".to_owned(),
+            |at| format!("last asked to the end at {at}"),
+        );
+        let came = format!(
+            "{} facts came by asking alone, {} were known",
+            row.found, row.known
+        );
+        let late = row.fine_at.is_some_and(|at| {
+            let patience =
+                SignedDuration::try_from(every.saturating_mul(LATE)).unwrap_or(SignedDuration::MAX);
+            time::saturating_add(at, patience.max(LEAST_LATE)) < now
+        });
+        let (how, words) = match &row.because {
+            Some(because) => (
+                How::Bad,
+                format!(
+                    "{name}: {because} ({} times in a row), again at {}; {reached}; {came}",
+                    row.failures, row.due_at
+                ),
+            ),
+            None if late => (
+                How::Bad,
+                format!("{name}: {reached}, which is long ago: does serve run with intake? {came}"),
+            ),
+            None => (How::Fine, format!("{name}: {reached}; {came}")),
+        };
+        to.tell(how, "poll", &words)?;
+    }
+    let waiting = store.to_fetch().await?;
+    if waiting > 0 {
+        let words = format!(
+            "{waiting} deliveries name something that has to be fetched: aftercare quarantine list --by cause says what they wait for"
+        );
+        to.tell(How::Note, "fetch", &words)?;
     }
     Ok(())
 }

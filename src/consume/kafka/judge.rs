@@ -43,6 +43,20 @@ pub(super) fn judge(error: KafkaError, said: Option<String>) -> Option<Trouble> 
     }
 }
 
+/// Whether nobody answered, which is another matter than an answer that says no.
+pub(super) fn is_silence(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::OperationTimedOut
+                | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+        )
+    )
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::expect_used, reason = "tests")]
@@ -64,5 +78,20 @@ mod tests {
         assert!(gone.chain().contains("refused"), "{}", gone.chain());
         assert!(judged(RDKafkaErrorCode::BrokerTransportFailure).is_none());
         assert!(judge(KafkaError::Canceled, None).is_some());
+    }
+
+    #[test]
+    fn silence_is_no_answer() {
+        let check = |code, expected: bool| {
+            assert_eq!(
+                is_silence(&KafkaError::MetadataFetch(code)),
+                expected,
+                "{code:?}"
+            );
+        };
+        check(RDKafkaErrorCode::OperationTimedOut, true);
+        check(RDKafkaErrorCode::BrokerTransportFailure, true);
+        check(RDKafkaErrorCode::RebalanceInProgress, false);
+        check(RDKafkaErrorCode::LeaderNotAvailable, false);
     }
 }

@@ -68,6 +68,15 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
         "store/shipment/created" | "store/shipment/updated" | "store/shipment/deleted" => {
             thin("order", &data["orderId"], "/v2/orders")
         }
+        "store/customer/created" | "store/customer/updated" if data["customer"].is_object() => {
+            let mut facts = Facts::of(
+                told.source.origin(shop),
+                via("bigcommerce", topic, key.as_deref(), Some("v3")),
+                false,
+            );
+            customer(&data["customer"], told.received, &mut facts)?;
+            Ok(Heard::facts(topic, key.clone(), facts))
+        }
         "store/customer/created" | "store/customer/updated" => {
             let own = needed(id(&data["id"]), "data.id")?;
             let path = format!("/v3/customers?id:in={own}");
@@ -190,6 +199,40 @@ fn order(told: &Told<'_>, whole_order: &Json, facts: &mut Facts) -> Result<(), M
         let reason = (status == DECLINED).then_some("declined");
         facts.cancelled(&own, reason, modified, &base);
     }
+    Ok(())
+}
+
+/// A customer, as the newer interface has them. Consent is not in it.
+fn customer(one: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
+    let own = needed(id(&one["id"]), "the customer's id")?;
+    let at = when(&one["date_modified"])
+        .or_else(|| when(&one["date_created"]))
+        .unwrap_or(learnt);
+    let about = format!("customer/{own}");
+    let (first, last) = (text(&one["first_name"]), text(&one["last_name"]));
+    let to = &one["addresses"][0];
+    facts.tell(
+        EventKind::CustomerUpdated,
+        format!("customer/{own}@{}", stamp(at)),
+        &about,
+        &about,
+        Some(at),
+        json!({ "customer": {
+            "customer_id": own,
+            "account": "registered",
+            "email": address(&one["email"]),
+            "first_name": first,
+            "last_name": last,
+            "name": full_name(first, last),
+            "phone": text(&one["phone"]),
+            "locale": null,
+            "time_zone": null,
+            "country": country(&to["country_code"]),
+            "region": text(&to["state_or_province"]),
+            "tags": [],
+            "marketing_consent": unknown_consent("bigcommerce:not-in-payload"),
+        }}),
+    );
     Ok(())
 }
 

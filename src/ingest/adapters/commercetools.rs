@@ -82,7 +82,10 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             as_history(&mut facts.all);
         }
         "OrderPaymentStateChanged" => {
-            if text(&message["paymentState"]) == Some("Paid") {
+            if message["order"].is_object() {
+                // Somebody fetched it.
+                snapshot(&message["order"], at, &mut facts)?;
+            } else if text(&message["paymentState"]) == Some("Paid") {
                 // Who paid for what is not in it.
                 let key = own.map(str::to_owned);
                 let order = needed(of.order, "resource.id")?;

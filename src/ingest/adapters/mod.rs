@@ -48,7 +48,7 @@ pub use proof::{MAX_SECRETS, MIN_SECRET, SharedSecret};
 pub use public_keys::PublicKeys;
 pub use recorded::Recorded;
 
-use super::canonical::{Learnt, Poison};
+use super::canonical::{Learnt, MAX_NAME, Poison};
 use super::json::{self, Json};
 use super::shape::Misfit;
 use super::signature::SignatureError;
@@ -90,6 +90,8 @@ pub struct Source {
     pub notes: Notes,
     /// How a shop of its own make signs and speaks.
     pub mapping: Option<Arc<Mapping>>,
+    /// Whether somebody fetches what a delivery leaves out: then it is not told without.
+    pub fetches: bool,
 }
 
 /// What a platform's deliveries do not say of the shop.
@@ -122,11 +124,12 @@ impl Source {
             depth: super::canonical::MAX_DEPTH,
             notes: Notes::default(),
             mapping: None,
+            fetches: false,
         }
     }
 
     /// The `source` of events: as configured, else with what the platform says of itself.
-    fn origin(&self, told: Option<&str>) -> String {
+    pub fn origin(&self, told: Option<&str>) -> String {
         let told = told.filter(|told| !told.chars().any(char::is_control));
         match (&self.origin, told) {
             (Some(origin), _) => origin.clone(),
@@ -477,12 +480,13 @@ pub fn hear(
             };
         }
     };
+    let key = heard.key.filter(|key| key.len() <= MAX_KEY);
     let facts = match heard.what {
         What::Facts(facts) => facts,
         What::Unused => {
             return Taken {
                 topic: heard.topic,
-                key: heard.key,
+                key,
                 events: Vec::new(),
                 poison: None,
                 outcome: Outcome::Unused,
@@ -491,11 +495,11 @@ pub fn hear(
         What::Thin { about, path } => {
             let misfit = Misfit::new("to_fetch", to_fetch(&about, &path));
             let mut poison = keep(&heard.topic, None, misfit);
-            poison.id = Some(about);
+            poison.id = Some(about.chars().take(MAX_NAME).collect());
             return Taken {
                 poison: Some(poison),
                 topic: heard.topic,
-                key: heard.key,
+                key,
                 events: Vec::new(),
                 outcome: Outcome::ToFetch,
             };
@@ -524,7 +528,7 @@ pub fn hear(
             None => Outcome::Understood,
         },
         topic: heard.topic,
-        key: heard.key.filter(|key| key.len() <= MAX_KEY),
+        key,
         events,
         poison,
     }

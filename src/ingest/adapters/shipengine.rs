@@ -1,16 +1,18 @@
 //! ShipStation's newer interface (ShipEngine): `API_TRACK` with all events so far. Its
 //! times are dirty: local ones with a false `Z`, events unsorted, "delivered" twice. The
-//! older interface of ShipStation sends only an address to fetch from.
+//! older interface of ShipStation sends only an address to fetch from; whoever fetches hands
+//! the parcels in beside it (`shipments`).
 
 use super::super::json::Json;
 use super::super::shape::Misfit;
 use super::carried::{Carried, When};
-use super::facts::{Facts, Way, via};
-use super::loose::{list, needed, text, word};
-use super::moment::{told as told_at, utc};
+use super::facts::{Facts, Way, order_ref, via};
+use super::loose::{flag, id, list, needed, quantity, slug, text, word};
+use super::moment::{stamp, told as told_at, utc};
 use super::{Heard, Told, body_hash};
+use crate::model::event::EventKind;
 use crate::model::time::{TimeZone, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where the older interface may be fetched from; anything else would be an invitation to
 /// look where a stranger wants.
@@ -19,12 +21,27 @@ const HOSTS: &[&str] = &[
     "https://ssapi6.shipstation.com/",
 ];
 
+/// Where the clocks of the older interface are.
+const HOME: &str = "America/Los_Angeles";
+
 pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let body = told.body;
     let topic = needed(text(&body["resource_type"]), "resource_type")?;
     match topic {
         "API_TRACK" | "TRACK_EVENT_V2" => {}
-        "SHIP_NOTIFY" | "ITEM_SHIP_NOTIFY" | "FULFILLMENT_SHIPPED" | "ORDER_NOTIFY" => {
+        "SHIP_NOTIFY" | "ITEM_SHIP_NOTIFY" | "FULFILLMENT_SHIPPED"
+            if body["shipments"].is_array() =>
+        {
+            // Somebody fetched them.
+            let via = via("shipengine", topic, None, Some("v1"));
+            let mut facts = Facts::of(told.source.origin(None), via, false);
+            for one in list(&body["shipments"]) {
+                parcel(one, told, &mut facts)?;
+            }
+            let key = body_hash(topic, told.raw);
+            return Ok(Heard::facts(topic, Some(key), facts));
+        }
+        "SHIP_NOTIFY" | "ITEM_SHIP_NOTIFY" | "FULFILLMENT_SHIPPED" => {
             let url = needed(text(&body["resource_url"]), "resource_url")?;
             if !HOSTS.iter().any(|host| url.starts_with(host)) {
                 return Err(Misfit::new(
@@ -87,6 +104,67 @@ fn carrier_in<'j>(url: &'j Json<'_>) -> Option<&'j str> {
         .find_map(|pair| pair.strip_prefix("carrier_code="))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (!code.is_empty() && code.bytes().all(plain)).then_some(code)
+}
+
+/// A parcel of the older interface: that it left, and never that it arrived.
+fn parcel(one: &Json, told: &Told<'_>, facts: &mut Facts) -> Result<(), Misfit> {
+    let own = id(&one["shipmentId"]).or_else(|| id(&one["fulfillmentId"]));
+    let own = needed(own, "shipmentId")?;
+    let zone = told.source.notes.zone.clone();
+    // Its times are those of the company's own clocks.
+    let zone = zone
+        .or_else(|| TimeZone::get(HOME).ok())
+        .unwrap_or(TimeZone::UTC);
+    let shipped = told_at(&one["createDate"], &zone).map(|moment| moment.at);
+    let at = shipped.unwrap_or(told.received);
+    let carrier = text(&one["carrierCode"]);
+    let tracking: Vec<Value> = word(&one["trackingNumber"])
+        .map(|number| {
+            json!({
+                "carrier": carrier.map(slug), "carrier_name": carrier, "number": number, "url": null,
+            })
+        })
+        .into_iter()
+        .collect();
+    let items: Vec<Value> = list(&one["shipmentItems"])
+        .iter()
+        .filter_map(|item| {
+            let units = quantity(&item["quantity"]).filter(|units| *units > 0)?;
+            let line = id(&item["lineItemKey"]);
+            let sku = text(&item["sku"]);
+            (line.is_some() || sku.is_some())
+                .then(|| json!({ "line_id": line, "sku": sku, "quantity": units }))
+        })
+        .collect();
+    let number = word(&one["orderNumber"]);
+    let about = format!("shipment/{own}");
+    let line = number
+        .as_ref()
+        .map_or_else(|| about.clone(), |number| format!("order/{number}"));
+    let data = json!({
+        "order_ref": order_ref(None, number.as_deref()),
+        "shipment": {
+            "shipment_id": own, "direction": "outbound", "tracking": tracking, "items": items,
+            "shipped_at": shipped.map(stamp),
+        },
+    });
+    let voided = told_at(&one["voidDate"], &zone).map(|moment| moment.at);
+    if flag(&one["voided"]) == Some(true) || voided.is_some() {
+        let kind = EventKind::ShipmentCancelled;
+        let name = format!("{about}/cancelled");
+        facts.tell(kind, name, &about, &line, voided.or(Some(at)), data);
+        return Ok(());
+    }
+    let kind = EventKind::ShipmentDispatched;
+    facts.tell(
+        kind,
+        format!("{about}/dispatched"),
+        &about,
+        &line,
+        Some(at),
+        data,
+    );
+    Ok(())
 }
 
 fn moment(event: &Json, zone: &TimeZone) -> Option<Timestamp> {

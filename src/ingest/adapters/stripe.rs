@@ -1,5 +1,6 @@
 //! Stripe: orders of Checkout, refunds, disputes, customers. The lines of an order are
-//! not in its event; they stand beside it where they were asked for. A session that is
+//! not in its event; they stand beside it where they were asked for. Where somebody does
+//! ask, an order waits for its lines: told without, it would start nothing about them. A session that is
 //! completed may be unpaid, and is paid by a later event. Charges name no order: their
 //! payment leads to it, by what the session told ([`super::Beside::orders`]) or later,
 //! when the facts are joined.
@@ -36,6 +37,19 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
     let mut facts = Facts::of(told.source.origin(account), via, test);
     match topic {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+            if told.source.fetches
+                && told.beside.line_items.is_none()
+                && !object["line_items"].is_object()
+                && text(&object["mode"]) != Some("setup")
+            {
+                let own = needed(id(&object["id"]), "the session's id")?;
+                return Ok(Heard::thin(
+                    topic,
+                    event.map(str::to_owned),
+                    &format!("session/{own}"),
+                    &format!("/v1/checkout/sessions/{own}/line_items"),
+                ));
+            }
             session(told, object, topic, at, &mut facts)?;
         }
         // It was never an order, or is still an unpaid one.

@@ -48,7 +48,7 @@ on_both! {
         let store = home.open().await;
         let customer = accept(&store, order("1", Some("7"), None, 1)).await.unwrap();
         save(&store, customer, vec![], None).await;
-        for (version, rows) in [(1, 1), (3, 2), (2, 2), (3, 2), (4, 3)] {
+        for (version, rows) in [(1, 1), (3, 2), (2, 3), (3, 3), (2, 3), (4, 4)] {
             let again = plain(order("1", Some("7"), None, version));
             assert_eq!(store.accept(vec![again], vec![], at(5)).await.unwrap(), [Accepted::Duplicate]);
             let events = history(&store, customer).await.events;

@@ -2,6 +2,7 @@
 //! where `TEST_POSTGRES_URL` says.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod asking;
 mod erasing;
 mod intake;
 mod opening;

@@ -59,7 +59,7 @@ impl Answer {
 }
 
 /// The shop of the repository, read once.
-fn shop() -> Live {
+pub fn shop() -> Live {
     static SHOP: OnceLock<Live> = OnceLock::new();
     let read = || {
         let read = reload::read(Path::new(env!("CARGO_MANIFEST_DIR")));

@@ -30,10 +30,7 @@ pub(super) fn refunds_of(order: &Json, id: &str, number: Option<&str>, facts: &m
     for one in members(&order["refunds"]) {
         let code = currency_of(one).or_else(|| own.map(str::to_owned));
         let total = code.as_deref().and_then(|code| {
-            let set = set_in(&order["total_price_set"], code);
-            set["amount"]
-                .as_i64()
-                .or_else(|| minor(&order["total_price"], code))
+            set_in(&order["total_price_set"], code).or_else(|| minor(&order["total_price"], code))
         });
         back = back.saturating_add(code.as_deref().map_or(0, |code| given_back(one, code)));
         let scope = match total {
@@ -133,12 +130,8 @@ fn told(
 /// A line of a refund, its tax included.
 fn item(one: &Json, code: &str) -> Option<Value> {
     let line = gid(&one["line_item_id"]).or_else(|| gid(&one["line_item"]["id"]))?;
-    let part = |set: &str, plain: &str| {
-        let money = set_in(&one[set], code);
-        money["amount"]
-            .as_i64()
-            .or_else(|| price(&one[plain], code)["amount"].as_i64())
-    };
+    let part =
+        |set: &str, plain: &str| set_in(&one[set], code).or_else(|| minor(&one[plain], code));
     let amount = part("subtotal_set", "subtotal")
         .map(|amount| amount.saturating_add(part("total_tax_set", "total_tax").unwrap_or(0)));
     let restock = text(&one["restock_type"])

@@ -4,7 +4,7 @@ use super::super::super::json::Json;
 use super::super::super::shape::Misfit;
 use super::super::facts::{Facts, Shared, order_ref, unknown_consent};
 use super::super::loose::{
-    address, country, currency, flag, full_name, gid, list, members, minor, money, needed, price,
+    address, country, currency, flag, full_name, gid, list, members, minor, money, needed,
     quantity, sum, tags, text, word,
 };
 use super::super::moment::{gmt, stamp};
@@ -102,8 +102,7 @@ fn number(body: &Json) -> Option<String> {
 
 /// The amount of a `…_set` in the currency that the buyer saw; without it the plain field.
 fn seen(body: &Json, set: &str, plain: &str, currency: &str) -> Option<i64> {
-    let shown = set_in(&body[set], currency)["amount"].as_i64();
-    shown.or_else(|| minor(&body[plain], currency))
+    set_in(&body[set], currency).or_else(|| minor(&body[plain], currency))
 }
 
 fn order(
@@ -122,7 +121,7 @@ fn order(
     needed(candidates.first(), "the order's currency")?;
     let paid = candidates.iter().find_map(|code| {
         let own = told.is_none() || shop_currency.as_ref() == Some(code);
-        let shown = set_in(set, code)["amount"].as_i64();
+        let shown = set_in(set, code);
         let plain = || minor(&body["total_price"], code).filter(|_| own || !set.is_object());
         Some((shown.or_else(plain)?, (*code).clone()))
     });
@@ -301,16 +300,16 @@ fn customer(body: &Json, created: Option<Timestamp>) -> Value {
     })
 }
 
-/// Money of a `…_set`, in the currency that is asked for, whichever of its two that is.
-pub(super) fn set_in(set: &Json, currency: &str) -> Value {
+/// The amount of a `…_set` in the currency that is asked for, whichever of its two that is.
+pub(super) fn set_in(set: &Json, currency: &str) -> Option<i64> {
     ["presentment_money", "shop_money"]
         .iter()
         .map(|side| &set[*side])
-        .find(|money| {
+        .filter(|money| {
             ["currency_code", "currency"]
                 .iter()
                 .filter_map(|name| text(&money[*name]))
                 .any(|code| code.eq_ignore_ascii_case(currency))
         })
-        .map_or(Value::Null, |money| price(&money["amount"], currency))
+        .find_map(|money| minor(&money["amount"], currency))
 }

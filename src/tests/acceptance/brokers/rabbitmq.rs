@@ -150,6 +150,7 @@ impl Server for Rabbit {
                         told.insert((*name).into(), AMQPValue::LongString((*value).into()));
                     }
                     let properties = BasicProperties::default()
+                        .with_message_id(unique("message").into())
                         .with_delivery_mode(2)
                         .with_headers(told);
                     let options = BasicPublishOptions::default();
