@@ -287,6 +287,11 @@ fn outlives_its_broker<S: Server>() {
             Some(0.0)
         );
         server.restart();
+        // A client may have fetched so much ahead that it is in the middle without its broker.
+        until("it is read again", || {
+            let log = service.log();
+            (log.matches("the broker is read").count() > kill as usize).then_some(())
+        });
     }
     until("everything is stored", || {
         (stored(&install) == MANY as i64).then_some(())
