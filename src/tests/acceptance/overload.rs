@@ -176,7 +176,10 @@ impl Posting {
         assert!(pattern.contains(number), "{sender:?}");
         let mut taken = 0;
         while !self.done.load(Ordering::Acquire) {
-            let body = pattern.replace(number, &format!("{number}{taken:04}"));
+            let body = pattern
+                .replace(number, &format!("{number}{taken:04}"))
+                // Stripe names the delivery in its body.
+                .replace("\"evt_", &format!("\"evt_{taken}_"));
             let address = *self.address.lock().unwrap();
             let answer = address.and_then(|address| sender.send(address, &body));
             let Some(answer) = answer else {
