@@ -32,6 +32,9 @@ pub enum Fault {
     Hang,
 }
 
+/// What happens between two answers: to the orders, after so many.
+pub type Meanwhile = Box<dyn FnMut(&mut Vec<Value>, usize) + Send>;
+
 /// What a platform holds.
 #[derive(Default)]
 pub struct World {
@@ -49,7 +52,7 @@ pub struct World {
     /// Items of one page.
     pub per_page: usize,
     /// Done to the world after each answer: what happens meanwhile.
-    pub meanwhile: Option<Box<dyn FnMut(&mut Vec<Value>, usize) + Send>>,
+    pub meanwhile: Option<Meanwhile>,
 }
 
 #[derive(Clone)]

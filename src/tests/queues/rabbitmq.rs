@@ -194,7 +194,7 @@ async fn a_queue_that_can_lose_messages_is_told_of() {
             assert!(found.words.contains(expected), "{found:?}");
         }
     };
-    check(true, &[quorum.clone()], &[]).await;
+    check(true, std::slice::from_ref(&quorum), &[]).await;
     check(true, &[], &["classic"]).await;
     check(false, &[], &["not durable"]).await;
     check(true, &[("x-queue-type", text("stream"))], &["stream"]).await;
