@@ -4,7 +4,6 @@
 use super::mails::number;
 use super::report::Row;
 use super::shop;
-use aftercare::clock::Clock;
 use aftercare::config::{BATCH, BrokerKind, GROUP, REDELIVER_AFTER, SaslMechanism};
 use aftercare::consume::{self, Settings};
 use aftercare::engine::Engine;
@@ -22,6 +21,7 @@ const BACKLOG: usize = 1_000_000;
 /// Messages a second, as the issue asks.
 const TARGET: f64 = 20_000.0;
 /// Messages that are published at once.
+#[cfg(any(feature = "nats", feature = "redis"))]
 const AT_ONCE: usize = 1_000;
 /// The pause between two looks at how far it is.
 const LOOK: Duration = Duration::from_millis(20);
@@ -120,8 +120,9 @@ fn acknowledged(broker: &str) -> Result<f64> {
 }
 
 /// The body of a message: orders, and later their deliveries.
+#[cfg(any(feature = "nats", feature = "redis"))]
 fn body(n: usize) -> Result<Vec<u8>> {
-    let at = shop::ago(Clock::System.now(), 1_000);
+    let at = shop::ago(aftercare::clock::Clock::System.now(), 1_000);
     let order = n / 2;
     let event = if n.is_multiple_of(2) {
         shop::order(order, at)?
@@ -134,6 +135,7 @@ fn body(n: usize) -> Result<Vec<u8>> {
 mod fill {
     //! Publishes a backlog; how many bytes it holds.
 
+    #[cfg(any(feature = "nats", feature = "redis"))]
     use super::{AT_ONCE, body};
     use anyhow::Result;
 

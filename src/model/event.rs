@@ -340,13 +340,18 @@ impl Event {
 
     /// Which of two tellings of one fact is the better: that of the newer order, or of the
     /// delivery that is known better (rule 6: a carrier's word over a storefront's, a
-    /// second over a day). 0 where they are alike.
+    /// second over a day), or the one that names the order. 0 where they are alike.
     pub fn version(&self) -> i64 {
         if let Some(order) = &self.body.order {
             return to_ms(order.version);
         }
+        // Whoever says of which order it is says more than whoever does not.
+        let order = self.body.order_ref.as_ref();
+        let named = order.is_some_and(|order| {
+            order.order_id.is_some() || order.order_number.is_some() || !order.aliases.is_empty()
+        });
         let Some(delivery) = &self.body.delivery else {
-            return 0;
+            return i64::from(named);
         };
         let basis = match delivery.basis {
             DeliveryBasis::Carrier => 5,
@@ -360,12 +365,12 @@ impl Event {
             Precision::Date => 2,
             Precision::Approximate => 1,
         };
-        basis * 4 + precision
+        (basis * 4 + precision) * 2 + i64::from(named)
     }
 
     /// Whether it says of a known fact what was not said yet, by the versions that were
     /// told: every other version of an order, older ones too, so that it does not matter
-    /// which came first; of a delivery, a better one.
+    /// which came first; of anything else, a better one.
     pub fn says_more(&self, told: &BTreeSet<i64>) -> bool {
         let version = self.version();
         match self.body.order {

@@ -247,7 +247,6 @@ fn sessions_intents_and_charges_lead_to_their_order() {
 
 /// Every fixture of a platform, in any order, with any repetition, stands alike.
 #[test]
-#[ignore = "Spree's fixtures leave a parcel waiting in one order of arrival and not in others"]
 fn the_deliveries_of_each_platform_stand_alike_in_any_order() {
     let shop = catalog(POLICY, &[]);
     let mut heard = 0;
