@@ -117,7 +117,7 @@ on_both! {
         drop(home);
         let exported = ["assignments", "enrolments", "events", "prepared", "quarantine", "sends", "waiting"];
         // Numbers, keyed hashes, what follows from the rest, and nothing of anybody.
-        let nameless = ["aliases", "counters", "customers", "deliveries", "due", "meta", "outlooks", "parked", "workers"];
+        let nameless = ["aliases", "counters", "customers", "deliveries", "due", "meta", "outlooks", "parked", "polls", "workers"];
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
         let files = std::fs::read_dir(folder).unwrap();
         let text: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
