@@ -43,7 +43,7 @@ pub async fn measure(runs: usize) -> Result<Vec<Row>> {
         };
         let mut rates = Vec::new();
         for run in 0..runs {
-            let stream = format!("BENCH-{}-{run}", std::process::id());
+            let stream = format!("BENCH-{}-{}-{run}", kind.feature(), std::process::id());
             let bytes = match kind {
                 BrokerKind::Nats => fill::nats(&url, &stream, backlog).await?,
                 _ => fill::redis(&url, &stream, backlog).await?,
