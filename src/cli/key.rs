@@ -2,11 +2,12 @@
 //! copied or restored database lacks, so that it only observes (M5).
 
 use super::exit::{misuse, out_of_reach};
+use super::private;
 use crate::store::Store;
 use anyhow::Context as _;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 /// Under which key the database remembers the arming key's SHA-256.
@@ -56,29 +57,7 @@ pub fn read(path: &Path) -> anyhow::Result<Option<[u8; KEY]>> {
 pub fn make(path: &Path) -> anyhow::Result<[u8; KEY]> {
     let mut key = [0; KEY];
     getrandom::fill(&mut key).map_err(|_| out_of_reach("the system gives no random numbers"))?;
-    let told = || format!("cannot write the key {}", path.display());
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        std::fs::create_dir_all(folder).with_context(told)?;
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside).with_context(told)?;
-    file.write_all(&key).with_context(told)?;
-    file.sync_all().with_context(told)?;
-    std::fs::rename(&beside, path).with_context(told)?;
-    if let Some(folder) = folder
-        && let Ok(folder) = File::open(folder)
-    {
-        // Not every file system can sync a folder.
-        let _ = folder.sync_all();
-    }
+    private::write(path, &key)?;
     Ok(key)
 }
 

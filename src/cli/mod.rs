@@ -26,6 +26,7 @@ mod lines;
 mod map;
 mod out;
 mod preview;
+mod private;
 mod prove;
 mod quarantine;
 mod release;

@@ -1,6 +1,7 @@
 //! How long to leave something alone that does not answer: twice as long each time, up to
 //! a bound, and never at the same moment as everybody else.
 
+use crate::model::time::doubled;
 use std::time::Duration;
 
 /// The first wait, about.
@@ -36,8 +37,8 @@ impl Backoff {
     }
 
     fn after(&mut self, chance: u32) -> Duration {
-        let step = FIRST.saturating_mul(1 << self.failed.min(16)).min(LONGEST);
         self.failed = self.failed.saturating_add(1);
+        let step = doubled(FIRST, self.failed, LONGEST);
         let half = step / 2;
         half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
     }

@@ -17,6 +17,7 @@ use crate::store::{Store, StoreError};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Under which key the database keeps what is open and what is not told yet.
 const ALERTS: &str = "alerts";
@@ -27,9 +28,9 @@ pub const BETWEEN_MAILS: SignedDuration = SignedDuration::from_mins(10);
 /// How long a place that does not answer is tried.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(72);
 /// The wait before the second try; it doubles.
-const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+const FIRST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// The longest wait between two tries.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// One thing to tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -357,11 +358,7 @@ impl Engine {
 }
 
 fn wait(tries: u32) -> SignedDuration {
-    let doubled = 1_i32
-        .checked_shl(tries.saturating_sub(1).min(20))
-        .unwrap_or(1);
-    FIRST_WAIT
-        .checked_mul(doubled)
-        .unwrap_or(LONGEST_WAIT)
-        .min(LONGEST_WAIT)
+    let wait = time::doubled(FIRST_WAIT, tries, LONGEST_WAIT);
+    // Hours at most: it fits.
+    SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)
 }

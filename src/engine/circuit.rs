@@ -1,5 +1,6 @@
 //! The relay's circuit: its own trouble holds every send and burns nobody's attempts.
 
+use crate::model::time::doubled;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -45,9 +46,7 @@ impl Circuit {
         if state.until.is_some_and(|until| until > now) {
             return;
         }
-        let wait = FIRST_WAIT
-            .saturating_mul(1 << state.failures.min(6))
-            .min(LONGEST_WAIT);
+        let wait = doubled(FIRST_WAIT, state.failures.saturating_add(1), LONGEST_WAIT);
         if state.failures == 0 {
             tracing::warn!(trouble = %because, "the mail relay is in trouble; mail waits");
         }

@@ -372,7 +372,7 @@ fn is_of_one_delivery(error: &StoreError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     /// What a release of today keeps is read by every later one: this text is never edited.

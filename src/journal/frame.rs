@@ -93,7 +93,7 @@ fn sum(length: u32, at: i64, bytes: &[u8]) -> [u8; SUM] {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -10,9 +10,17 @@ use jiff::{SignedDuration, Span};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Longest length a file may ask for, in days: ten years.
 pub const MAX_DAYS: i64 = 3660;
+
+/// How long to leave alone what failed so many times in a row: `first` after the first
+/// time, twice as long after each further one, `longest` at most.
+pub fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
+    first.saturating_mul(1 << doublings).min(longest)
+}
 
 /// How long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -238,6 +246,20 @@ mod tests {
 
     fn zone(name: &str) -> TimeZone {
         TimeZone::get(name).unwrap()
+    }
+
+    #[test]
+    fn waits_double_to_a_bound() {
+        let check = |failures: u32, seconds: u64| {
+            let wait = doubled(Duration::from_secs(3), failures, Duration::from_secs(60));
+            assert_eq!(wait, Duration::from_secs(seconds), "{failures}");
+        };
+        check(0, 3);
+        check(1, 3);
+        check(2, 6);
+        check(5, 48);
+        check(6, 60);
+        check(u32::MAX, 60);
     }
 
     #[test]

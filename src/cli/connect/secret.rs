@@ -5,13 +5,13 @@
 use super::Args;
 use crate::cli::context::Shop;
 use crate::cli::exit::{misuse, out_of_reach};
+use crate::cli::private;
 use crate::config::{self, Secret};
 use crate::ingest::setup::{Hidden, Setup};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Random bytes of a secret of ours: twice what anybody could guess.
@@ -105,7 +105,7 @@ impl Kept {
             text.push_str(secret.reveal());
             text.push('\n');
         }
-        write(&self.path, text.as_bytes())
+        private::write(&self.path, text.as_bytes())
     }
 }
 
@@ -163,31 +163,6 @@ fn tighten(path: &Path) -> anyhow::Result<()> {
 
 #[cfg(not(unix))]
 fn tighten(_: &Path) -> anyhow::Result<()> {
-    Ok(())
-}
-
-/// Writes a file that its owner alone may read, in place of any that was there.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let told = || format!("cannot write {}", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(told)?;
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside).with_context(told)?;
-    file.write_all(bytes).with_context(told)?;
-    file.sync_all().with_context(told)?;
-    fs::rename(&beside, path).with_context(told)?;
-    if let Some(folder) = path.parent()
-        && let Ok(folder) = File::open(folder)
-    {
-        // Not every file system can sync a folder.
-        let _ = folder.sync_all();
-    }
     Ok(())
 }
 

@@ -209,10 +209,8 @@ impl Run {
 
 /// How long to wait after so many failures in a row.
 pub(super) fn wait_after(failures: i64) -> Duration {
-    let doublings = u32::try_from(failures.saturating_sub(1).clamp(0, 20)).unwrap_or(20);
-    FIRST_WAIT
-        .saturating_mul(1 << doublings.min(16))
-        .min(LONGEST_WAIT)
+    let failures = u32::try_from(failures.max(0)).unwrap_or(u32::MAX);
+    time::doubled(FIRST_WAIT, failures, LONGEST_WAIT)
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {

@@ -341,28 +341,21 @@ fn customer(value: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit
     let own = needed(entity(value), "the customer's entity_id")?;
     let updated = gmt(&value["updated_at"]).unwrap_or(at);
     let (first, last) = (text(&value["firstname"]), text(&value["lastname"]));
-    let about = format!("customer/{own}");
-    facts.tell(
-        EventKind::CustomerUpdated,
-        format!("customer/{own}@{}", stamp(updated)),
-        &about,
-        &about,
-        Some(updated),
-        json!({ "customer": {
-            "customer_id": own,
-            "account": "registered",
-            "email": address(&value["email"]),
-            "first_name": first,
-            "last_name": last,
-            "name": full_name(first, last),
-            "phone": null,
-            "locale": null,
-            "time_zone": null,
-            "country": null,
-            "region": null,
-            "tags": [],
-            "marketing_consent": unknown_consent("adobe:not-in-payload"),
-        }}),
-    );
+    let record = json!({
+        "customer_id": own,
+        "account": "registered",
+        "email": address(&value["email"]),
+        "first_name": first,
+        "last_name": last,
+        "name": full_name(first, last),
+        "phone": null,
+        "locale": null,
+        "time_zone": null,
+        "country": null,
+        "region": null,
+        "tags": [],
+        "marketing_consent": unknown_consent("adobe:not-in-payload"),
+    });
+    facts.of_customer(&own, updated, record);
     Ok(())
 }

@@ -208,31 +208,24 @@ fn customer(one: &Json, learnt: Timestamp, facts: &mut Facts) -> Result<(), Misf
     let at = when(&one["date_modified"])
         .or_else(|| when(&one["date_created"]))
         .unwrap_or(learnt);
-    let about = format!("customer/{own}");
     let (first, last) = (text(&one["first_name"]), text(&one["last_name"]));
     let to = &one["addresses"][0];
-    facts.tell(
-        EventKind::CustomerUpdated,
-        format!("customer/{own}@{}", stamp(at)),
-        &about,
-        &about,
-        Some(at),
-        json!({ "customer": {
-            "customer_id": own,
-            "account": "registered",
-            "email": address(&one["email"]),
-            "first_name": first,
-            "last_name": last,
-            "name": full_name(first, last),
-            "phone": text(&one["phone"]),
-            "locale": null,
-            "time_zone": null,
-            "country": country(&to["country_code"]),
-            "region": text(&to["state_or_province"]),
-            "tags": [],
-            "marketing_consent": unknown_consent("bigcommerce:not-in-payload"),
-        }}),
-    );
+    let record = json!({
+        "customer_id": own,
+        "account": "registered",
+        "email": address(&one["email"]),
+        "first_name": first,
+        "last_name": last,
+        "name": full_name(first, last),
+        "phone": text(&one["phone"]),
+        "locale": null,
+        "time_zone": null,
+        "country": country(&to["country_code"]),
+        "region": text(&to["state_or_province"]),
+        "tags": [],
+        "marketing_consent": unknown_consent("bigcommerce:not-in-payload"),
+    });
+    facts.of_customer(&own, at, record);
     Ok(())
 }
 

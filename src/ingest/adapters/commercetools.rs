@@ -454,18 +454,11 @@ impl Of<'_> {
     fn new_address(&self, facts: &mut Facts) -> Result<(), Misfit> {
         let own = needed(id(&self.message["resource"]["id"]), "resource.id")?;
         let email = needed(address(&self.message["email"]), "email")?;
-        let about = format!("customer/{own}");
-        facts.tell(
-            EventKind::CustomerUpdated,
-            format!("customer/{own}@{}", stamp(self.at)),
-            &about,
-            &about,
-            Some(self.at),
-            json!({ "customer": {
-                "customer_id": own, "account": "registered", "email": email,
-                "marketing_consent": unknown_consent("commercetools:not-in-payload"),
-            }}),
-        );
+        let record = json!({
+            "customer_id": own, "account": "registered", "email": email,
+            "marketing_consent": unknown_consent("commercetools:not-in-payload"),
+        });
+        facts.of_customer(&own, self.at, record);
         Ok(())
     }
 }

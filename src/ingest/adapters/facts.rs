@@ -167,6 +167,22 @@ impl Facts {
         self.tell(kind, format!("{about}/{verb}"), &about, &about, time, data);
     }
 
+    /// Tells what a customer's record says now: a record may change any number of times, and
+    /// each of its states is a fact.
+    pub(super) fn of_customer(&mut self, customer: &str, at: Timestamp, record: Value) {
+        let about = format!("customer/{customer}");
+        let name = format!("{about}@{}", stamp(at));
+        let data = json!({ "customer": record });
+        self.tell(
+            EventKind::CustomerUpdated,
+            name,
+            &about,
+            &about,
+            Some(at),
+            data,
+        );
+    }
+
     /// Tells that an order was called off; `base` is the order with its customer.
     pub(super) fn cancelled(
         &mut self,

@@ -284,28 +284,21 @@ fn customer(data: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit>
     let updated = gmt(&data["updated_at"]).unwrap_or(at);
     let (first_name, last_name) = (text(&data["first_name"]), text(&data["last_name"]));
     let place = &data["default_shipping_address"];
-    let about = format!("customer/{own}");
-    facts.tell(
-        EventKind::CustomerUpdated,
-        format!("customer/{own}@{}", stamp(updated)),
-        &about,
-        &about,
-        Some(updated),
-        json!({ "customer": {
-            "customer_id": own,
-            "account": "registered",
-            "email": address(&data["email"]),
-            "first_name": first_name,
-            "last_name": last_name,
-            "name": full_name(first_name, last_name),
-            "phone": text(&data["phone"]),
-            "locale": null,
-            "time_zone": null,
-            "country": country(&place["country_iso"]).or_else(|| country(&place["country_code"])),
-            "region": text(&place["state_abbr"]),
-            "tags": [],
-            "marketing_consent": unknown_consent("spree:not-in-payload"),
-        }}),
-    );
+    let record = json!({
+        "customer_id": own,
+        "account": "registered",
+        "email": address(&data["email"]),
+        "first_name": first_name,
+        "last_name": last_name,
+        "name": full_name(first_name, last_name),
+        "phone": text(&data["phone"]),
+        "locale": null,
+        "time_zone": null,
+        "country": country(&place["country_iso"]).or_else(|| country(&place["country_code"])),
+        "region": text(&place["state_abbr"]),
+        "tags": [],
+        "marketing_consent": unknown_consent("spree:not-in-payload"),
+    });
+    facts.of_customer(&own, updated, record);
     Ok(())
 }

@@ -409,32 +409,25 @@ fn dispute(
 
 fn customer(object: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit> {
     let own = needed(id(&object["id"]), "the customer's id")?;
-    let about = format!("customer/{own}");
     let to = [&object["shipping"]["address"], &object["address"]]
         .into_iter()
         .find(|address| country(&address["country"]).is_some());
     let name = text(&object["name"]).or_else(|| text(&object["individual_name"]));
-    facts.tell(
-        EventKind::CustomerUpdated,
-        format!("customer/{own}@{}", stamp(at)),
-        &about,
-        &about,
-        Some(at),
-        json!({ "customer": {
-            "customer_id": own,
-            "account": "registered",
-            "email": address(&object["email"]),
-            "first_name": null,
-            "last_name": null,
-            "name": full_name(name, None),
-            "phone": text(&object["phone"]),
-            "locale": text(&object["preferred_locales"][0]),
-            "time_zone": null,
-            "country": to.and_then(|to| country(&to["country"])),
-            "region": to.and_then(|to| text(&to["state"])),
-            "tags": [],
-            "marketing_consent": unknown_consent("stripe:not-in-payload"),
-        }}),
-    );
+    let record = json!({
+        "customer_id": own,
+        "account": "registered",
+        "email": address(&object["email"]),
+        "first_name": null,
+        "last_name": null,
+        "name": full_name(name, None),
+        "phone": text(&object["phone"]),
+        "locale": text(&object["preferred_locales"][0]),
+        "time_zone": null,
+        "country": to.and_then(|to| country(&to["country"])),
+        "region": to.and_then(|to| text(&to["state"])),
+        "tags": [],
+        "marketing_consent": unknown_consent("stripe:not-in-payload"),
+    });
+    facts.of_customer(&own, at, record);
     Ok(())
 }

@@ -354,28 +354,21 @@ fn customer(user: &Json, at: Timestamp, facts: &mut Facts) -> Result<(), Misfit>
     let updated = gmt(&user["updatedAt"]).unwrap_or(at);
     let (first, last) = (text(&user["firstName"]), text(&user["lastName"]));
     let place = &user["defaultShippingAddress"];
-    let about = format!("customer/{own}");
-    facts.tell(
-        EventKind::CustomerUpdated,
-        format!("customer/{own}@{}", stamp(updated)),
-        &about,
-        &about,
-        Some(updated),
-        json!({ "customer": {
-            "customer_id": own,
-            "account": "registered",
-            "email": address(&user["email"]),
-            "first_name": first,
-            "last_name": last,
-            "name": full_name(first, last),
-            "phone": text(&place["phone"]),
-            "locale": text(&user["languageCode"]).map(locale),
-            "time_zone": null,
-            "country": country(&place["country"]["code"]),
-            "region": text(&place["countryArea"]),
-            "tags": [],
-            "marketing_consent": unknown_consent("saleor:not-in-payload"),
-        }}),
-    );
+    let record = json!({
+        "customer_id": own,
+        "account": "registered",
+        "email": address(&user["email"]),
+        "first_name": first,
+        "last_name": last,
+        "name": full_name(first, last),
+        "phone": text(&place["phone"]),
+        "locale": text(&user["languageCode"]).map(locale),
+        "time_zone": null,
+        "country": country(&place["country"]["code"]),
+        "region": text(&place["countryArea"]),
+        "tags": [],
+        "marketing_consent": unknown_consent("saleor:not-in-payload"),
+    });
+    facts.of_customer(&own, updated, record);
     Ok(())
 }

@@ -22,7 +22,6 @@ pub(super) fn updated(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
     let body = of.told.body;
     let id = needed(gid(&body["id"]), "the customer's id")?;
     let at = gmt(&body["updated_at"]).unwrap_or_else(|| of.happened());
-    let about = format!("customer/{id}");
     let (first, last) = (text(&body["first_name"]), text(&body["last_name"]));
     let place = [&body["default_address"], &body["addresses"][0]]
         .into_iter()
@@ -51,28 +50,22 @@ pub(super) fn updated(of: &Of<'_>, facts: &mut Facts) -> Result<(), Misfit> {
         }),
         (None, None) => unknown_consent("shopify:not-in-payload"),
     };
-    facts.tell(
-        EventKind::CustomerUpdated,
-        format!("customer/{id}@{}", stamp(at)),
-        &about,
-        &about,
-        Some(at),
-        json!({ "customer": {
-            "customer_id": id,
-            "account": account,
-            "email": address(&body["email"]),
-            "first_name": first,
-            "last_name": last,
-            "name": full_name(first, last),
-            "phone": text(&body["phone"]),
-            "locale": text(&body["locale"]),
-            "time_zone": null,
-            "country": place.and_then(|place| country(&place["country_code"])),
-            "region": place.and_then(|place| text(&place["province_code"])),
-            "tags": tags(&body["tags"]),
-            "marketing_consent": consent,
-        }}),
-    );
+    let record = json!({
+        "customer_id": id,
+        "account": account,
+        "email": address(&body["email"]),
+        "first_name": first,
+        "last_name": last,
+        "name": full_name(first, last),
+        "phone": text(&body["phone"]),
+        "locale": text(&body["locale"]),
+        "time_zone": null,
+        "country": place.and_then(|place| country(&place["country_code"])),
+        "region": place.and_then(|place| text(&place["province_code"])),
+        "tags": tags(&body["tags"]),
+        "marketing_consent": consent,
+    });
+    facts.of_customer(&id, at, record);
     Ok(())
 }
 

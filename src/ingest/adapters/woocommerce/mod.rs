@@ -82,15 +82,7 @@ pub(super) fn map(told: &Told<'_>) -> Result<Heard, Misfit> {
             let delivery = format!("{topic}/{number}@{written}");
             let via = via("woocommerce", topic, Some(&delivery), Some(API));
             let mut facts = Facts::of(origin, via, false);
-            let about = format!("customer/{number}");
-            facts.tell(
-                EventKind::CustomerUpdated,
-                format!("customer/{number}@{}", stamp(at)),
-                &about,
-                &about,
-                Some(at),
-                json!({ "customer": record(body, &number) }),
-            );
+            facts.of_customer(&number, at, record(body, &number));
             Ok(Heard::facts(topic, key, facts))
         }
         "product.created" | "product.updated" | "product.restored" => {
