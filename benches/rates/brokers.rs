@@ -4,7 +4,7 @@
 use super::mails::number;
 use super::report::Row;
 use super::shop;
-use aftercare::config::{BATCH, BrokerKind, GROUP, REDELIVER_AFTER, SaslMechanism};
+use aftercare::config::{BATCH, Broker, BrokerKind};
 use aftercare::consume::{self, Settings};
 use aftercare::engine::Engine;
 use aftercare::ingest::canonical::MAX_DEPTH;
@@ -72,19 +72,10 @@ async fn drain(kind: BrokerKind, url: &str, stream: &str, backlog: usize) -> Res
     let engine: Engine = shop::engine(&scratch.path().join("bench.db"), live, memory, 1).await?;
     let engine = Arc::new(engine);
     let settings = Settings {
-        kind,
-        servers: vec![url.to_owned()],
-        user: None,
-        password: None,
-        credentials: None,
-        ca_file: None,
-        reads: stream.to_owned(),
-        subject: None,
-        field: None,
-        group: GROUP.to_owned(),
-        batch: number("BENCH_BATCH", BATCH),
-        redeliver_after: REDELIVER_AFTER,
-        mechanism: SaslMechanism::default(),
+        broker: Broker {
+            batch: number("BENCH_BATCH", BATCH),
+            ..Broker::new(stream, kind, vec![url.to_owned()], stream)
+        },
         reading: Reading {
             broker: stream.to_owned(),
             source: None,

@@ -26,11 +26,11 @@ pub fn settings(config: &Config) -> anyhow::Result<Vec<Settings>> {
 /// It was not; or as there.
 pub fn ready(config: &Config) -> anyhow::Result<Vec<Settings>> {
     let all = settings(config)?;
-    match all.iter().find(|one| !consume::built(one.kind)) {
+    match all.iter().find(|one| !consume::built(one.broker.kind)) {
         Some(missing) => {
             let missing = consume::Unbuilt {
-                name: missing.name().to_owned(),
-                kind: missing.kind,
+                name: missing.broker.name.clone(),
+                kind: missing.broker.kind,
             };
             Err(misuse(missing.to_string()))
         }
@@ -39,28 +39,9 @@ pub fn ready(config: &Config) -> anyhow::Result<Vec<Settings>> {
 }
 
 fn one(config: &Config, told: &config::Broker) -> anyhow::Result<Settings> {
-    let reading = reading(config, told)?;
     Ok(Settings {
-        kind: told.kind,
-        servers: told.servers.clone(),
-        user: told.user.clone(),
-        password: told
-            .password
-            .as_ref()
-            .map(|secret| secret.reveal().to_owned()),
-        credentials: told
-            .credentials
-            .as_ref()
-            .map(|secret| secret.reveal().to_owned()),
-        ca_file: told.ca_file.clone(),
-        reads: told.reads.clone(),
-        subject: told.subject.clone(),
-        field: told.field.clone(),
-        group: told.group.clone(),
-        batch: told.batch,
-        redeliver_after: told.redeliver_after,
-        mechanism: told.mechanism,
-        reading,
+        broker: told.clone(),
+        reading: reading(config, told)?,
     })
 }
 

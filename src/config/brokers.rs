@@ -191,6 +191,29 @@ impl fmt::Debug for Broker {
 }
 
 impl Broker {
+    /// A broker with everything else as it is where the configuration does not say.
+    pub fn new(name: &str, kind: BrokerKind, servers: Vec<String>, reads: &str) -> Broker {
+        Broker {
+            name: name.to_owned(),
+            kind,
+            servers,
+            user: None,
+            password: None,
+            credentials: None,
+            ca_file: None,
+            reads: reads.to_owned(),
+            subject: None,
+            field: None,
+            group: GROUP.to_owned(),
+            batch: BATCH,
+            max_body: None,
+            max_depth: None,
+            redeliver_after: REDELIVER_AFTER,
+            mechanism: SaslMechanism::default(),
+            source: None,
+        }
+    }
+
     /// Its addresses as they may be shown.
     pub fn shown(&self) -> String {
         let servers: Vec<String> = self

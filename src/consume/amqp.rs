@@ -48,7 +48,7 @@ impl Amqp {
 
     /// Connects to the first server that answers.
     async fn open(&self) -> Result<Connection, Trouble> {
-        let certificates = match &self.settings.ca_file {
+        let certificates = match &self.settings.broker.ca_file {
             Some(file) => {
                 let text = tokio::fs::read_to_string(file).await;
                 Some(text.map_err(|error| {
@@ -58,7 +58,7 @@ impl Amqp {
             None => None,
         };
         let mut last = Trouble::plain("no server is named");
-        for server in &self.settings.servers {
+        for server in &self.settings.broker.servers {
             let connecting = self.open_at(server, certificates.clone());
             last = match tokio::time::timeout(ANSWER, connecting).await {
                 Ok(Ok(connection)) => return Ok(connection),
@@ -95,12 +95,17 @@ impl Broker for Amqp {
     /// Begins to read the queue, which has to be there.
     async fn connect(&self) -> Result<Reader, Trouble> {
         let connection = self.open().await?;
-        let queue = self.settings.reads.as_str();
+        let queue = self.settings.broker.reads.as_str();
         let beginning = async {
             queue::count(&connection, queue).await?;
             let channel = connection.create_channel().await.map_err(lost)?;
             // The loop commits one batch while it fetches the next.
-            let ahead = self.settings.batch.saturating_mul(2).min(MAX_PREFETCH);
+            let ahead = self
+                .settings
+                .broker
+                .batch
+                .saturating_mul(2)
+                .min(MAX_PREFETCH);
             let ahead = u16::try_from(ahead).unwrap_or(u16::MAX);
             channel
                 .basic_qos(ahead, BasicQosOptions::default())
@@ -131,7 +136,7 @@ impl Broker for Amqp {
 
     async fn inspect(&self) -> Result<Vec<Finding>, Trouble> {
         let connection = self.open().await?;
-        let looking = queue::findings(&connection, &self.settings.reads);
+        let looking = queue::findings(&connection, &self.settings.broker.reads);
         let findings = tokio::time::timeout(ANSWER, looking).await;
         // What matters was told; the connection ends in any case.
         let _ = connection.close(200, "answered".into()).await;
@@ -275,14 +280,16 @@ fn address(settings: &Settings, server: &str) -> Result<AMQPUri, Trouble> {
         address.vhost = "/".to_owned();
     }
     if address.query.heartbeat.is_none() {
-        let seconds = settings.redeliver_after.as_secs() / HEARTBEATS;
+        let seconds = settings.broker.redeliver_after.as_secs() / HEARTBEATS;
         address.query.heartbeat = u16::try_from(seconds.clamp(1, MAX_HEARTBEAT)).ok();
     }
-    if let Some(user) = &settings.user {
+    if let Some(user) = &settings.broker.user {
         address.authority.userinfo.username.clone_from(user);
     }
-    if let Some(password) = &settings.password {
-        address.authority.userinfo.password.clone_from(password);
+    if let Some(password) = &settings.broker.password {
+        password
+            .reveal()
+            .clone_into(&mut address.authority.userinfo.password);
     }
     Ok(address)
 }
@@ -320,25 +327,21 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn an_address_says_who_and_where() {
         let told = |user: Option<&str>, server: &str| {
             let settings = Settings {
-                kind: crate::config::BrokerKind::Amqp,
-                servers: Vec::new(),
-                user: user.map(str::to_owned),
-                password: user.map(|_| "secret".to_owned()),
-                credentials: None,
-                ca_file: None,
-                reads: "orders".to_owned(),
-                subject: None,
-                field: None,
-                group: "aftercare".to_owned(),
-                batch: 10,
-                redeliver_after: Duration::from_secs(30),
-                mechanism: crate::config::SaslMechanism::default(),
+                broker: crate::config::Broker {
+                    user: user.map(str::to_owned),
+                    password: user.map(|_| crate::config::Secret::new("secret")),
+                    ..crate::config::Broker::new(
+                        "shop",
+                        crate::config::BrokerKind::Amqp,
+                        Vec::new(),
+                        "orders",
+                    )
+                },
                 reading: crate::ingest::message::Reading {
                     broker: "shop".to_owned(),
                     source: None,

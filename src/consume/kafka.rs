@@ -70,7 +70,7 @@ impl Broker for Kafka {
         let consumer: StreamConsumer<Watch> = client
             .create_with_context(Watch::of(self.settings.name()))
             .map_err(|error| Trouble::new(UNUSABLE, error))?;
-        let topic = self.settings.reads.clone();
+        let topic = self.settings.broker.reads.clone();
         let member = Member {
             consumer: Some(Arc::new(consumer)),
             topic: topic.clone(),
@@ -95,7 +95,7 @@ impl Broker for Kafka {
         let admin: AdminClient<DefaultClientContext> = client(&self.settings)?
             .create()
             .map_err(|error| Trouble::new(UNUSABLE, error))?;
-        let topic = [ResourceSpecifier::Topic(&self.settings.reads)];
+        let topic = [ResourceSpecifier::Topic(&self.settings.broker.reads)];
         let options = AdminOptions::new().request_timeout(Some(ASIDE));
         // Not every cluster shows them to everybody.
         let described = admin.describe_configs(&topic, &options).await;
@@ -105,7 +105,7 @@ impl Broker for Kafka {
             .filter(|entry| promise::ASKED.contains(&entry.name.as_str()))
             .filter_map(|entry| Some((entry.name, entry.value?)))
             .collect();
-        let name = self.settings.reads.clone();
+        let name = self.settings.broker.reads.clone();
         let asking = tokio::task::spawn_blocking(move || {
             let copies = copies(admin.inner(), &name)?;
             Ok(promise::Topic {

@@ -34,9 +34,8 @@ pub use open::{Unbuilt, built, consume, inspect};
 pub use run::run;
 pub use session::{Broker, Delivery, Finding, Most, Session, Trouble};
 
-use crate::config::{BrokerKind, SaslMechanism};
+use crate::config;
 use crate::ingest::message::Reading;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Bytes of messages that one broker may have in hand at once. The batch that is being
@@ -53,50 +52,17 @@ pub const ASK: Duration = Duration::from_secs(10);
 pub const DRAIN: Duration = Duration::from_secs(30);
 
 /// One broker as it is to be read.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    pub kind: BrokerKind,
-    /// Its addresses; they may hold a password.
-    pub servers: Vec<String>,
-    pub user: Option<String>,
-    pub password: Option<String>,
-    /// The text of a file of credentials (NATS).
-    pub credentials: Option<String>,
-    /// A PEM file of further certificate authorities.
-    pub ca_file: Option<PathBuf>,
-    /// The stream, queue or topic.
-    pub reads: String,
-    /// Only messages under this subject (NATS).
-    pub subject: Option<String>,
-    /// The field of an entry that holds the body (Redis).
-    pub field: Option<String>,
-    /// The consumer group.
-    pub group: String,
-    /// Messages in one commit at most.
-    pub batch: usize,
-    /// How long a message may stay with a process that says nothing.
-    pub redeliver_after: Duration,
-    /// How the user proves its password (Kafka).
-    pub mechanism: SaslMechanism,
-    /// How its messages are read. The broker's name is in it.
+    /// As the configuration has it; without addresses and passwords in `Debug`.
+    pub broker: config::Broker,
+    /// How its messages are read.
     pub reading: Reading,
 }
 
 impl Settings {
     /// Its name in the configuration.
     pub fn name(&self) -> &str {
-        &self.reading.broker
-    }
-}
-
-/// Addresses and passwords are left out.
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
-            .field("name", &self.name())
-            .field("kind", &self.kind)
-            .field("reads", &self.reads)
-            .field("group", &self.group)
-            .finish_non_exhaustive()
+        &self.broker.name
     }
 }

@@ -8,6 +8,7 @@
 
 use super::session::{Broker, Delivery, Finding, Most, Session, Trouble};
 use super::{ANSWER, Settings};
+use crate::config::Secret;
 use crate::ingest::adapters::Headers;
 use crate::ingest::message::Message;
 use async_nats::jetstream::consumer::{self, AckPolicy, Consumer, DeliverPolicy, pull};
@@ -60,23 +61,24 @@ impl Nats {
             .connection_timeout(ANSWER)
             .request_timeout(Some(ANSWER))
             .max_reconnects(1);
-        if let Some(credentials) = &settings.credentials {
+        if let Some(credentials) = &settings.broker.credentials {
             options = options
-                .credentials(credentials)
+                .credentials(credentials.reveal())
                 .map_err(|error: std::io::Error| unusable(error))?;
         }
-        options = match (&settings.user, &settings.password) {
+        options = match (&settings.broker.user, &settings.broker.password) {
             (Some(user), password) => {
-                let password = password.clone().unwrap_or_default();
-                options.user_and_password(user.clone(), password)
+                let password = password.as_ref().map(Secret::reveal).unwrap_or_default();
+                options.user_and_password(user.clone(), password.to_owned())
             }
-            (None, Some(token)) => options.token(token.clone()),
+            (None, Some(token)) => options.token(token.reveal().to_owned()),
             (None, None) => options,
         };
-        if let Some(path) = &settings.ca_file {
+        if let Some(path) = &settings.broker.ca_file {
             options = options.add_root_certificates(path.clone());
         }
         if settings
+            .broker
             .servers
             .iter()
             .any(|server| server.starts_with("tls:"))
@@ -95,7 +97,7 @@ impl Nats {
         });
         let client = in_time(
             "NATS did not answer",
-            options.connect(settings.servers.as_slice()),
+            options.connect(settings.broker.servers.as_slice()),
         )
         .await?
         .map_err(|error| Trouble::new("NATS cannot be reached", error))?;
@@ -103,7 +105,7 @@ impl Nats {
     }
 
     async fn stream(&self, context: &Context) -> Result<Stream, Trouble> {
-        let name = &self.settings.reads;
+        let name = &self.settings.broker.reads;
         context.get_stream(name).await.map_err(|error| {
             let is_missing = matches!(
                 error.kind(),
@@ -122,15 +124,15 @@ impl Nats {
     /// What the group's consumer is to be like.
     fn wanted(&self) -> pull::Config {
         let settings = &self.settings;
-        let pending = (settings.batch * BATCHES_PENDING).max(LEAST_PENDING);
+        let pending = (settings.broker.batch * BATCHES_PENDING).max(LEAST_PENDING);
         pull::Config {
-            durable_name: Some(settings.group.clone()),
+            durable_name: Some(settings.broker.group.clone()),
             description: Some("aftercare reads here".to_owned()),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
-            ack_wait: settings.redeliver_after,
+            ack_wait: settings.broker.redeliver_after,
             max_ack_pending: i64::try_from(pending).unwrap_or(i64::MAX),
-            filter_subject: settings.subject.clone().unwrap_or_default(),
+            filter_subject: settings.broker.subject.clone().unwrap_or_default(),
             ..pull::Config::default()
         }
     }
@@ -150,7 +152,7 @@ impl Broker for Nats {
         let (client, lost) = self.open().await?;
         let context = jetstream::new(client.clone());
         let stream = self.stream(&context).await?;
-        let group = &self.settings.group;
+        let group = &self.settings.broker.group;
         let consumer = stream
             .get_or_create_consumer(group, self.wanted())
             .await
@@ -168,7 +170,7 @@ impl Broker for Nats {
         let stream = self.stream(&context).await?;
         let mut findings = of_stream(&stream.cached_info().config);
         // It may not be there yet; then it will be made as it should be.
-        if let Ok(info) = stream.consumer_info(&self.settings.group).await {
+        if let Ok(info) = stream.consumer_info(&self.settings.broker.group).await {
             findings.extend(self.of_consumer(&info.config));
         }
         Ok(findings)
@@ -179,7 +181,7 @@ impl Nats {
     /// What about the group's consumer endangers messages.
     fn of_consumer(&self, config: &consumer::Config) -> Vec<Finding> {
         let settings = &self.settings;
-        let (stream, group) = (&settings.reads, &settings.group);
+        let (stream, group) = (&settings.broker.reads, &settings.broker.group);
         let edit = |what: &str| format!("nats consumer edit {stream} {group} {what}");
         let again = format!(
             "nats consumer rm {stream} {group}, and start aftercare: it makes it as it should be, and what was read before is known"
@@ -206,24 +208,24 @@ impl Nats {
                 again.clone(),
             ));
         }
-        if config.filter_subject != settings.subject.clone().unwrap_or_default() {
+        if config.filter_subject != settings.broker.subject.clone().unwrap_or_default() {
             findings.push(Finding::new(
                 format!(
                     "the consumer {group} reads the subject {:?}, and the configuration says {:?}: it is the consumer's that counts",
                     config.filter_subject,
-                    settings.subject.as_deref().unwrap_or_default()
+                    settings.broker.subject.as_deref().unwrap_or_default()
                 ),
                 format!("set intake.brokers.{}.subject to the same; or {again}", settings.name()),
             ));
         }
-        if config.ack_wait < settings.redeliver_after {
+        if config.ack_wait < settings.broker.redeliver_after {
             findings.push(Finding::new(
                 format!(
                     "the consumer {group} gives a message to another process after {} s, and the configuration says {} s",
                     config.ack_wait.as_secs(),
-                    settings.redeliver_after.as_secs()
+                    settings.broker.redeliver_after.as_secs()
                 ),
-                edit(&format!("--wait={}s", settings.redeliver_after.as_secs())),
+                edit(&format!("--wait={}s", settings.broker.redeliver_after.as_secs())),
             ));
         }
         findings

@@ -55,13 +55,13 @@ pub async fn consume(
     engine: Arc<Engine>,
     stop: CancellationToken,
 ) -> Result<(), Unbuilt> {
-    if let Some(missing) = all.iter().find(|one| !built(one.kind)) {
+    if let Some(missing) = all.iter().find(|one| !built(one.broker.kind)) {
         return Err(unbuilt(missing));
     }
     let mut tasks: JoinSet<()> = JoinSet::new();
     for settings in all {
         let (engine, stop) = (Arc::clone(&engine), stop.clone());
-        match settings.kind {
+        match settings.broker.kind {
             #[cfg(feature = "nats")]
             BrokerKind::Nats => {
                 let broker = super::nats::Nats::new(settings.clone());
@@ -100,7 +100,7 @@ pub async fn consume(
 /// # Errors
 /// The broker cannot be reached or does not tell; or this program was built without it.
 pub async fn inspect(settings: &Settings) -> Result<Vec<Finding>, Trouble> {
-    match settings.kind {
+    match settings.broker.kind {
         #[cfg(feature = "nats")]
         BrokerKind::Nats => super::nats::Nats::new(settings.clone()).inspect().await,
         #[cfg(feature = "redis")]
@@ -116,7 +116,7 @@ pub async fn inspect(settings: &Settings) -> Result<Vec<Finding>, Trouble> {
 
 fn unbuilt(settings: &Settings) -> Unbuilt {
     Unbuilt {
-        name: settings.name().to_owned(),
-        kind: settings.kind,
+        name: settings.broker.name.clone(),
+        kind: settings.broker.kind,
     }
 }

@@ -47,7 +47,7 @@ impl Redis {
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, Trouble> {
-        let servers = &self.settings.servers;
+        let servers = &self.settings.broker.servers;
         let place = self.next.fetch_add(1, Ordering::Relaxed) % servers.len().max(1);
         let server = servers.get(place).map(String::as_str).unwrap_or_default();
         let client = self
@@ -65,14 +65,14 @@ impl Redis {
     fn client(&self, server: &str) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
         let told: ConnectionInfo = server.into_connection_info()?;
         let mut login = told.redis_settings().clone();
-        if let Some(user) = &self.settings.user {
+        if let Some(user) = &self.settings.broker.user {
             login = login.set_username(user);
         }
-        if let Some(password) = &self.settings.password {
-            login = login.set_password(password);
+        if let Some(password) = &self.settings.broker.password {
+            login = login.set_password(password.reveal());
         }
         let told = told.set_redis_settings(login);
-        let Some(path) = &self.settings.ca_file else {
+        let Some(path) = &self.settings.broker.ca_file else {
             return Ok(Client::open(told)?);
         };
         let certificates = TlsCertificates {
@@ -98,7 +98,7 @@ impl Broker for Redis {
 
     async fn connect(&self) -> Result<Stream, Trouble> {
         let mut connection = self.open().await?;
-        let (stream, group) = (&self.settings.reads, &self.settings.group);
+        let (stream, group) = (&self.settings.broker.reads, &self.settings.broker.group);
         // From the beginning: what was added before we came counts too.
         let made: Result<Value, RedisError> = cmd("XGROUP")
             .arg("CREATE")
@@ -121,8 +121,8 @@ impl Broker for Redis {
             stream: stream.clone(),
             group: group.clone(),
             consumer: self.consumer.clone(),
-            field: self.settings.field.clone(),
-            idle: self.settings.redeliver_after,
+            field: self.settings.broker.field.clone(),
+            idle: self.settings.broker.redeliver_after,
             own: Some("0".to_owned()),
             cursor: "0-0".to_owned(),
             looked: None,
@@ -141,7 +141,7 @@ impl Broker for Redis {
 impl Redis {
     /// Whether entries were deleted before anybody of the group read them.
     async fn deleted(&self, connection: &mut MultiplexedConnection) -> Option<Finding> {
-        let stream = &self.settings.reads;
+        let stream = &self.settings.broker.reads;
         let about: Value = ask(connection, cmd("XINFO").arg("STREAM").arg(stream))
             .await
             .ok()?;
@@ -151,7 +151,7 @@ impl Redis {
         let group = groups
             .as_sequence()?
             .iter()
-            .find(|group| text_of(group, "name").as_deref() == Some(&self.settings.group))?;
+            .find(|group| text_of(group, "name").as_deref() == Some(&self.settings.broker.group))?;
         // Single entries (XDEL) leave the newest one's id behind.
         let is_behind = || {
             let deleted = id_of(&text_of(&about, "max-deleted-entry-id")?)?;

@@ -140,7 +140,7 @@ impl Consumer {
     fn most(&self, is_busy: bool) -> Most {
         let bytes = MAX_BYTES_IN_HAND / 2;
         Most {
-            messages: (bytes / self.usual_bytes.max(1)).clamp(1, self.settings.batch),
+            messages: (bytes / self.usual_bytes.max(1)).clamp(1, self.settings.broker.batch),
             bytes,
             wait: if is_busy { Duration::ZERO } else { WAIT },
         }
@@ -185,7 +185,7 @@ impl Consumer {
         mut batch: UnderWay<S::Receipt>,
         behind: &[S::Receipt],
     ) -> Result<(), Trouble> {
-        let patience = (self.settings.redeliver_after / HOLDS).min(ASK);
+        let patience = (self.settings.broker.redeliver_after / HOLDS).min(ASK);
         loop {
             tokio::select! {
                 biased;
@@ -245,9 +245,9 @@ impl Consumer {
     fn say_that_it_is_read(&self, failures: u32) {
         tracing::info!(
             broker = self.settings.name(),
-            kind = self.settings.kind.name(),
-            reads = self.settings.reads,
-            group = self.settings.group,
+            kind = self.settings.broker.kind.name(),
+            reads = self.settings.broker.reads,
+            group = self.settings.broker.group,
             failures,
             "the broker is read"
         );

@@ -3,7 +3,7 @@
 //! nothing is there twice.
 
 use crate::harness::Harness;
-use aftercare::config::BrokerKind;
+use aftercare::config::{self, BrokerKind};
 use aftercare::consume::{self, Broker, Delivery, Finding, Most, Session, Settings, Trouble};
 use aftercare::engine::reload;
 use aftercare::ingest::adapters::Headers;
@@ -176,19 +176,11 @@ impl Session for Hand {
 
 fn settings(batch: usize, redeliver_after: Duration) -> Settings {
     Settings {
-        kind: BrokerKind::Nats,
-        servers: Vec::new(),
-        user: None,
-        password: None,
-        credentials: None,
-        ca_file: None,
-        reads: "box".to_owned(),
-        subject: None,
-        field: None,
-        group: "aftercare".to_owned(),
-        batch,
-        redeliver_after,
-        mechanism: aftercare::config::SaslMechanism::default(),
+        broker: config::Broker {
+            batch,
+            redeliver_after,
+            ..config::Broker::new("box", BrokerKind::Nats, Vec::new(), "box")
+        },
         reading: Reading {
             broker: "box".to_owned(),
             source: None,

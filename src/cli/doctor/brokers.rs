@@ -10,7 +10,7 @@ use crate::consume;
 pub(super) async fn look(shop: &Shop, to: &mut Findings<'_>) -> anyhow::Result<()> {
     for settings in brokers::settings(&shop.config)? {
         let name = settings.name().to_owned();
-        let kind = settings.kind.name();
+        let kind = settings.broker.kind.name();
         match consume::inspect(&settings).await {
             Ok(findings) if findings.is_empty() => {
                 to.tell(

@@ -25,11 +25,11 @@ const FETCHED_KILOBYTES: u32 = 16 << 10;
 /// The client's settings for a broker.
 pub(super) fn client(settings: &Settings) -> Result<ClientConfig, Trouble> {
     let milliseconds = |time: Duration| time.as_millis().to_string();
-    let session = settings.redeliver_after.max(MIN_SESSION);
+    let session = settings.broker.redeliver_after.max(MIN_SESSION);
     let mut client = ClientConfig::new();
     client
         .set("client.id", "aftercare")
-        .set("group.id", &settings.group)
+        .set("group.id", &settings.broker.group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
@@ -42,9 +42,9 @@ pub(super) fn client(settings: &Settings) -> Result<ClientConfig, Trouble> {
         .set("queued.max.messages.kbytes", FETCHED_KILOBYTES.to_string())
         .set_log_level(RDKafkaLogLevel::Warning);
     let mut servers = Vec::new();
-    let (mut user, mut password) = (settings.user.clone(), None);
+    let (mut user, mut password) = (settings.broker.user.clone(), None);
     let mut with_tls = false;
-    for server in &settings.servers {
+    for server in &settings.broker.servers {
         let url = Url::parse(server)
             .map_err(|error| Trouble::new("the address of the cluster", error))?;
         with_tls |= url.scheme() == "kafkas";
@@ -56,10 +56,10 @@ pub(super) fn client(settings: &Settings) -> Result<ClientConfig, Trouble> {
         }
     }
     client.set("bootstrap.servers", servers.join(","));
-    if settings.password.is_some() {
-        password.clone_from(&settings.password);
+    if let Some(given) = &settings.broker.password {
+        password = Some(given.reveal().to_owned());
     }
-    let mechanism = settings.mechanism;
+    let mechanism = settings.broker.mechanism;
     let with_login = user.is_some();
     // The hashes of SCRAM come from the same library as TLS.
     let wants_openssl = with_tls || (with_login && mechanism != SaslMechanism::Plain);
@@ -83,7 +83,7 @@ pub(super) fn client(settings: &Settings) -> Result<ClientConfig, Trouble> {
             .set("sasl.username", user)
             .set("sasl.password", password.unwrap_or_default());
     }
-    if let (true, Some(file)) = (with_tls, &settings.ca_file) {
+    if let (true, Some(file)) = (with_tls, &settings.broker.ca_file) {
         client.set("ssl.ca.location", file.to_string_lossy());
     }
     Ok(client)
@@ -110,16 +110,16 @@ mod tests {
         is("isolation.level", "read_committed");
         is("security.protocol", "plaintext");
         is("session.timeout.ms", "30000");
-        told.user = Some("shop".to_owned());
-        told.password = Some("secret".to_owned());
-        told.mechanism = SaslMechanism::Plain;
+        told.broker.user = Some("shop".to_owned());
+        told.broker.password = Some(crate::config::Secret::new("secret"));
+        told.broker.mechanism = SaslMechanism::Plain;
         let made = client(&told).unwrap();
         assert_eq!(made.get("security.protocol"), Some("sasl_plaintext"));
         assert_eq!(made.get("sasl.mechanism"), Some("PLAIN"));
-        told.mechanism = SaslMechanism::ScramSha512;
+        told.broker.mechanism = SaslMechanism::ScramSha512;
         let with_scram = client(&told);
         assert_eq!(with_scram.is_ok(), cfg!(feature = "kafka-tls"));
-        told.servers = vec!["kafkas://one.example.com".to_owned()];
+        told.broker.servers = vec!["kafkas://one.example.com".to_owned()];
         match client(&told) {
             Ok(made) => assert_eq!(made.get("security.protocol"), Some("sasl_ssl")),
             Err(trouble) => assert!(trouble.to_string().contains("kafka-tls")),
@@ -128,19 +128,12 @@ mod tests {
 
     fn told(servers: &str) -> Settings {
         Settings {
-            kind: crate::config::BrokerKind::Kafka,
-            servers: servers.split(',').map(str::to_owned).collect(),
-            user: None,
-            password: None,
-            credentials: None,
-            ca_file: None,
-            reads: "orders".to_owned(),
-            subject: None,
-            field: None,
-            group: "aftercare".to_owned(),
-            batch: 10,
-            redeliver_after: Duration::from_secs(30),
-            mechanism: SaslMechanism::default(),
+            broker: crate::config::Broker::new(
+                "shop",
+                crate::config::BrokerKind::Kafka,
+                servers.split(',').map(str::to_owned).collect(),
+                "orders",
+            ),
             reading: crate::ingest::message::Reading {
                 broker: "shop".to_owned(),
                 source: None,

@@ -81,14 +81,10 @@ impl Topic {
     }
 
     fn settings(&self) -> Settings {
-        Settings {
-            servers: self
-                .servers
-                .split(',')
-                .map(|server| format!("kafka://{server}"))
-                .collect(),
-            ..settings(BrokerKind::Kafka, "", &self.name)
-        }
+        let servers = self.servers.split(',');
+        let mut settings = settings(BrokerKind::Kafka, "", &self.name);
+        settings.broker.servers = servers.map(|server| format!("kafka://{server}")).collect();
+        settings
     }
 
     /// What the group committed, over all partitions.
@@ -192,10 +188,8 @@ async fn a_commit_that_fails_loses_and_doubles_nothing() {
 async fn partitions_that_move_in_mid_batch_lose_nothing() {
     let cluster = Cluster::new();
     let topic = &cluster.topic;
-    let few = Settings {
-        batch: 10,
-        ..topic.settings()
-    };
+    let mut few = topic.settings();
+    few.broker.batch = 10;
     let (one, other) = (Shop::new().await, Shop::new().await);
     topic.publish_events(0..300).await;
     let first = one.read(few.clone());
@@ -260,17 +254,13 @@ async fn brokers_that_break_are_read_again_when_they_are_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_is_missing_is_told_of() {
     let cluster = Cluster::new();
-    let missing = Settings {
-        reads: "no-such-topic".to_owned(),
-        ..cluster.topic.settings()
-    };
+    let mut missing = cluster.topic.settings();
+    "no-such-topic".clone_into(&mut missing.broker.reads);
     let refused = consume::inspect(&missing).await.unwrap_err();
     assert!(refused.to_string().contains("no topic"), "{refused}");
     cluster.mock.create_topic("alone", 1, 1).unwrap();
-    let alone = Settings {
-        reads: "alone".to_owned(),
-        ..missing
-    };
+    let mut alone = missing;
+    "alone".clone_into(&mut alone.broker.reads);
     let found = consume::inspect(&alone).await.unwrap();
     assert!(found[0].words.contains("one copy"), "{found:?}");
 }

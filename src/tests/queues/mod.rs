@@ -12,7 +12,7 @@ mod proxy;
 mod rabbitmq;
 
 use crate::harness::Harness;
-use aftercare::config::{BrokerKind, GROUP, REDELIVER_AFTER, SaslMechanism};
+use aftercare::config::{Broker, BrokerKind};
 use aftercare::consume::{self, Settings};
 use aftercare::ingest::canonical::MAX_DEPTH;
 use aftercare::ingest::message::Reading;
@@ -73,19 +73,10 @@ fn attributes(number: usize) -> Vec<(&'static str, String)> {
 /// How to read from a server.
 fn settings(kind: BrokerKind, server: &str, reads: &str) -> Settings {
     Settings {
-        kind,
-        servers: vec![server.to_owned()],
-        user: None,
-        password: None,
-        credentials: None,
-        ca_file: None,
-        reads: reads.to_owned(),
-        subject: None,
-        field: None,
-        group: GROUP.to_owned(),
-        batch: 50,
-        redeliver_after: REDELIVER_AFTER,
-        mechanism: SaslMechanism::default(),
+        broker: Broker {
+            batch: 50,
+            ..Broker::new("orders", kind, vec![server.to_owned()], reads)
+        },
         reading: Reading {
             broker: "orders".to_owned(),
             source: None,
