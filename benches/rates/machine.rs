@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long a program may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Ticks of `/proc/*/stat` in a second; fixed in Linux's interface.
 const TICKS: f64 = 100.0;
 
@@ -96,13 +98,7 @@ impl Sink {
             .spawn()
             .context("smtp-sink does not start; run this through scripts/bench")?;
         let mut sink = Sink { port, child };
-        let began = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if began.elapsed() > Duration::from_secs(5) || sink.child.try_wait()?.is_some() {
-                bail!("smtp-sink does not listen");
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for(port, &mut sink.child).context("smtp-sink")?;
         Ok(sink)
     }
 
@@ -177,4 +173,53 @@ pub fn wrk(arguments: &[&str]) -> Result<String> {
         .output()
         .context("wrk does not start; run this through scripts/bench")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The peer of intake: Fastify with PostgreSQL.
+#[derive(Debug)]
+pub struct IntakePeer {
+    pub url: String,
+    child: Child,
+}
+
+impl IntakePeer {
+    /// Starts it; `None` where `scripts/bench` has not prepared it.
+    pub fn start() -> Result<Option<IntakePeer>> {
+        let (Some(script), Some(database)) = (
+            std::env::var_os("BENCH_INTAKE_PEER"),
+            std::env::var_os("TEST_POSTGRES_URL"),
+        ) else {
+            return Ok(None);
+        };
+        let port = free_port()?;
+        let child = tool("BENCH_NODE", "node")
+            .arg(script)
+            .arg(port.to_string())
+            .env("DATABASE_URL", database)
+            .spawn()
+            .context("node does not start")?;
+        let url = format!("http://127.0.0.1:{port}");
+        let mut peer = IntakePeer { url, child };
+        wait_for(port, &mut peer.child).context("the peer of T7")?;
+        Ok(Some(peer))
+    }
+}
+
+impl Drop for IntakePeer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Until a program listens on a port of loopback.
+fn wait_for(port: u16, child: &mut Child) -> Result<()> {
+    let began = Instant::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if began.elapsed() > PATIENCE || child.try_wait()?.is_some() {
+            bail!("it does not listen");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }

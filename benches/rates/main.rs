@@ -20,6 +20,10 @@ mod tally;
 
 use anyhow::{Result, bail};
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything that can be asked for.
 const ALL: [&str; 17] = [
     "T1", "T3", "T5", "T7", "T8", "T9", "T11", "T12", "T14", "T16", "A1", "A2", "A3", "A4", "A5",

@@ -19,10 +19,12 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// Connections of the load.
-const LOAD: [usize; 2] = [64, 256];
+/// Connections of the load, and how many times the peer's rate ours is to be.
+const LOAD: [(usize, f64); 2] = [(64, 1.4), (256, 3.0)];
 /// Seconds of load a run.
 const SECONDS: usize = 5;
+/// Seconds of load before, for the peer.
+const WARM_UP: usize = 1;
 /// Mails of which the latency is taken.
 const DISPATCHES: usize = 200;
 /// How far apart they fall due, in ms, on an idle engine.
@@ -30,27 +32,41 @@ const APART: i64 = 40;
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// T7: `POST /events`, each answered only after its commit. Planning is another role's.
+/// T7: `POST /events`, each answered only after its commit, beside Fastify with PostgreSQL.
+/// Planning is another role's.
 pub async fn intake(runs: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for connections in LOAD {
+    for (connections, target) in LOAD {
         let (mut rates, mut p99, mut cpus) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ratios, mut peers, mut peers_p99) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..runs {
-            let run = load(connections).await?;
-            rates.push(run.rate);
-            p99.push(run.p99);
-            cpus.push(run.cpu);
+            let (ours, cpu) = ours(connections).await?;
+            rates.push(ours.rate);
+            p99.push(ours.p99);
+            cpus.push(cpu);
+            let Some(peer) = machine::IntakePeer::start()? else {
+                continue;
+            };
+            // It warms up, as its compiler does; ours needs none.
+            load(&peer.url, 16, WARM_UP).await?;
+            let its = load(&peer.url, connections, SECONDS).await?;
+            ratios.push(ours.rate / its.rate);
+            peers.push(its.rate);
+            peers_p99.push(its.p99);
         }
         let what = format!("ingest durable, {connections} connections, 2.8 kB orders");
+        let row = if peers.is_empty() {
+            let note = "its peer needs Node.js and PostgreSQL: no ratio";
+            Row::of("T7", what, "x Fastify", Some(target), Vec::new()).with("note", note)
+        } else {
+            Row::of("T7", what, "x Fastify", Some(target), ratios)
+        };
         rows.push(
-            Row::of("T7", what, "requests/s", None, rates)
+            row.with_median("requests_per_s", &rates)
                 .with_median("p99_ms", &p99)
                 .with_median("cpu_µs_a_request", &cpus)
-                .with("peer", serde_json::Value::Null)
-                .with(
-                    "note",
-                    "the peer of the target, Fastify with PostgreSQL, is not run here: no ratio",
-                ),
+                .with_median("peer_requests_per_s", &peers)
+                .with_median("peer_p99_ms", &peers_p99),
         );
     }
     Ok(rows)
@@ -59,10 +75,10 @@ pub async fn intake(runs: usize) -> Result<Vec<Row>> {
 struct Load {
     rate: f64,
     p99: f64,
-    cpu: f64,
 }
 
-async fn load(connections: usize) -> Result<Load> {
+/// Our door under load; gives the processor time of a request beside.
+async fn ours(connections: usize) -> Result<(Load, f64)> {
     let scratch = shop::scratch()?;
     let live = shop::files(&shop::folder())?;
     let memory = Transport::Memory(Memory::new());
@@ -80,19 +96,27 @@ async fn load(connections: usize) -> Result<Load> {
         settings,
         stop.clone(),
     ));
-    let script = scratch.path().join("post.lua");
-    std::fs::write(&script, lua()?)?;
-    let script = script.to_string_lossy().into_owned();
     let cpu = machine::own_cpu()?;
-    let (load, time) = (format!("-c{connections}"), format!("-d{SECONDS}s"));
-    let report = tokio::task::spawn_blocking(move || {
-        machine::wrk(&["-t1", &load, &time, "--latency", "-s", &script, &address])
-    })
-    .await??;
+    let run = load(&address, connections, SECONDS).await?;
     let cpu = machine::own_cpu()? - cpu;
     stop.cancel();
     door.await??;
     let stored = engine.counts().await?.events as f64;
+    Ok((run, cpu * 1e6 / stored.max(1.0)))
+}
+
+/// Orders on so many connections for so many seconds.
+async fn load(address: &str, connections: usize, seconds: usize) -> Result<Load> {
+    let scratch = shop::scratch()?;
+    let script = scratch.path().join("post.lua");
+    std::fs::write(&script, lua()?)?;
+    let script = script.to_string_lossy().into_owned();
+    let (load, time) = (format!("-c{connections}"), format!("-d{seconds}s"));
+    let address = address.to_owned();
+    let report = tokio::task::spawn_blocking(move || {
+        machine::wrk(&["-t1", &load, &time, "--latency", "-s", &script, &address])
+    })
+    .await??;
     if report.contains("Non-2xx") {
         bail!("not every event was taken: {report}");
     }
@@ -108,11 +132,7 @@ async fn load(connections: usize) -> Result<Load> {
     let p99 = word("99%")
         .and_then(|text| milliseconds(&text))
         .context("wrk tells no p99")?;
-    Ok(Load {
-        rate,
-        p99,
-        cpu: cpu * 1e6 / stored.max(1.0),
-    })
+    Ok(Load { rate, p99 })
 }
 
 /// What wrk sends: the order under a new number each time.

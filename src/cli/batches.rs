@@ -7,17 +7,20 @@ use super::quarantine::Pages;
 use crate::engine::intake::Totals;
 use crate::model::event::Event;
 use crate::model::time::Timestamp;
-use crate::store::{Accepted, Incoming, Poison, Store};
+use crate::store::{Incoming, Poison, Store, StoreError};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Events stored in one commit, about: a piece is not torn.
 pub const BATCH: usize = 1000;
 /// Pieces read ahead of the database.
 const AHEAD: usize = 2 * BATCH;
+/// Pieces that are taken over at once.
+const AT_ONCE: usize = 64;
 /// How long an event may wait for others to be stored with, where a pipe is slow.
 const LINGER: Duration = Duration::from_millis(50);
 /// Pieces that are told about one by one.
@@ -75,22 +78,26 @@ impl Batches {
         let mut batch = Vec::new();
         let mut events = 0;
         while events < BATCH {
-            let next = if batch.is_empty() {
-                self.from.recv().await
+            let from = batch.len();
+            // Pieces of several events each make a batch a little larger.
+            let more = self.from.recv_many(&mut batch, AT_ONCE);
+            let came = if from == 0 {
+                more.await
             } else {
-                match tokio::time::timeout(LINGER, self.from.recv()).await {
-                    Ok(next) => next,
-                    Err(_) => break,
-                }
+                tokio::time::timeout(LINGER, more).await.unwrap_or(0)
             };
-            let Some(piece) = next else { break };
-            let piece = piece?;
-            events += match &piece.what {
-                What::Events(all) => all.len().max(1),
-                What::Poison(_) | What::Rejected { .. } => 1,
-            };
-            batch.push(piece);
+            if came == 0 {
+                break;
+            }
+            for piece in &batch[from..] {
+                let Ok(piece) = piece else { break };
+                events += match &piece.what {
+                    What::Events(all) => all.len().max(1),
+                    What::Poison(_) | What::Rejected { .. } => 1,
+                };
+            }
         }
+        let batch: Vec<Piece> = batch.into_iter().collect::<anyhow::Result<_>>()?;
         Ok((!batch.is_empty()).then_some(batch))
     }
 }
@@ -151,37 +158,91 @@ fn hash(body: &str) -> [u8; 32] {
     Sha256::digest(body.as_bytes()).into()
 }
 
-/// Stores events and poison in one commit, and counts.
-///
-/// # Errors
-/// Nothing of it is stored.
-pub async fn store(
-    store: &Store,
+/// Batches on their way into the store: one is written, others are made ready meanwhile
+/// and share the next commit.
+const IN_FLIGHT: usize = 3;
+
+/// Stores batches, each whole or not at all.
+#[derive(Debug)]
+pub struct Storing {
+    store: Store,
+    flying: VecDeque<JoinHandle<Result<Totals, StoreError>>>,
+    totals: Totals,
+}
+
+impl Storing {
+    /// Into this store.
+    pub fn to(store: &Store) -> Storing {
+        Storing {
+            store: store.clone(),
+            flying: VecDeque::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// What became of the batches that are through.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Hands a batch over, and waits where too many are on their way.
+    ///
+    /// # Errors
+    /// Nothing of an earlier batch is stored.
+    pub async fn put(
+        &mut self,
+        events: Vec<Event>,
+        poison: Vec<Poison>,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let this = store(self.store.clone(), events, poison, now);
+        self.flying.push_back(tokio::spawn(this));
+        match self.flying.len() > IN_FLIGHT {
+            true => self.count().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for all that are on their way.
+    ///
+    /// # Errors
+    /// Nothing of one of them is stored.
+    pub async fn end(&mut self) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        while !self.flying.is_empty() {
+            outcome = outcome.and(self.count().await);
+        }
+        outcome
+    }
+
+    /// Waits for the oldest.
+    async fn count(&mut self) -> anyhow::Result<()> {
+        let Some(oldest) = self.flying.pop_front() else {
+            return Ok(());
+        };
+        let totals = oldest.await.unwrap_or(Err(StoreError::Closed));
+        let totals = totals.map_err(|error| {
+            anyhow::Error::from(error).context(out_of_reach(format!(
+                "the events could not be stored; {} before them were\nhint: take the whole file in again, what is stored counts as duplicate",
+                self.totals.accepted + self.totals.duplicate
+            )))
+        })?;
+        self.totals += totals;
+        Ok(())
+    }
+}
+
+async fn store(
+    store: Store,
     events: Vec<Event>,
     poison: Vec<Poison>,
     now: Timestamp,
-    totals: &mut Totals,
-) -> anyhow::Result<()> {
+) -> Result<Totals, StoreError> {
     let quarantined = poison.len();
-    let batch: Vec<Incoming> = events
-        .into_iter()
-        .map(|event| Incoming {
-            event,
-            transport: None,
-        })
-        .collect();
-    let answers = store.accept(batch, poison, now).await.map_err(|error| {
-        anyhow::Error::from(error).context(out_of_reach(format!(
-            "the events could not be stored; {} before them were\nhint: take the whole file in again, what is stored counts as duplicate",
-            totals.accepted + totals.duplicate
-        )))
-    })?;
-    let duplicate = answers
-        .iter()
-        .filter(|one| matches!(one, Accepted::Duplicate))
-        .count();
-    totals.accepted += answers.len() - duplicate;
-    totals.duplicate += duplicate;
-    totals.quarantined += quarantined;
-    Ok(())
+    let events = events.into_iter().map(|event| Incoming {
+        event,
+        transport: None,
+    });
+    let answers = store.accept(events.collect(), poison, now).await?;
+    Ok(Totals::of(&answers, quarantined))
 }

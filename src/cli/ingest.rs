@@ -1,7 +1,7 @@
 //! `ingest`: live events from a file or a pipe, stored durably, then acted on by the
 //! service. History is taken in by [`super::import`].
 
-use super::batches::{Batches, Complaints, Kept, Piece, What, store};
+use super::batches::{Batches, Complaints, Kept, Piece, Storing, What};
 use super::context::Shop;
 use super::lines::{self, Lines};
 use super::{Exit, Global, Out, key};
@@ -60,8 +60,24 @@ async fn take(to: &Store, clock: &Clock, lines: Lines) -> anyhow::Result<Totals>
             what,
         })
     });
-    let mut batches = Batches::of(pieces);
-    let mut totals = Totals::default();
+    let mut storing = Storing::to(to);
+    let taken = take_all(to, clock, Batches::of(pieces), &mut storing).await;
+    let ended = storing.end().await;
+    let known = taken?;
+    ended?;
+    let mut totals = storing.totals();
+    totals.quarantined += known;
+    Ok(totals)
+}
+
+/// Gives how many bodies were in quarantine before.
+async fn take_all(
+    to: &Store,
+    clock: &Clock,
+    mut batches: Batches,
+    storing: &mut Storing,
+) -> anyhow::Result<usize> {
+    let mut known = 0;
     let mut complaints = Complaints::default();
     let mut kept = Kept::default();
     while let Some(batch) = batches.next().await? {
@@ -81,14 +97,14 @@ async fn take(to: &Store, clock: &Clock, lines: Lines) -> anyhow::Result<Totals>
                     if kept.is_new(to, &bad).await? {
                         poison.push(*bad);
                     } else {
-                        totals.quarantined += 1;
+                        known += 1;
                     }
                 }
                 // Lines of events are never rejected.
                 What::Rejected { .. } => {}
             }
         }
-        store(to, events, poison, now, &mut totals).await?;
+        storing.put(events, poison, now).await?;
     }
-    Ok(totals)
+    Ok(known)
 }

@@ -12,7 +12,7 @@ mod queue;
 mod table;
 
 use super::session::{Broker, Delivery, Finding, Most, Session, Trouble};
-use super::{ANSWER, Settings};
+use super::{ANSWER, IN_HAND, Settings};
 use crate::ingest::adapters::Headers;
 use crate::ingest::message::Message;
 use futures_util::{FutureExt, StreamExt};
@@ -99,12 +99,12 @@ impl Broker for Amqp {
         let beginning = async {
             queue::count(&connection, queue).await?;
             let channel = connection.create_channel().await.map_err(lost)?;
-            // The loop commits one batch while it fetches the next.
+            // The loop commits some while it fetches the next.
             let ahead = self
                 .settings
                 .broker
                 .batch
-                .saturating_mul(2)
+                .saturating_mul(IN_HAND)
                 .min(MAX_PREFETCH);
             let ahead = u16::try_from(ahead).unwrap_or(u16::MAX);
             channel

@@ -38,9 +38,11 @@ use crate::config;
 use crate::ingest::message::Reading;
 use std::time::Duration;
 
-/// Bytes of messages that one broker may have in hand at once. The batch that is being
-/// committed and the one behind it share them.
-pub const MAX_BYTES_IN_HAND: usize = 32 << 20;
+/// Batches that one broker may have in hand at once: one is written, one made ready for the
+/// next commit, one fetched.
+pub const IN_HAND: usize = 3;
+/// Bytes of messages that they share.
+pub const MAX_BYTES_IN_HAND: usize = 48 << 20;
 /// How long a fetch waits for the first message where nothing is in hand. An orderly end
 /// waits for no longer than that.
 pub const WAIT: Duration = Duration::from_secs(1);

@@ -1,15 +1,15 @@
-//! The loop that serves every broker. Two batches are in hand at most: one is being
-//! committed while the next is fetched and understood. They are acknowledged in the order
-//! in which they were fetched.
+//! The loop that serves every broker. Few batches are in hand at once ([`IN_HAND`]): one is
+//! being written, one made ready for the next commit, one fetched and understood. They are
+//! acknowledged in the order in which they were fetched.
 
 use super::backoff::Backoff;
 use super::batch::{self, Batch, GivenUp};
 use super::session::{Broker, Delivery, Finding, Most, Session, Trouble};
-use super::{ASK, DRAIN, MAX_BYTES_IN_HAND, Settings, WAIT};
+use super::{ASK, DRAIN, IN_HAND, MAX_BYTES_IN_HAND, Settings, WAIT};
 use crate::engine::Engine;
 use crate::ingest::message::Reading;
 use crate::telemetry::{self, BrokerMessage};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
@@ -101,36 +101,33 @@ impl Consumer {
             ),
         }
         self.ask(&mut session).await?;
-        let mut under_way = None;
+        let mut under_way = VecDeque::new();
         let mut was_idle = false;
         let mut is_read = false;
         while !self.stop.is_cancelled() {
-            let fetched = session.fetch(self.most(under_way.is_some())).await?;
+            let fetched = session.fetch(self.most(!under_way.is_empty())).await?;
             if !std::mem::replace(&mut is_read, true) {
                 // Not before: what lets itself be connected to may still refuse.
                 self.say_that_it_is_read(backoff.failed());
                 backoff.reset();
             }
-            let is_idle = fetched.is_empty() && under_way.is_none();
-            let next = if fetched.is_empty() {
-                None
-            } else {
-                Some(self.read(fetched).await?)
-            };
-            if let Some(batch) = under_way.take() {
-                let behind = next.as_ref().map_or(&[][..], |(_, receipts)| receipts);
-                self.settle(&mut session, batch, behind).await?;
+            let is_idle = fetched.is_empty() && under_way.is_empty();
+            let fetched_nothing = fetched.is_empty();
+            if !fetched_nothing {
+                let (batch, receipts) = self.read(fetched).await?;
+                under_way.push_back(self.begin(batch, receipts));
             }
-            under_way = next.map(|(batch, receipts)| self.begin(batch, receipts));
+            // Where nothing more comes, what is in hand is not kept waiting.
+            if under_way.len() == IN_HAND || (fetched_nothing && !under_way.is_empty()) {
+                self.settle(&mut session, &mut under_way).await?;
+            }
             let is_time = self.asked.is_none_or(|asked| asked.elapsed() >= ASK);
             if is_time || (is_idle && !was_idle) {
                 self.ask(&mut session).await?;
             }
             was_idle = is_idle;
         }
-        if let Some(batch) = under_way {
-            self.finish(&mut session, batch).await?;
-        }
+        self.finish(&mut session, under_way).await?;
         session.close().await;
         Ok(())
     }
@@ -138,7 +135,7 @@ impl Consumer {
     /// How much to ask for: fewer messages where the last ones were large, and no waiting
     /// while something is in hand that is to be acknowledged.
     fn most(&self, is_busy: bool) -> Most {
-        let bytes = MAX_BYTES_IN_HAND / 2;
+        let bytes = MAX_BYTES_IN_HAND / IN_HAND;
         Most {
             messages: (bytes / self.usual_bytes.max(1)).clamp(1, self.settings.broker.batch),
             bytes,
@@ -177,58 +174,86 @@ impl Consumer {
         }
     }
 
-    /// Waits until a batch is durable and acknowledges it. While that takes long, the
-    /// broker is told that it and the one behind it are being worked on.
+    /// Waits until the oldest batch is durable and acknowledges it. While that takes long,
+    /// the broker is told that all of them are being worked on.
     async fn settle<S: Session>(
         &mut self,
         session: &mut S,
-        mut batch: UnderWay<S::Receipt>,
-        behind: &[S::Receipt],
+        under_way: &mut VecDeque<UnderWay<S::Receipt>>,
     ) -> Result<(), Trouble> {
         let patience = (self.settings.broker.redeliver_after / HOLDS).min(ASK);
+        let Some(mut oldest) = under_way.pop_front() else {
+            return Ok(());
+        };
         loop {
             tokio::select! {
                 biased;
-                taken = &mut batch.task => {
-                    return self.acknowledge(session, taken, batch.receipts).await;
+                taken = &mut oldest.task => {
+                    let is_taken = self.acknowledge(session, taken, oldest.receipts).await?;
+                    return match is_taken {
+                        true => Ok(()),
+                        false => Err(Trouble::plain("a batch was given up")),
+                    };
                 }
-                () = self.stop.cancelled() => return self.finish(session, batch).await,
+                () = self.stop.cancelled() => {
+                    under_way.push_front(oldest);
+                    return Ok(());
+                }
                 () = tokio::time::sleep(patience) => {}
             }
-            session.hold(&batch.receipts).await?;
-            session.hold(behind).await?;
+            session.hold(&oldest.receipts).await?;
+            for behind in under_way.iter() {
+                session.hold(&behind.receipts).await?;
+            }
             self.ask(session).await?;
         }
     }
 
     /// The service ends: what is being committed is waited for, and given back where it
-    /// does not succeed now.
+    /// does not succeed now. What was fetched after something that is given back is given
+    /// back as well: a broker that knows one place only would pass over it.
     async fn finish<S: Session>(
         &mut self,
         session: &mut S,
-        batch: UnderWay<S::Receipt>,
+        under_way: VecDeque<UnderWay<S::Receipt>>,
     ) -> Result<(), Trouble> {
-        drop(batch.give_up);
-        match tokio::time::timeout(DRAIN, batch.task).await {
-            Ok(taken) => self.acknowledge(session, taken, batch.receipts).await,
-            Err(_) => session.release(batch.receipts).await,
+        let ends = Instant::now() + DRAIN;
+        let mut are_taken = true;
+        for batch in under_way {
+            drop(batch.give_up);
+            let taken = match are_taken {
+                true => tokio::time::timeout_at(ends, batch.task).await.ok(),
+                false => None,
+            };
+            are_taken = match taken {
+                Some(taken) => self.acknowledge(session, taken, batch.receipts).await?,
+                None => {
+                    session.release(batch.receipts).await?;
+                    false
+                }
+            };
         }
+        Ok(())
     }
 
+    /// Acknowledges a batch that was taken; gives whether it was.
     async fn acknowledge<S: Session>(
         &mut self,
         session: &mut S,
         taken: Result<Result<(), GivenUp>, JoinError>,
         receipts: Vec<S::Receipt>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         match taken {
             Ok(Ok(())) => {
                 let count = receipts.len();
                 session.acknowledge(receipts).await?;
                 telemetry::broker(self.settings.name(), BrokerMessage::Acknowledged, count);
-                Ok(())
+                Ok(true)
             }
-            Ok(Err(GivenUp)) => session.release(receipts).await,
+            Ok(Err(GivenUp)) => {
+                session.release(receipts).await?;
+                Ok(false)
+            }
             Err(error) => Err(Trouble::new("a batch could not be stored", error)),
         }
     }

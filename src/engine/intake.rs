@@ -13,6 +13,27 @@ pub struct Totals {
     pub quarantined: usize,
 }
 
+impl Totals {
+    /// By the answers to a batch, and how much of it was kept in quarantine.
+    pub fn of(answers: &[Accepted], quarantined: usize) -> Totals {
+        let duplicate = answers.iter().filter(|one| **one == Accepted::Duplicate);
+        let duplicate = duplicate.count();
+        Totals {
+            accepted: answers.len() - duplicate,
+            duplicate,
+            quarantined,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Totals {
+    fn add_assign(&mut self, more: Totals) {
+        self.accepted += more.accepted;
+        self.duplicate += more.duplicate;
+        self.quarantined += more.quarantined;
+    }
+}
+
 impl Engine {
     /// Records events and what could not be read as such. Durable when it returns.
     ///
@@ -35,19 +56,11 @@ impl Engine {
             // Here only so that nobody waits for the next look.
             self.forget_shops().await?;
         }
-        let duplicate = answers
-            .iter()
-            .filter(|one| matches!(one, Accepted::Duplicate))
-            .count();
         if products {
             self.refresh_products().await?;
         }
         self.to_plan.notify_one();
-        let totals = Totals {
-            accepted: answers.len() - duplicate,
-            duplicate,
-            quarantined,
-        };
+        let totals = Totals::of(&answers, quarantined);
         crate::telemetry::events_accepted(totals.accepted as u64);
         crate::telemetry::events_duplicate(totals.duplicate as u64);
         crate::telemetry::events_quarantined(totals.quarantined as u64);

@@ -119,27 +119,27 @@ impl Directory {
 
     /// Places an event by its number, and with it those that waited for what it tells.
     pub fn place(&mut self, event: &Event) -> Placed {
-        self.place_keys(event.seq, keys(event))
+        self.place_keys(event.seq, &keys(event))
     }
 
     /// As [`Directory::place`], for keys that are known already.
-    pub fn place_keys(&mut self, seq: EventSeq, keys: Keys) -> Placed {
+    pub fn place_keys(&mut self, seq: EventSeq, keys: &Keys) -> Placed {
         let mut placed = Placed::default();
         if keys.shop_wide {
             placed.placements.push((seq, Placement::ShopWide));
             return placed;
         }
-        match self.assign(&keys, &mut placed) {
+        match self.assign(keys, &mut placed) {
             Some(customer) => {
                 // It may have waited, and is tried again.
-                self.unwait(seq, &keys);
+                self.unwait(seq, keys);
                 let placement = Placement::Customer(customer);
                 placed.placements.push((seq, placement));
             }
             None => {
                 let under = keys.all().cloned().collect();
                 placed.placements.push((seq, Placement::Parked(under)));
-                self.wait(seq, keys);
+                self.wait(seq, keys.clone());
             }
         }
         self.release(&mut placed);
@@ -252,14 +252,11 @@ impl Directory {
             // A key of one person stays theirs.
             return;
         }
-        let people = self.known.entry(key.clone()).or_default();
-        let had = people.iter().copied().collect::<Vec<_>>();
-        if had.iter().any(|had| self.current(*had) == customer) {
+        let had = self.known.get(key);
+        if had.is_some_and(|had| had.iter().any(|had| self.current(*had) == customer)) {
             return;
         }
-        if let Some(people) = self.known.get_mut(key) {
-            people.insert(customer);
-        }
+        self.known.entry(key.clone()).or_default().insert(customer);
         placed.learnt.push((key.clone(), customer));
     }
 }
@@ -294,7 +291,7 @@ mod tests {
         let mut of: BTreeMap<EventSeq, CustomerId> = BTreeMap::new();
         for (place, event) in events.iter().enumerate() {
             let seq = EventSeq(i64::try_from(place).unwrap() + 1);
-            for (seq, placement) in directory.place_keys(seq, keys(event)).placements {
+            for (seq, placement) in directory.place_keys(seq, &keys(event)).placements {
                 if let Placement::Customer(customer) = placement {
                     of.insert(seq, customer);
                 }
@@ -365,7 +362,7 @@ mod tests {
         let mut ended: Vec<Option<CustomerId>> = vec![None; events.len()];
         for (at, event) in events.iter().enumerate() {
             let seq = EventSeq(i64::try_from(at).unwrap());
-            for (seq, placement) in directory.place_keys(seq, keys(event)).placements {
+            for (seq, placement) in directory.place_keys(seq, &keys(event)).placements {
                 if let Placement::Customer(customer) = placement {
                     ended[usize::try_from(seq.0).unwrap()] = Some(customer);
                 }
@@ -545,7 +542,7 @@ mod tests {
             .enumerate()
         {
             let seq = EventSeq(i64::try_from(at).unwrap());
-            rows.extend(directory.place_keys(seq, keys(event)).learnt);
+            rows.extend(directory.place_keys(seq, &keys(event)).learnt);
         }
         let joining = order("3", Some("C-1"), Some(a));
         let expected = directory.clone().place(&joining);

@@ -4,6 +4,7 @@ use crate::model::email::normalise;
 use crate::model::event::{Body, CustomerRef, Event, EventKind, OrderRef};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// For how long a tracking number leads to whose parcel had it last, in days (rule 5). Found
 /// by spans, so a span more at most; the fold counts days.
@@ -16,7 +17,7 @@ const BY_NUMBER: &str = "tracking:";
 /// A text under which somebody may be known. It may hold an address: never store it or
 /// log it as it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct Key(Arc<str>);
 
 impl Key {
     /// The text to hash.
@@ -30,7 +31,7 @@ impl Key {
         // What is no address at all ("n/a") must not make strangers one person.
         let (local, host) = normal.rsplit_once('@')?;
         (!local.trim().is_empty() && !host.trim().is_empty())
-            .then(|| Key(format!("email:{normal}")))
+            .then(|| Key(format!("email:{normal}").into()))
     }
 
     /// The key of a shop's customer id. Ids are unique within their source only.
@@ -51,16 +52,16 @@ impl Key {
             .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'))
             .flat_map(char::to_uppercase)
             .collect();
-        (!normal.is_empty()).then(|| Key(format!("tracking:{normal}@{span}")))
+        (!normal.is_empty()).then(|| Key(format!("tracking:{normal}@{span}").into()))
     }
 
     /// The source ends at a line break, which none can hold.
     fn of(sort: &str, source: &str, id: &str) -> Option<Key> {
-        (!id.trim().is_empty()).then(|| Key(format!("{sort}:{source}\n{id}")))
+        (!id.trim().is_empty()).then(|| Key(format!("{sort}:{source}\n{id}").into()))
     }
 
     fn anywhere(sort: &str, id: &str) -> Option<Key> {
-        (!id.trim().is_empty()).then(|| Key(format!("any-{sort}:{id}")))
+        (!id.trim().is_empty()).then(|| Key(format!("any-{sort}:{id}").into()))
     }
 
     /// Whether several people may be found under it.

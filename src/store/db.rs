@@ -3,7 +3,7 @@
 //!
 //! Statements are written once, in the dialect that both databases share; a list of rows
 //! travels as one JSON parameter, written `rows($1: id TEXT, at BIGINT)` where a table
-//! may stand. Pairs of texts are for row locks and clocks only. Values are always bound,
+//! may stand, or value by value where much is to be done in SQLite ([`Tx::each`]). Pairs of texts are for row locks and clocks only. Values are always bound,
 //! never pasted into a text.
 
 use super::error::{Corrupt, StoreError};
@@ -11,6 +11,14 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::{PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use std::sync::{Arc, OnceLock};
+
+/// Values that one statement takes at most where a list is bound value by value; SQLite
+/// takes 32,766.
+const MOST_VALUES: usize = 4096;
+/// How many numbers of rows have a text of their own: the powers of two.
+const SIZES: usize = MOST_VALUES.ilog2() as usize + 1;
+/// The smallest of them, as a power: fewer rows are made up to that.
+const LEAST: u32 = 3;
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +34,8 @@ pub struct Statement {
     sqlite: &'static str,
     postgres: &'static str,
     ready: [OnceLock<Arc<str>>; 2],
+    /// For SQLite, by the power of two that is the number of rows bound.
+    sized: [OnceLock<Arc<str>>; SIZES],
 }
 
 impl Statement {
@@ -40,7 +50,8 @@ impl Statement {
             name,
             sqlite,
             postgres,
-            ready: [OnceLock::new(), OnceLock::new()],
+            ready: [const { OnceLock::new() }; 2],
+            sized: [const { OnceLock::new() }; SIZES],
         }
     }
 
@@ -50,7 +61,16 @@ impl Statement {
             Db::Sqlite => (self.sqlite, &self.ready[0]),
             Db::Postgres => (self.postgres, &self.ready[1]),
         };
-        Arc::clone(place.get_or_init(|| with_lists(db, text).into()))
+        Arc::clone(place.get_or_init(|| with_lists(text, |list| list.as_json(db)).into()))
+    }
+
+    /// The text for SQLite in which the list is `1 << size` rows of values.
+    fn bound(&self, size: u32) -> Arc<str> {
+        let text = || with_lists(self.sqlite, |list| list.as_values(1 << size)).into();
+        match self.sized.get(size as usize) {
+            Some(place) => Arc::clone(place.get_or_init(text)),
+            None => text(),
+        }
     }
 
     /// How many values it takes: the highest `$n`.
@@ -69,8 +89,47 @@ impl Statement {
     }
 }
 
-/// Writes each `rows($n: name TYPE, …)` out as a table over a JSON list of lists.
-fn with_lists(db: Db, text: &str) -> String {
+/// A list of rows as a statement names it: `rows($n: name TYPE, …)`.
+struct List<'t> {
+    /// `$n`
+    place: &'t str,
+    /// Name and type of each column.
+    columns: Vec<(&'t str, &'t str)>,
+}
+
+impl List<'_> {
+    /// As a table over a JSON list of lists.
+    fn as_json(&self, db: Db) -> String {
+        let place = self.place;
+        let columns = self.columns.iter().enumerate();
+        let columns = columns.map(|(n, (name, sort))| match db {
+            Db::Sqlite => format!("value->>{n} AS {name}"),
+            Db::Postgres => format!("(value->>{n})::{sort} AS {name}"),
+        });
+        let columns: Vec<String> = columns.collect();
+        let source = match db {
+            // Rows as JSONB: as text, each would be written out and read again for its columns.
+            Db::Sqlite => format!("jsonb_each({place})"),
+            Db::Postgres => format!("json_array_elements({place}::json)"),
+        };
+        format!("(SELECT {} FROM {source})", columns.join(", "))
+    }
+
+    /// As so many rows, each value a place of its own. A row that is not filled is none: its
+    /// first value is NULL.
+    fn as_values(&self, rows: usize) -> String {
+        let names = self.columns.iter().enumerate();
+        let names = names.map(|(n, (name, _))| format!("column{} AS {name}", n + 1));
+        let names: Vec<String> = names.collect();
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let rows = vec![row; rows].join(", ");
+        let names = names.join(", ");
+        format!("(SELECT {names} FROM (VALUES {rows}) WHERE column1 IS NOT NULL)")
+    }
+}
+
+/// Writes out each list that a text names.
+fn with_lists(text: &str, written: impl Fn(&List<'_>) -> String) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, list)) = rest.split_once("rows(") {
@@ -80,24 +139,14 @@ fn with_lists(db: Db, text: &str) -> String {
         let Some((place, columns)) = inside.split_once(':') else {
             break;
         };
-        let columns: Vec<String> = columns
-            .split(',')
-            .enumerate()
-            .filter_map(|(n, column)| {
-                let (name, sort) = column.trim().split_once(' ')?;
-                Some(match db {
-                    Db::Sqlite => format!("value->>{n} AS {name}"),
-                    Db::Postgres => format!("(value->>{n})::{sort} AS {name}"),
-                })
-            })
-            .collect();
-        let source = match db {
-            // Rows as JSONB: as text, each would be written out and read again for its columns.
-            Db::Sqlite => format!("jsonb_each({place})"),
-            Db::Postgres => format!("json_array_elements({place}::json)"),
+        let columns = columns.split(',');
+        let columns = columns.filter_map(|column| column.trim().split_once(' '));
+        let list = List {
+            place,
+            columns: columns.collect(),
         };
         out.push_str(before);
-        out.push_str(&format!("(SELECT {} FROM {source})", columns.join(", ")));
+        out.push_str(&written(&list));
         rest = after;
     }
     out.push_str(rest);
@@ -123,10 +172,13 @@ macro_rules! statements {
 pub(super) use statements;
 
 /// A bound value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
 pub enum Value {
     Int(Option<i64>),
     Text(Option<String>),
+    /// A text that is held elsewhere too, and holds no NUL.
+    Shared(Arc<str>),
 }
 
 impl From<i64> for Value {
@@ -149,6 +201,11 @@ impl From<String> for Value {
         Value::Text(Some(value))
     }
 }
+impl From<Arc<str>> for Value {
+    fn from(value: Arc<str>) -> Self {
+        Value::Shared(value)
+    }
+}
 impl From<Option<String>> for Value {
     fn from(value: Option<String>) -> Self {
         Value::Text(value)
@@ -167,6 +224,11 @@ pub fn rows<T: Serialize>(of: &[T]) -> Result<Value, StoreError> {
     let text = String::from_utf8(text)
         .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
     Ok(Value::Text(Some(text)))
+}
+
+/// A text as it comes back from the database (see [`rows`]).
+pub fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// Writes the character NUL, which PostgreSQL cannot keep in a text, as U+FFFD.
@@ -246,6 +308,7 @@ macro_rules! bound {
                     query.bind(Some(text.replace('\0', "\u{fffd}")))
                 }
                 Value::Text(value) => query.bind(value),
+                Value::Shared(text) => query.bind(text),
             };
         }
         query
@@ -332,6 +395,35 @@ impl Tx {
                 .await?
                 .rows_affected(),
         })
+    }
+
+    /// Runs a statement whose one value is a list of rows, and that does to each row what
+    /// it would do to it alone; gives what came of each, in no order. The first value of
+    /// a row is never missing.
+    ///
+    /// # Errors
+    /// As [`Tx::fetch`].
+    pub async fn each(
+        &mut self,
+        statement: &Statement,
+        list: Vec<Vec<Value>>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let Tx::Sqlite(tx) = self else {
+            return self.fetch(statement, vec![rows(&list)?]).await;
+        };
+        let most = list.first().map_or(1, |row| MOST_VALUES / row.len().max(1));
+        let mut list = list.into_iter();
+        let mut found = Vec::new();
+        while list.len() > 0 {
+            let fits = most.checked_ilog2().unwrap_or(0);
+            let size = list.len().next_power_of_two().ilog2().max(LEAST).min(fits);
+            let text = statement.bound(size);
+            // What is not bound is NULL.
+            let values = list.by_ref().take(1 << size).flatten();
+            let rows = bound!(text, values).fetch_all(&mut **tx).await?;
+            found.extend(rows.into_iter().map(Row::Sqlite));
+        }
+        Ok(found)
     }
 
     /// Has the database read a statement without running it.
@@ -453,6 +545,21 @@ mod tests {
             "SELECT r.id FROM (SELECT (value->>0)::TEXT AS id, (value->>1)::BIGINT AS at FROM json_array_elements($2::json)) AS r WHERE r.at < $1"
         );
         assert_eq!(ONE.places(Db::Sqlite), 2);
+    }
+
+    #[test]
+    fn lists_are_bound_value_by_value() {
+        static ONE: Statement = Statement::same(
+            "ONE",
+            "INSERT INTO t (id, at) SELECT r.id, r.at FROM rows($1: id TEXT, at BIGINT) AS r WHERE 1 = 1",
+        );
+        assert_eq!(
+            &*ONE.bound(1),
+            "INSERT INTO t (id, at) SELECT r.id, r.at FROM (SELECT column1 AS id, column2 AS at \
+             FROM (VALUES (?, ?), (?, ?)) WHERE column1 IS NOT NULL) AS r WHERE 1 = 1"
+        );
+        assert_eq!(ONE.bound(0).matches('?').count(), 2);
+        assert_eq!(ONE.bound(7).matches('?').count(), 2 * 128);
     }
 
     #[test]

@@ -4,10 +4,10 @@
 use super::db::{Pools, Tx, rows, statements};
 use super::error::StoreError;
 use super::rows::{event as read_event, json, send as read_send, send_row};
-use super::upkeep::hashed;
+use super::secret::Secret;
 use super::wake::Wakes;
 use super::writer::Write;
-use super::{Secret, Store, assignments, privacy};
+use super::{Store, assignments, privacy};
 use crate::model::email::normalise;
 use crate::model::event::{Body, Erasure, Event};
 use crate::model::ids::CustomerId;
@@ -64,7 +64,7 @@ pub(super) fn scrubbed(body: &Body) -> Body {
 /// A text that may name somebody, replaced by its hash where it holds an address.
 pub(super) fn nameless(secret: &Secret, text: &str) -> String {
     if text.contains('@') {
-        format!("erased:{}", hashed(secret, text))
+        format!("erased:{}", secret.text(text))
     } else {
         text.to_owned()
     }

@@ -2,11 +2,10 @@
 //! counts.
 
 use super::Store;
-use super::accept::own_key;
 use super::db::{Db, rows, statements};
 use super::error::{Corrupt, StoreError};
+use super::place::own_key;
 use super::rows::{Read, send as read_send};
-use super::upkeep::hashed;
 use crate::ingest::identity::{Key, keys};
 use crate::model::event::{Body, Event, EventKind, IngestMode, OrderRef};
 use crate::model::ids::{CustomerId, EventSeq, SendId};
@@ -124,16 +123,16 @@ impl Store {
         let list: BTreeSet<String> = match who {
             Who::Address(text) => Key::email(text)
                 .iter()
-                .map(|key| hashed(secret, key.as_str()))
+                .map(|key| secret.key(key.as_str()))
                 .collect(),
             Who::ShopId(id) => Key::customer_anywhere(id)
                 .iter()
-                .map(|key| hashed(secret, key.as_str()))
+                .map(|key| secret.key(key.as_str()))
                 .collect(),
-            Who::Own(customer) => BTreeSet::from([hashed(secret, &own_key(*customer))]),
+            Who::Own(customer) => BTreeSet::from([secret.key(&own_key(*customer))]),
             Who::Order(text) => keys(&refers_to(text))
                 .all()
-                .map(|key| hashed(secret, key.as_str()))
+                .map(|key| secret.key(key.as_str()))
                 .collect(),
         };
         let list: Vec<(String,)> = list.into_iter().map(|key| (key,)).collect();

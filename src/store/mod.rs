@@ -10,25 +10,31 @@
 
 mod accept;
 mod assignments;
+mod checkpoint;
 mod claims;
 mod db;
 mod erase;
 mod error;
 mod lists;
+mod merge;
 mod open;
+mod place;
 mod plans;
 mod polls;
 mod privacy;
 mod quarantine;
 mod reads;
+mod record;
 mod rows;
+mod secret;
 mod sends;
+mod sift;
 mod tail;
 mod upkeep;
 mod wake;
 mod writer;
 
-pub use accept::{Accepted, Incoming, Poison};
+pub use accept::{Accepted, Incoming};
 pub use assignments::{Awaited, Drawn};
 pub use claims::{Claim, Recovered};
 pub use db::Db;
@@ -38,12 +44,12 @@ pub use open::{Access, Bounds};
 pub use plans::{Saved, Saving};
 pub use polls::{Polled, Step};
 pub use privacy::{DataRequest, EXPIRED, Naming};
-pub use quarantine::Quarantined;
+pub use quarantine::{Poison, Quarantined};
 pub use sends::{Barrier, Passed, Settle, Settled};
 pub use tail::{Heard, TailFilter, Told};
 
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
@@ -61,26 +67,16 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     pools: db::Pools,
+    /// Told of every commit.
+    committed: Arc<Notify>,
     access: Access,
     worker: open::Worker,
     /// Key of the HMAC over alias keys.
-    secret: Secret,
+    secret: secret::Secret,
     /// On SQLite: what this process has handed out.
     claims: Mutex<claims::Claimed>,
     /// Held while this process owns a SQLite file.
     lock: std::sync::Mutex<Option<std::fs::File>>,
-}
-
-/// The root secret, and the keyed hash of people's keys begun with it; never printed.
-struct Secret {
-    root: [u8; 32],
-    aliases: Option<upkeep::Begun>,
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(***)")
-    }
 }
 
 impl Store {
@@ -141,13 +137,18 @@ fn statements() -> impl Iterator<Item = &'static db::Statement> {
         claims::ALL,
         erase::ALL,
         lists::ALL,
+        merge::ALL,
         open::ALL,
+        place::ALL,
         plans::ALL,
         polls::ALL,
         privacy::ALL,
         quarantine::ALL,
         reads::ALL,
+        record::ALL,
+        secret::ALL,
         sends::ALL,
+        sift::ALL,
         tail::ALL,
         upkeep::ALL,
         wake::ALL,

@@ -2,20 +2,22 @@
 //! which holds a lock file while it lives; PostgreSQL has many, each with an advisory
 //! lock of its own by which the others see that it lives.
 
+use super::checkpoint;
 use super::claims::Claimed;
 use super::db::{Db, Pools, Tx, statements};
 use super::error::StoreError;
-use super::{Secret, Shared, Store, upkeep, writer};
+use super::secret::Secret;
+use super::{Shared, Store, writer};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection, SqlitePool};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 /// How long a statement waits for another process's lock on a SQLite file, by default.
@@ -28,9 +30,9 @@ const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// Prepared statements kept a connection: all of ours.
 const STATEMENTS: usize = 256;
-/// Pages of the write-ahead log after which it is taken over into the file: with a
-/// thousand, the default, every batch of mails would pay for it.
-const CHECKPOINT_PAGES: &str = "4000";
+/// Bytes of a page of a new SQLite file. On half of it, an order of the usual size would
+/// have a page to itself and fill little more than half of that.
+const PAGE: u32 = 8192;
 /// How often a worker on PostgreSQL looks after the connection that holds its lock.
 const PULSE: Duration = Duration::from_secs(5);
 /// The first SQLite without the race that could lose commits in WAL mode.
@@ -124,10 +126,10 @@ impl Store {
         access: Access,
         bounds: &Bounds,
     ) -> Result<Store, StoreError> {
-        let (pools, lock) = if url.starts_with("sqlite:") {
+        let (pools, lock, aside) = if url.starts_with("sqlite:") {
             open_sqlite(url, access, bounds).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            (open_postgres(url, access).await?, None)
+            (open_postgres(url, access).await?, None, None)
         } else {
             return Err(StoreError::Url {
                 found: url.split(':').next().unwrap_or_default().to_owned() + ":…",
@@ -143,7 +145,7 @@ impl Store {
             if found > known {
                 return Err(StoreError::NewerSchema { known, found });
             }
-            let secret = upkeep::read_secret(&mut tx).await?.unwrap_or_default();
+            let secret = Secret::read(&mut tx).await?.unwrap_or(Secret::none());
             tx.rollback().await;
             (
                 Worker {
@@ -154,7 +156,7 @@ impl Store {
             )
         } else {
             let mut tx = pools.write().await?;
-            let secret = upkeep::make_secret(&mut tx).await?;
+            let secret = Secret::make(&mut tx).await?;
             let worker = enter(&mut tx, access).await?;
             tx.commit().await?;
             (worker, secret)
@@ -170,11 +172,17 @@ impl Store {
                 closing.clone(),
             )));
         }
+        let committed = Arc::new(Notify::new());
+        if let Some(aside) = aside {
+            let keeping = checkpoint::keep(aside, Arc::clone(&committed), closing.clone());
+            tasks.push(tokio::spawn(keeping));
+        }
         let shared = Arc::new(Shared {
             pools,
+            committed,
             access,
             worker,
-            secret: Secret::new(secret),
+            secret,
             claims: Mutex::new(Claimed::default()),
             lock: std::sync::Mutex::new(lock),
         });
@@ -223,11 +231,12 @@ pub(super) async fn leave(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
 
 // --- SQLite ---------------------------------------------------------------------------
 
+/// Gives the pools, what shows that the file is ours, and connections for the log.
 async fn open_sqlite(
     url: &str,
     access: Access,
     bounds: &Bounds,
-) -> Result<(Pools, Option<File>), StoreError> {
+) -> Result<(Pools, Option<File>, Option<SqlitePool>), StoreError> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Url {
         found: url.to_owned(),
     })?;
@@ -259,7 +268,8 @@ async fn open_sqlite(
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .page_size(PAGE)
+            .pragma("wal_autocheckpoint", checkpoint::LONGEST.to_string())
             // Freed pages are overwritten, so that what was erased is gone.
             .pragma("secure_delete", "ON");
         if let Some(pages) = bounds.pages {
@@ -276,13 +286,20 @@ async fn open_sqlite(
             .await?;
         Some(pool)
     };
-    let read = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .acquire_timeout(CONNECT)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.read_only(true));
+    let lazy = |connections: u32, options: SqliteConnectOptions| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(CONNECT)
+            .test_before_acquire(false)
+            .connect_lazy_with(options)
+    };
+    let aside = write.is_some().then(|| {
+        let options = options.clone().synchronous(SqliteSynchronous::Full);
+        lazy(1, options.pragma("wal_autocheckpoint", "0"))
+    });
+    let read = lazy(READERS, options.read_only(true));
     if let Some(write) = &write {
         migrate(SQLITE_MIGRATIONS.run(write).await, &SQLITE_MIGRATIONS)?;
     }
@@ -296,7 +313,7 @@ async fn open_sqlite(
     if !is_recent(&found) {
         return Err(StoreError::OldSqlite { found });
     }
-    Ok((pools, lock))
+    Ok((pools, lock, aside))
 }
 
 /// Whether a version of SQLite keeps every commit.

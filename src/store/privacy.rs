@@ -3,14 +3,15 @@
 //! What nobody turned up for is moved into quarantine, where a human sees it; nothing
 //! goes by itself.
 
+use super::Corrupt;
 use super::Store;
 use super::db::{Tx, rows, statements};
 use super::erase::nameless;
 use super::error::StoreError;
 use super::quarantine::Quarantined;
 use super::rows::{event as read_event, json};
+use super::secret::Secret;
 use super::writer::{Write, Written};
-use super::{Corrupt, Secret};
 use crate::ingest::canonical;
 use crate::model::email::normalise;
 use crate::model::event::{Body, Event};

@@ -1,24 +1,15 @@
 //! Single values, the root secret, and what keeps a store in order.
 
+use super::Store;
 use super::db::{Db, Statement, Tx, rows, statements};
 use super::error::StoreError;
 use super::writer::{Write, Written};
-use super::{Secret, Store};
 use crate::model::ids::CustomerId;
 use crate::model::time::{Timestamp, from_ms, to_ms};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-/// Where the root secret lies in `meta`.
-const ROOT_SECRET: &str = "root_secret";
-/// Bytes of an alias key that are kept: enough that no two ever meet.
-const ALIAS_BYTES: usize = 16;
 
 statements! {
     META = "SELECT value FROM meta WHERE key = $1";
     SET_META = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    /// The first one stays.
-    FIRST_META = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
     LAST_INSTANT = "SELECT MAX(instant) FROM workers";
     TO_WAKE = "SELECT id FROM customers WHERE erased = 0 AND (wake_at IS NOT NULL
             OR EXISTS (SELECT 1 FROM enrolments e WHERE e.customer = customers.id AND e.state <> 'ended'))";
@@ -194,68 +185,4 @@ pub(super) async fn wake_some(
     }
     super::wake::wake_rows(tx, rows(&people)?).await?;
     Ok(people.last().map(|(id, _)| CustomerId(*id)))
-}
-
-/// The secret, made where there is none.
-pub(super) async fn make_secret(tx: &mut Tx) -> Result<[u8; 32], StoreError> {
-    if let Some(had) = read_secret(tx).await? {
-        return Ok(had);
-    }
-    let mut new = [0; 32];
-    getrandom::fill(&mut new).map_err(|_| StoreError::NoRandomness)?;
-    let text: String = new.iter().map(|byte| format!("{byte:02x}")).collect();
-    tx.run(&FIRST_META, vec![ROOT_SECRET.into(), text.into()])
-        .await?;
-    // On PostgreSQL another process may have been first.
-    Ok(read_secret(tx).await?.unwrap_or(new))
-}
-
-pub(super) async fn read_secret(tx: &mut Tx) -> Result<Option<[u8; 32]>, StoreError> {
-    let Some(row) = tx.fetch_one(&META, vec![ROOT_SECRET.into()]).await? else {
-        return Ok(None);
-    };
-    let text = row.text(0)?;
-    let corrupt = || super::Corrupt {
-        table: "meta",
-        column: "value",
-        id: ROOT_SECRET.to_owned(),
-        found: "something other than 64 hexadecimal digits".to_owned(),
-    };
-    if text.len() != 64 || !text.is_ascii() {
-        return Err(corrupt().into());
-    }
-    let mut secret = [0; 32];
-    for (place, byte) in secret.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[place * 2..place * 2 + 2], 16).map_err(|_| corrupt())?;
-    }
-    Ok(Some(secret))
-}
-
-/// A keyed hash that has begun.
-pub(super) type Begun = Hmac<Sha256>;
-
-impl Secret {
-    pub(super) fn new(root: [u8; 32]) -> Secret {
-        // HMAC takes keys of any length.
-        let aliases = Begun::new_from_slice(&root).ok().map(|mut mac| {
-            mac.update(b"alias\0");
-            mac
-        });
-        Secret { root, aliases }
-    }
-}
-
-/// The form in which a key of a person is stored: nobody can read it back.
-pub(super) fn hashed(secret: &Secret, key: &str) -> String {
-    let Some(mut mac) = secret.aliases.clone() else {
-        return String::new();
-    };
-    mac.update(key.as_bytes());
-    let digest = mac.finalize().into_bytes();
-    let mut text = String::with_capacity(ALIAS_BYTES * 2);
-    for byte in &digest[..ALIAS_BYTES] {
-        text.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
-        text.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
-    }
-    text
 }

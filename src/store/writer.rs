@@ -5,7 +5,7 @@
 //! An answer means durable. Nobody is answered before the commit, and an unknown outcome
 //! of COMMIT on PostgreSQL is looked up, never assumed.
 
-use super::accept::{self, Accepted, Incoming, Poison};
+use super::accept::{self, Accepted};
 use super::assignments;
 use super::claims::{self, Claim, Recovered};
 use super::db::{Db, Row, Statement, Tx, rows, statements};
@@ -14,8 +14,9 @@ use super::error::StoreError;
 use super::plans::{self, Saved, Saving};
 use super::polls::{self, Asked, Asking};
 use super::privacy;
-use super::quarantine;
+use super::quarantine::{self, Poison};
 use super::sends::{self, Barrier, Passed, Settle, Settled};
+use super::sift::Ready;
 use super::{Shared, Store, open, upkeep};
 use crate::model::ids::{CustomerId, EventSeq, SendId};
 use crate::model::time::{Timestamp, to_ms};
@@ -41,7 +42,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 #[derive(Debug)]
 pub(super) enum Write {
     Accept {
-        batch: Vec<Incoming>,
+        batch: Arc<Vec<Ready>>,
         poison: Vec<Poison>,
         now: Timestamp,
     },
@@ -225,7 +226,9 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut from: mpsc::Receiver<Job>
                 None
             };
         }
-        for (answer, written) in answers.into_iter().zip(write_group(&shared, &writes).await) {
+        let written = write_group(&shared, &writes).await;
+        drop(writes);
+        for (answer, written) in answers.into_iter().zip(written) {
             // A caller who went away is no matter: what was asked stands.
             let _ = answer.send(written);
         }
@@ -405,6 +408,7 @@ async fn commit(shared: &Shared, tx: Tx, number: i64) -> Result<(), StoreError> 
 }
 
 async fn settle_memory(shared: &Shared, writes: &[Write], after: After) {
+    shared.committed.notify_one();
     {
         let mut claims = shared.claims.lock().await;
         for send in &after.sends {

@@ -261,7 +261,7 @@ async fn whatever_fails_everything_is_stored_once_and_acknowledged_after() {
 async fn what_cannot_be_stored_now_is_held_and_given_back_at_the_end() {
     let harness = harness().await;
     let of = Chest::default();
-    of.shelf.lock().unwrap().bodies = (0..6).map(cancelled).collect();
+    of.shelf.lock().unwrap().bodies = (0..12).map(cancelled).collect();
     harness.engine.store.clone().close().await;
     let stop = CancellationToken::new();
     let reading = tokio::spawn(consume::run(
@@ -270,14 +270,14 @@ async fn what_cannot_be_stored_now_is_held_and_given_back_at_the_end() {
         Arc::clone(&harness.engine),
         stop.clone(),
     ));
-    // Two batches are in hand, and no third.
-    of.until("all in hand are held on to", |shelf| shelf.held >= 12)
+    // Three batches are in hand, and no fourth.
+    of.until("all in hand are held on to", |shelf| shelf.held >= 18)
         .await;
-    assert_eq!(of.shelf.lock().unwrap().in_hand.len(), 6);
+    assert_eq!(of.shelf.lock().unwrap().in_hand.len(), 9);
     stop.cancel();
     of.changed.notify_waiters();
     reading.await.unwrap();
     let shelf = of.shelf.lock().unwrap();
-    assert_eq!((shelf.acknowledged.len(), shelf.released), (0, 6));
+    assert_eq!((shelf.acknowledged.len(), shelf.released), (0, 9));
     assert_eq!(shelf.sessions, 1);
 }

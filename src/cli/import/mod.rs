@@ -6,7 +6,7 @@ mod dry;
 mod read;
 mod rejects;
 
-use super::batches::{Batches, Complaints, Kept, Piece, What, store};
+use super::batches::{Batches, Complaints, Kept, Piece, Storing, What};
 use super::context::Shop;
 use super::exit::misuse;
 use super::{Exit, Global, Out, key};
@@ -113,7 +113,20 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     let mut outcome = Ok(());
     for input in inputs {
         let mut rejects = Rejects::beside(input.name(), input.header(), args.rejects.as_deref())?;
-        outcome = take(&store, &clock, input, since, &mut rejects, &mut sums).await;
+        let mut storing = Storing::to(&store);
+        outcome = take(
+            &store,
+            &clock,
+            input,
+            since,
+            &mut rejects,
+            &mut sums,
+            &mut storing,
+        )
+        .await;
+        let ended = storing.end().await;
+        outcome = outcome.and(ended);
+        sums.totals += storing.totals();
         written.extend(rejects.close()?);
         if outcome.is_err() {
             break;
@@ -162,6 +175,7 @@ async fn take(
     since: Since,
     rejects: &mut Rejects,
     sums: &mut Sums,
+    storing: &mut Storing,
 ) -> anyhow::Result<()> {
     let name = input.name().to_owned();
     let bar = progress(input.bytes());
@@ -192,10 +206,11 @@ async fn take(
                 }
             }
         }
-        store(to, events, poison, clock.now(), &mut sums.totals).await?;
+        storing.put(events, poison, clock.now()).await?;
+        let stored = storing.totals();
         bar.set_message(format!(
             "{} accepted, {} duplicate",
-            sums.totals.accepted, sums.totals.duplicate
+            stored.accepted, stored.duplicate
         ));
     }
     bar.finish_and_clear();

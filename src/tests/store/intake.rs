@@ -27,6 +27,24 @@ on_both! {
         store.close().await;
     }
 
+    async fn each_of_a_heap_is_stored_as_it_is(home: Home) {
+        let store = home.open().await;
+        // More than one statement takes, and no power of two.
+        let heap: Vec<Event> = (0..300).map(|n| order(&format!("SO-{n}"), Some(&format!("C-{n}")), None, n)).collect();
+        let batch = heap.iter().cloned().map(plain).collect();
+        let answers = store.accept(batch, vec![], at(0)).await.unwrap();
+        for (event, answer) in heap.iter().zip(answers) {
+            let Accepted::New { seq, customer: Some(customer) } = answer else {
+                panic!("{} is {answer:?}", event.id);
+            };
+            let told = history(&store, customer).await.events;
+            assert_eq!(told, [Event { seq, ..event.clone() }]);
+            let found = store.find(&Who::Order(event.id["order/".len()..].replace("/placed", ""))).await.unwrap();
+            assert_eq!(found, [customer], "{}", event.id);
+        }
+        assert_eq!(store.counts().await.unwrap().events, 300);
+    }
+
     async fn many_at_once_are_one_commit_and_each_gets_its_answer(home: Home) {
         let store = home.open().await;
         let calls = (0..100).map(|n| {

@@ -62,6 +62,26 @@ on_both! {
         }
     }
 
+    async fn people_are_found_by_whichever_form_their_keys_have(home: Home) {
+        for older in [false, true] {
+            let store = home.open().await;
+            let (id, address) = (format!("C-{older}"), format!("{older}@example.com"));
+            let one = accept(&store, order(&format!("{older}1"), Some(&id), Some(&address), 1)).await;
+            store.close().await;
+            let store = home.open().await;
+            let two = accept(&store, order(&format!("{older}2"), None, Some(&address), 1)).await;
+            let three = accept(&store, order(&format!("{older}3"), Some(&id), None, 1)).await;
+            assert_eq!((one, one), (two, three));
+            store.close().await;
+            // As a database from before there was another form.
+            tamper(&home, "DELETE FROM meta WHERE key = 'key_form'").await;
+            tamper(&home, "DELETE FROM aliases").await;
+        }
+        tamper(&home, "INSERT INTO meta (key, value) VALUES ('key_form', 'later')").await;
+        let refused = Store::open(&home.url, Access::Owner).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    }
+
     async fn a_request_that_cannot_be_written_fails_alone(home: Home) {
         let store = home.open().await;
         let customer = accept(&store, order("1", Some("7"), None, 1)).await.unwrap();
