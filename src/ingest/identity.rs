@@ -564,12 +564,12 @@ mod tests {
             "order_ref": {"order_id": "1", "order_number": null}});
         let ticket = event("ticket.opened", "/desk", "t", &number);
         let mut directory = Directory::default();
-        directory.place_keys(EventSeq(1), keys(&ticket));
+        directory.place_keys(EventSeq(1), &keys(&ticket));
         assert_eq!(directory.waiting().collect::<Vec<_>>(), [EventSeq(1)]);
         for key in keys(&order("1", None, Some("a@x.example"))).all() {
             directory.know(key.clone(), CustomerId(7));
         }
-        let placed = directory.place_keys(EventSeq(1), keys(&ticket));
+        let placed = directory.place_keys(EventSeq(1), &keys(&ticket));
         let found = Placement::Customer(CustomerId(7));
         assert_eq!(placed.placements, [(EventSeq(1), found)]);
         assert_eq!(directory.waiting().count(), 0);
