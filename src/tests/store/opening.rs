@@ -72,6 +72,8 @@ on_both! {
             let two = accept(&store, order(&format!("{older}2"), None, Some(&address), 1)).await;
             let three = accept(&store, order(&format!("{older}3"), Some(&id), None, 1)).await;
             assert_eq!((one, one), (two, three));
+            let keys = super::intake::column(&home, "SELECT key FROM aliases").await;
+            assert!(keys.iter().all(|key| (key.len() == 32) == older), "{keys:?}");
             store.close().await;
             // As a database from before there was another form.
             tamper(&home, "DELETE FROM meta WHERE key = 'key_form'").await;
