@@ -12,6 +12,7 @@ struct Served {
     address: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<Result<(), ServeError>>,
+    engine: Arc<Engine>,
     _folder: TempDir,
 }
 
@@ -21,11 +22,13 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, engine, settings, shutdown.clone()));
+        let door = serve(listener, Arc::clone(&engine), settings, shutdown.clone());
+        let served = tokio::spawn(door);
         Served {
             address,
             shutdown,
             served,
+            engine,
             _folder: folder,
         }
     }
@@ -96,6 +99,76 @@ async fn slow_heads_and_slow_bodies_are_cut() {
         )
         .await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_is_what_its_frame_says_and_no_other() {
+    let served = Served::start(with(Intake {
+        max_body: 4_000,
+        read_timeout: Duration::from_millis(100),
+        ..Intake::unsigned()
+    }))
+    .await;
+    let before = served.engine.counts().await.unwrap().events;
+    let say = async |frame: &str, body: &str| {
+        let head = "POST /events HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/cloudevents+json";
+        let answer = served
+            .say(format!("{head}\r\n{frame}\r\n\r\n{body}").as_bytes())
+            .await;
+        let stored = served.engine.counts().await.unwrap().events;
+        let status = answer.get(9..12).unwrap_or_default().to_owned();
+        (status, stored - before)
+    };
+    let length = |bytes: usize| format!("Content-Length: {bytes}");
+    let in_chunks = |text: &str| {
+        let (one, two) = text.split_at(text.len() / 2);
+        format!(
+            "{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n",
+            one.len(),
+            two.len()
+        )
+    };
+    let chunked = "Transfer-Encoding: chunked";
+    let event = order_placed("order/A/placed");
+    assert!(event.len() < 4_000);
+
+    let taken = say(chunked, &in_chunks(&event)).await;
+    assert_eq!(taken, ("202".to_owned(), 1), "without a length");
+    let event = order_placed("order/B/placed");
+    let length_and = |bytes: usize| format!("{}\r\n{}", length(event.len()), length(bytes));
+    let both = format!("{chunked}\r\n{}", length(event.len()));
+    let long = format!("{event}{}", " ".repeat(4_000));
+    for (what, frame, body, status) in [
+        ("beyond the limit", chunked, &in_chunks(&long), "413"),
+        ("longer than it is", &length(event.len() + 9), &event, "408"),
+        (
+            "shorter than it is",
+            &length(event.len() - 9),
+            &event,
+            "400",
+        ),
+        ("two lengths", &length_and(event.len() - 9), &event, "400"),
+        ("no frame", "X-None: 1", &event, "400"),
+        (
+            "no chunks",
+            chunked,
+            &"zz\r\n{}\r\n0\r\n\r\n".to_owned(),
+            "400",
+        ),
+        (
+            "chunks that end early",
+            chunked,
+            &format!("fff\r\n{event}"),
+            "408",
+        ),
+    ] {
+        let refused = say(frame, body).await;
+        assert_eq!(refused, (status.to_owned(), 1), "{what}");
+    }
+    // RFC 9112, 6.3: chunks win over a length.
+    let taken = say(&both, &in_chunks(&event)).await;
+    assert_eq!(taken, ("202".to_owned(), 2), "both frames");
     served.stop().await;
 }
 
