@@ -5,6 +5,8 @@
 use super::super::*;
 use super::golden::{Recording, beside, recordings, source, when};
 use serde_json::{Map, json};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Mutations of each recorded delivery in an ordinary run; `AFTERCARE_TEST_MUTATIONS`
 /// sets another number for each platform.
@@ -267,51 +269,67 @@ fn nothing_that_a_stranger_sends_makes_it_panic() {
         .iter()
         .map(|one| serde_json::from_slice(&one.body).unwrap())
         .collect();
-    for platform in Platform::ALL {
-        let of: Vec<usize> = (0..all.len())
-            .filter(|place| all[*place].platform == *platform)
-            .collect();
-        assert!(!of.is_empty(), "{platform}: nothing is recorded");
-        let rounds = each.map_or(MUTATIONS, |each| each / of.len() as u64 + 1);
-        for place in &of {
-            let one = &all[*place];
-            let mut dice = Dice(*place as u64 * 1_000_003 + *platform as u64);
-            let good = &bodies[*place];
-            for _ in 0..rounds.div_ceil(2) {
-                let mut body = good.clone();
-                for _ in 0..=dice.below(4) {
-                    match dice.below(6) {
-                        0 => graft(&mut body, good, &mut dice),
-                        1 => {
-                            let other = dice.below(bodies.len());
-                            graft(&mut body, &bodies[other], &mut dice);
-                        }
-                        _ => disturb(&mut body, &mut dice),
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|threads| {
+        for _ in 0..workers {
+            threads.spawn(|| {
+                while let Some(platform) = Platform::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    disturb_all(*platform, &all, &bodies, each);
+                    if each.is_some() {
+                        eprintln!("{platform}: done");
                     }
                 }
-                let headers = match dice.below(10) {
-                    0 => &disturbed(&one.headers, &mut dice),
-                    _ => &one.headers,
-                };
-                let weigh = dice.below(WEIGHED) == 0;
-                hold(one, headers, body.to_string().as_bytes(), weigh);
-                let mut bytes = one.body.clone();
-                for _ in 0..=dice.below(3) {
-                    let at = dice.below(bytes.len());
-                    match dice.below(5) {
-                        0 => bytes[at] = u8::try_from(dice.below(256)).unwrap(),
-                        1 => bytes.truncate(at.max(1)),
-                        2 => bytes.splice(at..at, *b"\\ud800").for_each(drop),
-                        3 => bytes.splice(at..at, *b"\xEF\xBB\xBF").for_each(drop),
-                        _ => {
-                            let from = dice.below(at + 1);
-                            let copy = bytes[from..at].to_vec();
-                            bytes.extend_from_slice(&copy);
-                        }
+            });
+        }
+    });
+}
+
+/// Disturbs the deliveries of one platform.
+fn disturb_all(platform: Platform, all: &[Recording], bodies: &[Value], each: Option<u64>) {
+    let of: Vec<usize> = (0..all.len())
+        .filter(|place| all[*place].platform == platform)
+        .collect();
+    assert!(!of.is_empty(), "{platform}: nothing is recorded");
+    let rounds = each.map_or(MUTATIONS, |each| each / of.len() as u64 + 1);
+    for place in &of {
+        let one = &all[*place];
+        let mut dice = Dice(*place as u64 * 1_000_003 + platform as u64);
+        let good = &bodies[*place];
+        for _ in 0..rounds.div_ceil(2) {
+            let mut body = good.clone();
+            for _ in 0..=dice.below(4) {
+                match dice.below(6) {
+                    0 => graft(&mut body, good, &mut dice),
+                    1 => {
+                        let other = dice.below(bodies.len());
+                        graft(&mut body, &bodies[other], &mut dice);
                     }
+                    _ => disturb(&mut body, &mut dice),
                 }
-                hold(one, &one.headers, &bytes, false);
             }
+            let headers = match dice.below(10) {
+                0 => &disturbed(&one.headers, &mut dice),
+                _ => &one.headers,
+            };
+            let weigh = dice.below(WEIGHED) == 0;
+            hold(one, headers, body.to_string().as_bytes(), weigh);
+            let mut bytes = one.body.clone();
+            for _ in 0..=dice.below(3) {
+                let at = dice.below(bytes.len());
+                match dice.below(5) {
+                    0 => bytes[at] = u8::try_from(dice.below(256)).unwrap(),
+                    1 => bytes.truncate(at.max(1)),
+                    2 => bytes.splice(at..at, *b"\\ud800").for_each(drop),
+                    3 => bytes.splice(at..at, *b"\xEF\xBB\xBF").for_each(drop),
+                    _ => {
+                        let from = dice.below(at + 1);
+                        let copy = bytes[from..at].to_vec();
+                        bytes.extend_from_slice(&copy);
+                    }
+                }
+            }
+            hold(one, &one.headers, &bytes, false);
         }
     }
 }
