@@ -185,22 +185,22 @@ impl Storing {
         self.totals
     }
 
-    /// Hands a batch over, and waits where too many are on their way.
+    /// Hands a batch over, once there is room for it.
     ///
     /// # Errors
-    /// Nothing of an earlier batch is stored.
+    /// Nothing of an earlier batch is stored; this one was not handed over.
     pub async fn put(
         &mut self,
         events: Vec<Event>,
         poison: Vec<Poison>,
         now: Timestamp,
     ) -> anyhow::Result<()> {
+        while self.flying.len() >= IN_FLIGHT {
+            self.count().await?;
+        }
         let this = store(self.store.clone(), events, poison, now);
         self.flying.push_back(tokio::spawn(this));
-        match self.flying.len() > IN_FLIGHT {
-            true => self.count().await,
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     /// Waits for all that are on their way.

@@ -11,6 +11,7 @@ use super::error::{Corrupt, StoreError};
 use super::upkeep::META;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -41,8 +42,8 @@ statements! {
 /// The root secret, and what is hashed with it; never printed.
 pub(super) struct Secret {
     pub root: [u8; 32],
-    /// A keyed hash that has begun. HMAC takes keys of any length, so it always has.
-    begun: Option<Hmac<Sha256>>,
+    /// A keyed hash that has begun.
+    begun: Hmac<Sha256>,
     is_near: bool,
 }
 
@@ -54,10 +55,11 @@ impl std::fmt::Debug for Secret {
 
 impl Secret {
     fn new(root: [u8; 32], is_near: bool) -> Secret {
-        let begun = Hmac::new_from_slice(&root).ok().map(|mut mac: Hmac<_>| {
-            mac.update(b"alias\0");
-            mac
-        });
+        // HMAC fills a short key up with zeros (RFC 2104, 2): a whole block cannot fail.
+        let mut block = Key::<Hmac<Sha256>>::default();
+        block[..root.len()].copy_from_slice(&root);
+        let mut begun = Hmac::new(&block);
+        begun.update(b"alias\0");
         Secret {
             root,
             begun,
@@ -154,9 +156,7 @@ impl Secret {
     }
 
     fn hash(&self, parts: &[&str]) -> [u8; 32] {
-        let Some(mut mac) = self.begun.clone() else {
-            return [0; 32];
-        };
+        let mut mac = self.begun.clone();
         for (place, part) in parts.iter().enumerate() {
             if place > 0 {
                 mac.update(b"\0");

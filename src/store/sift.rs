@@ -193,42 +193,23 @@ impl Known {
 }
 
 impl Store {
-    /// Which of these facts (source and id) are known.
+    /// By fact (source and id) that is known: the newest version that was told with it, in
+    /// milliseconds; 0 where its kind has none.
     ///
     /// # Errors
     /// Where the database is out of reach.
-    pub async fn known_facts(
+    pub async fn known(
         &self,
         facts: &BTreeSet<(&str, &str)>,
-    ) -> Result<HashSet<(String, String)>, StoreError> {
+    ) -> Result<HashMap<(String, String), i64>, StoreError> {
         let list: Vec<&(&str, &str)> = facts.iter().collect();
         let mut tx = self.shared.pools.read().await?;
         let found = tx.fetch(&FACTS, vec![rows(&list)?]).await?;
         tx.rollback().await;
+        // The newest comes last, and stays.
         found
             .iter()
-            .map(|row| Ok((row.text(0)?, row.text(1)?)))
-            .collect()
-    }
-}
-
-impl Store {
-    /// By fact of one source: the newest version of an order that was told with it, in
-    /// milliseconds; facts that are not known are left out.
-    ///
-    /// # Errors
-    /// Where the database is out of reach.
-    pub async fn known_versions(
-        &self,
-        facts: &BTreeSet<(&str, &str)>,
-    ) -> Result<BTreeMap<String, i64>, StoreError> {
-        let list: Vec<&(&str, &str)> = facts.iter().collect();
-        let mut tx = self.shared.pools.read().await?;
-        let found = tx.fetch(&FACTS, vec![rows(&list)?]).await?;
-        tx.rollback().await;
-        found
-            .iter()
-            .map(|row| Ok((row.text(1)?, row.int(2)?)))
+            .map(|row| Ok(((row.text(0)?, row.text(1)?), row.int(2)?)))
             .collect()
     }
 }

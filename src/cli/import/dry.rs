@@ -134,11 +134,11 @@ async fn take(
                     .iter()
                     .map(|event| (event.source.as_str(), event.id.as_str()))
                     .collect();
-                own.known_facts(&names).await?
+                own.known(&names).await?
             }
         };
         for event in &mut events {
-            event.considered = known.contains(&(event.source.clone(), event.id.clone()));
+            event.considered = known.contains_key(&(event.source.clone(), event.id.clone()));
         }
         let notes: Vec<Note> = events.iter().map(Note::of).collect();
         let batch = events

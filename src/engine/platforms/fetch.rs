@@ -316,7 +316,7 @@ impl Engine {
             .iter()
             .map(|event| (event.source.as_str(), event.id.as_str()))
             .collect();
-        let known = self.store.known_facts(&facts).await;
+        let known = self.store.known(&facts).await;
         let known = known.map_err(|error| Trouble::Later {
             after: None,
             because: error.to_string(),

@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// How far a run reaches back behind the newest change of the last one.
@@ -393,9 +393,9 @@ impl Engine {
             .filter_map(|item| Some((origin.as_str(), item.cheap.as_deref()?)))
             .collect();
         let versions = if cheap.is_empty() {
-            BTreeMap::new()
+            HashMap::new()
         } else {
-            self.store.known_versions(&cheap).await?
+            self.store.known(&cheap).await?
         };
         let mut batch: Vec<Incoming> = Vec::new();
         let mut poison: Vec<Poison> = Vec::new();
@@ -403,7 +403,7 @@ impl Engine {
             let version = item
                 .cheap
                 .as_ref()
-                .and_then(|fact| versions.get(fact.as_str()));
+                .and_then(|fact| versions.get(&(origin.clone(), fact.clone())));
             if let (Some(version), Some(changed)) = (version, item.changed)
                 && from_ms(*version) >= changed
             {

@@ -103,9 +103,9 @@ on_both! {
         accept(&store, other).await;
         assert_eq!(store.sources().await.unwrap(), ["/elsewhere", SHOP]);
         let facts = [(SHOP, "order/1/placed"), (SHOP, "order/9/placed")].into_iter().collect();
-        let known = store.known_versions(&facts).await.unwrap();
+        let known = store.known(&facts).await.unwrap();
         let version = at(5).as_millisecond();
-        assert_eq!(known, [("order/1/placed".to_owned(), version)].into_iter().collect());
+        assert_eq!(known, [((SHOP.to_owned(), "order/1/placed".to_owned()), version)].into_iter().collect());
         store.close().await;
     }
 }
