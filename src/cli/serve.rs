@@ -148,7 +148,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
         tokio::spawn(async move { ring.start().await });
     }
     let stop = CancellationToken::new();
-    let spill = if roles.intake {
+    let spill = if roles.intake || roles.web {
         Some(Arc::new(journal(&shop)?))
     } else {
         None
@@ -226,7 +226,7 @@ pub async fn run(global: &Global, args: &Args, out: &mut Out) -> anyhow::Result<
     Ok(Exit::Fine)
 }
 
-/// Where deliveries are kept that the database cannot take now.
+/// Where deliveries and opt-outs are kept that the database cannot take now.
 fn journal(shop: &Shop) -> anyhow::Result<Spill> {
     let usual = Bounds::default();
     let bounds = Bounds {

@@ -6,12 +6,13 @@ use super::{Engine, EngineError};
 use crate::model::event::{
     Body, Consent, ConsentBasis, ConsentState, CustomerRef, Event, EventKind, IngestMode,
 };
-use crate::model::ids::{CustomerId, EventSeq};
+use crate::model::ids::{CustomerId, EventSeq, SendId};
 use crate::model::kind::Scope;
 use crate::model::time::Timestamp;
 use crate::render;
 use crate::state;
 use crate::store::Incoming;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Our own source of events, for what customers do on our pages.
@@ -21,11 +22,16 @@ pub const OPERATOR_SOURCE: &str = "/aftercare/operator";
 /// Our own source, for what relays tell.
 pub const RELAY_SOURCE: &str = "/aftercare/relay";
 
-/// What came of an opt-out link.
-#[derive(Debug, Clone)]
+/// What the reader of a mail asked for behind a link of ours. Names no address: it may have
+/// to wait in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptOut {
-    /// Whether the link was one of ours.
-    pub known: bool,
+    /// The mail.
+    pub send: SendId,
+    /// `None`: what one click on a mail of its kind means.
+    pub scope: Option<Scope>,
+    /// When it was asked for.
+    pub at: Timestamp,
 }
 
 /// An event that says that an address may, or may not, be mailed.
@@ -69,31 +75,35 @@ pub fn consent_event(
 }
 
 impl Engine {
-    /// Opts the reader of a mail out: of `scope`, or of what one click on a mail of its
-    /// kind means. Durable when it returns; an unknown link changes nothing.
+    /// What is asked for behind a link, now; `None` where the link is none of ours.
+    pub fn asked(&self, token: &str, scope: Option<Scope>) -> Option<OptOut> {
+        let (_, send) = self.links.read(token)?;
+        let at = self.now();
+        Some(OptOut { send, scope, at })
+    }
+
+    /// Opts the reader of a mail out. Durable when it returns; asked again, it is known
+    /// already. Gives whether the mail and its reader are known; otherwise nothing changes.
     ///
     /// # Errors
     /// The store's: nothing was recorded.
-    pub async fn opt_out(&self, token: &str, scope: Option<Scope>) -> Result<OptOut, EngineError> {
-        let Some(found) = self.links.read(token) else {
-            return Ok(OptOut { known: false });
-        };
-        let Some((customer, send)) = self.store.send(found.1).await? else {
-            return Ok(OptOut { known: false });
+    pub async fn opt_out(&self, asked: &OptOut) -> Result<bool, EngineError> {
+        let Some((customer, send)) = self.store.send(asked.send).await? else {
+            return Ok(false);
         };
         let Some(address) = self.address_of(customer).await? else {
-            return Ok(OptOut { known: false });
+            return Ok(false);
         };
-        let scope = scope.unwrap_or_else(|| Scope::of_one_click(send.kind));
-        let now = self.now();
-        let id = format!("opt-out/{}/{scope}@{}", send.id, now.as_millisecond());
+        let usual = || Scope::of_one_click(send.kind);
+        let scope = asked.scope.clone().unwrap_or_else(usual);
+        let id = format!("opt-out/{}/{scope}@{}", send.id, asked.at.as_millisecond());
         let event = consent_event(
             OWN_SOURCE,
             id,
             &address,
             ConsentState::Unsubscribed,
             &scope,
-            now,
+            asked.at,
         );
         self.accept(
             vec![Incoming {
@@ -104,7 +114,7 @@ impl Engine {
         )
         .await?;
         tracing::info!(send.id = %send.id, scope = %scope, "opted out");
-        Ok(OptOut { known: true })
+        Ok(true)
     }
 
     /// The address under which a person is known now; none once they are forgotten.

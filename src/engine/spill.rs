@@ -1,6 +1,6 @@
-//! Deliveries that the database cannot take now: kept in a journal beside it, answered as
-//! taken, and handed to [`Engine::accept`] in their order once it is back, also by the next
-//! process after a crash.
+//! Deliveries and opt-outs that the database cannot take now: kept in a journal beside it,
+//! answered as taken, and handed to [`Engine::accept`] and [`Engine::opt_out`] in their order
+//! once it is back, also by the next process after a crash.
 //!
 //! What is kept is what a delivery came to (events and what could not be read), in the JSON
 //! that the tables of events and quarantine keep too, and not the delivery itself: so what
@@ -13,6 +13,7 @@
 //! nothing has to be removed in the same instant in which it is stored, and a crash between
 //! the two, or a write that was given up and succeeded, does no harm.
 
+use super::consent::OptOut;
 use super::{Engine, EngineError};
 use crate::clock;
 use crate::journal::{Batch, Bounds, Held, Journal, JournalError};
@@ -47,6 +48,8 @@ const REST: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(10);
 /// The form in which deliveries are kept now.
 const FORM: u32 = 1;
+/// The form of opt-outs. Releases that know only the first put them into quarantine.
+const OPT_OUT: u32 = 2;
 
 /// Why a delivery goes into the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +89,20 @@ struct Kept<D, E, P> {
     poison: P,
 }
 
-type Own = Kept<String, Vec<Incoming>, Vec<Poison>>;
+/// An opt-out as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptOptOut<O> {
+    form: u32,
+    opt_out: O,
+}
+
+/// What is read back.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Own {
+    Delivery(Kept<String, Vec<Incoming>, Vec<Poison>>),
+    OptOut(KeptOptOut<OptOut>),
+}
 
 /// The journal of a process that takes deliveries in.
 #[derive(Debug)]
@@ -128,7 +144,7 @@ impl Spill {
             tracing::warn!(
                 records = held.records,
                 bytes = held.bytes,
-                "deliveries that an ended process kept in the journal are stored now"
+                "what an ended process kept in the journal is stored now"
             );
         }
         Ok(Spill {
@@ -170,22 +186,40 @@ impl Spill {
             events,
             poison,
         };
-        let bytes = serde_json::to_vec(&kept).map_err(std::io::Error::other)?;
+        self.append(&kept, because).await?;
+        *self.lock().entry(door.to_owned()).or_default() += 1;
+        Ok(())
+    }
+
+    /// Keeps an opt-out; on disk when it returns.
+    ///
+    /// # Errors
+    /// It is not kept, and must not be confirmed.
+    pub async fn keep_opt_out(
+        &self,
+        opt_out: &OptOut,
+        because: Because,
+    ) -> Result<(), JournalError> {
+        let form = OPT_OUT;
+        self.append(&KeptOptOut { form, opt_out }, because).await
+    }
+
+    async fn append(&self, kept: &impl Serialize, because: Because) -> Result<(), JournalError> {
+        let bytes = serde_json::to_vec(kept).map_err(std::io::Error::other)?;
         let appended = self.journal.append(to_ms(clock::real()), &bytes).await;
         self.failing.store(appended.is_err(), Ordering::Release);
         if let Err(error) = appended {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "a delivery could not be kept in the journal"
+                "what came in could not be kept in the journal"
             );
             return Err(error);
         }
-        *self.lock().entry(door.to_owned()).or_default() += 1;
         if !self.told.swap(true, Ordering::AcqRel) {
             tracing::warn!(
                 because = because.as_str(),
                 folder = %self.folder.display(),
-                "deliveries are kept in the journal until the database takes them"
+                "what comes in is kept in the journal until the database takes it"
             );
         }
         telemetry::spilled(because.as_str());
@@ -318,27 +352,35 @@ async fn store_all(engine: &Engine, batch: &Batch) -> Result<Vec<String>, DrainE
 }
 
 async fn one(engine: &Engine, bytes: &[u8]) -> Result<String, EngineError> {
-    let kept = match serde_json::from_slice::<Own>(bytes) {
-        Ok(kept) if kept.form == FORM => kept,
+    let (door, stored) = match serde_json::from_slice::<Own>(bytes) {
+        Ok(Own::Delivery(kept)) if kept.form == FORM => {
+            let stored = engine.accept(kept.events, kept.poison).await;
+            (kept.door, stored.map(drop))
+        }
+        Ok(Own::OptOut(kept)) if kept.form == OPT_OUT => {
+            let stored = engine.opt_out(&kept.opt_out).await;
+            (String::new(), stored.map(drop))
+        }
         // A later release wrote it.
         _ => {
-            let because = "a delivery that was kept in the journal is in a form that this release does not know";
+            let because =
+                "what was kept in the journal is in a form that this release does not know";
             quarantine(engine, bytes, "spill_unreadable", because).await?;
             return Ok(String::new());
         }
     };
-    match engine.accept(kept.events, kept.poison).await {
-        Ok(_) => {}
+    match stored {
+        Ok(()) => {}
         Err(EngineError::Store(error)) if is_of_one_delivery(&error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "a delivery of the journal cannot be stored and goes to quarantine"
+                "something in the journal cannot be stored and goes to quarantine"
             );
             quarantine(engine, bytes, "unstorable", &error.to_string()).await?;
         }
         Err(error) => return Err(error),
     }
-    Ok(kept.door)
+    Ok(door)
 }
 
 /// Keeps whole what cannot be stored as events, for a human.
@@ -375,18 +417,28 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    /// What a release of today keeps is read by every later one: this text is never edited.
+    /// What a release of today keeps is read by every later one: these texts are never edited.
     #[test]
-    fn the_first_form_is_still_read() {
+    fn the_first_forms_are_still_read() {
         let text = r#"{"form":1,"door":"shop","events":[{"event":{"seq":0,"id":"order/1/placed","source":"/shop/1","kind":"order.placed","subject":"order/1","time":"2026-03-01T10:00:00Z","recorded":"2026-03-01T10:00:01Z","partition":"order/1","sequence":null,"mode":"live","misdated":false,"considered":false,"body":{"order_ref":{"order_id":"1"}}},"transport":"key-1"}],"poison":[{"source":"/shop/1","id":null,"kind":"orders/create","body":"{","reason":"not_json","because":"the body: it ends early","recorded":"2026-03-01T10:00:01Z"}]}"#;
-        let kept: Own = serde_json::from_str(text).unwrap();
+        let Own::Delivery(kept) = serde_json::from_str(text).unwrap() else {
+            panic!()
+        };
         assert_eq!((kept.form, kept.door.as_str()), (FORM, "shop"));
         assert_eq!(kept.events[0].transport.as_deref(), Some("key-1"));
         assert_eq!(kept.events[0].event.id, "order/1/placed");
         assert_eq!(kept.poison[0].reason, "not_json");
         // And written, it is read back the same.
         let again = serde_json::to_string(&kept).unwrap();
-        let back: Own = serde_json::from_str(&again).unwrap();
+        let Own::Delivery(back) = serde_json::from_str(&again).unwrap() else {
+            panic!()
+        };
         assert_eq!((back.events, back.poison), (kept.events, kept.poison));
+        let text = r#"{"form":2,"opt_out":{"send":"00000000000000000000000000000007","scope":"education","at":"2026-03-01T10:00:00Z"}}"#;
+        let Own::OptOut(kept) = serde_json::from_str(text).unwrap() else {
+            panic!()
+        };
+        assert_eq!(kept.form, OPT_OUT);
+        assert_eq!(serde_json::to_string(&kept).unwrap(), text);
     }
 }

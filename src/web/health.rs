@@ -78,8 +78,7 @@ pub async fn readyz(State(doors): State<Arc<Doors>>) -> Response {
     )
 }
 
-/// Deliveries that wait are named; one that cannot be kept makes the database's absence
-/// felt at once.
+/// What waits is counted; where no more can be kept, the database's absence is felt at once.
 fn of_journal(state: &Waiting) -> Check {
     let held = &state.held;
     if !state.takes {
@@ -89,7 +88,7 @@ fn of_journal(state: &Waiting) -> Check {
         return Check::Fine;
     }
     Check::Degraded(format!(
-        "{} deliveries wait for the database, the first for {} s",
+        "{} deliveries and opt-outs wait for the database, the first for {} s",
         held.records,
         age(held).as_secs()
     ))

@@ -11,6 +11,8 @@ use super::receive::{self, Bounds};
 use super::reply::{self, Problem};
 use super::router::Doors;
 use crate::engine::EngineError;
+use crate::engine::consent::OptOut;
+use crate::engine::spill::Because;
 use crate::model::kind::{Kind, Scope};
 use crate::telemetry;
 use axum::extract::{Request, State};
@@ -82,15 +84,42 @@ pub async fn take(State(doors): State<Arc<Doors>>, request: Request) -> Response
         Choice::OneClick => ("one_click", None),
         Choice::Scope(scope) => ("page", Some(scope)),
     };
-    match doors.engine.opt_out(token, scope).await {
-        Ok(outcome) => {
-            if outcome.known {
-                telemetry::opted_out(how);
-            }
-            answer(&doors, &spoken(&head.headers), token, true)
+    if let Some(asked) = doors.engine.asked(token, scope) {
+        match opt_out(&doors, &asked).await {
+            Ok(true) => telemetry::opted_out(how),
+            Ok(false) => {}
+            Err(problem) => return problem.into_response(),
         }
-        Err(error) => failed(&error),
     }
+    answer(&doors, &spoken(&head.headers), token, true)
+}
+
+/// Records what was asked for, or keeps it in the journal where the database cannot take it
+/// now: who asked once must not have to ask again. Whether it is there to stay.
+async fn opt_out(doors: &Doors, asked: &OptOut) -> Result<bool, Problem> {
+    let Some(spill) = &doors.settings.spill else {
+        let outcome = doors.engine.opt_out(asked).await;
+        return outcome.map_err(|error| {
+            tell(&error);
+            Problem::engine(&error)
+        });
+    };
+    let because = if spill.state().away {
+        Because::Away
+    } else {
+        match tokio::time::timeout(doors.settings.spill_after, doors.engine.opt_out(asked)).await {
+            Ok(Ok(known)) => return Ok(known),
+            Ok(Err(error)) => {
+                tell(&error);
+                Because::Away
+            }
+            // Should it be recorded yet, it is known the second time.
+            Err(_) => Because::Slow,
+        }
+    };
+    let kept = spill.keep_opt_out(asked, because).await;
+    // Its cause is in the log.
+    kept.map(|()| true).map_err(|_| Problem::unavailable())
 }
 
 /// What a form asks for.
@@ -171,12 +200,11 @@ fn plain(action: &str, done: bool) -> String {
     )
 }
 
-fn failed(error: &EngineError) -> Response {
+fn tell(error: &EngineError) {
     tracing::error!(
         error = error as &dyn std::error::Error,
-        "an opt-out page could not be served"
+        "an opt-out could not be recorded"
     );
-    Problem::engine(error).into_response()
 }
 
 #[cfg(test)]

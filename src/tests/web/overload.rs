@@ -229,7 +229,64 @@ async fn while_the_database_is_away_the_service_is_ready_and_says_so() {
     assert_eq!(told["checks"]["database"]["state"], "degraded", "{told}");
     assert_eq!(told["checks"]["journal"]["state"], "degraded", "{told}");
     let because = told["checks"]["journal"]["because"].as_str().unwrap();
-    assert!(because.starts_with("2 deliveries wait"), "{because}");
+    assert!(
+        because.starts_with("2 deliveries and opt-outs wait"),
+        "{because}"
+    );
+}
+
+/// Who asked once need not ask again.
+#[tokio::test]
+async fn an_opt_out_that_cannot_be_stored_now_is_kept_and_counts_once() {
+    let mut service = Busy::usual().await;
+    let (known, made_up) = tokens(&service.engine).await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let opt_out = async |service: &Busy, token: &str| {
+        service
+            .post(&format!("/u/{token}"), &form, "List-Unsubscribe=One-Click")
+            .await
+    };
+    let before = state(&service.engine).await;
+    let lock = service.lock().await;
+    for (token, records) in [(&known, 1), (&made_up, 1), (&known, 2)] {
+        let answer = opt_out(&service, token).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert_eq!(service.spill.state().held.records, records);
+    }
+    drop(lock);
+    assert_eq!(service.drain().await, 2);
+    let kept = state(&service.engine).await;
+    assert_ne!(kept, before, "it is recorded");
+    // The clock stands still, so that the same was asked for thrice: now it is known.
+    service.be_patient();
+    opt_out(&service, &known).await;
+    assert_eq!(state(&service.engine).await, kept);
+    // Away altogether.
+    service.engine.store.clone().close().await;
+    let answer = opt_out(&service, &known).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(service.spill.state().held.records, 1);
+}
+
+#[tokio::test]
+async fn an_opt_out_that_cannot_be_kept_either_is_not_confirmed() {
+    let bounds = Bounds {
+        most: 64,
+        ..Bounds::default()
+    };
+    let service = Busy::open(hooks(), bounds).await;
+    let (known, _) = tokens(&service.engine).await;
+    service.engine.store.clone().close().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = service
+        .post(&format!("/u/{known}"), &form, "scope=all")
+        .await;
+    assert_eq!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]
