@@ -11,7 +11,7 @@ use crate::model::kind::Scope;
 use crate::model::time::Timestamp;
 use crate::render;
 use crate::state;
-use crate::store::Incoming;
+use crate::store::{Incoming, StoreError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ impl Engine {
     /// already. Gives whether the mail and its reader are known; otherwise nothing changes.
     ///
     /// # Errors
-    /// The store's: nothing was recorded.
+    /// The store's, or the mail or its reader cannot be read: nothing was recorded.
     pub async fn opt_out(&self, asked: &OptOut) -> Result<bool, EngineError> {
         let Some((customer, send)) = self.store.send(asked.send).await? else {
             return Ok(false);
@@ -119,9 +119,10 @@ impl Engine {
 
     /// The address under which a person is known now; none once they are forgotten.
     async fn address_of(&self, customer: CustomerId) -> Result<Option<String>, EngineError> {
-        let Some(Ok(history)) = self.store.histories(&[customer]).await?.pop() else {
+        let Some(history) = self.store.histories(&[customer]).await?.pop() else {
             return Ok(None);
         };
+        let history = history.map_err(StoreError::Corrupt)?;
         let catalog = &self.live().catalog;
         let state = state::fold(&catalog.policy, &catalog.products, &history, self.now());
         Ok(state.person.email.map(|email| email.as_typed().to_owned()))

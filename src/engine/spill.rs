@@ -371,7 +371,7 @@ async fn one(engine: &Engine, bytes: &[u8]) -> Result<String, EngineError> {
     };
     match stored {
         Ok(()) => {}
-        Err(EngineError::Store(error)) if is_of_one_delivery(&error) => {
+        Err(EngineError::Store(error)) if is_of_one(&error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "something in the journal cannot be stored and goes to quarantine"
@@ -404,11 +404,14 @@ async fn quarantine(
     Ok(())
 }
 
-/// Whether the failure concerns what was to be stored, and not the database.
-fn is_of_one_delivery(error: &StoreError) -> bool {
+/// Whether the failure concerns what was to be stored, or whom, and not the database.
+fn is_of_one(error: &StoreError) -> bool {
     matches!(
         error,
-        StoreError::Refused(_) | StoreError::Json(_) | StoreError::Values { .. }
+        StoreError::Refused(_)
+            | StoreError::Json(_)
+            | StoreError::Values { .. }
+            | StoreError::Corrupt(_)
     )
 }
 

@@ -98,21 +98,15 @@ pub async fn take(State(doors): State<Arc<Doors>>, request: Request) -> Response
 /// now: who asked once must not have to ask again. Whether it is there to stay.
 async fn opt_out(doors: &Doors, asked: &OptOut) -> Result<bool, Problem> {
     let Some(spill) = &doors.settings.spill else {
-        let outcome = doors.engine.opt_out(asked).await;
-        return outcome.map_err(|error| {
-            tell(&error);
-            Problem::engine(&error)
-        });
+        return doors.engine.opt_out(asked).await.map_err(failed);
     };
     let because = if spill.state().away {
         Because::Away
     } else {
         match tokio::time::timeout(doors.settings.spill_after, doors.engine.opt_out(asked)).await {
             Ok(Ok(known)) => return Ok(known),
-            Ok(Err(error)) => {
-                tell(&error);
-                Because::Away
-            }
+            Ok(Err(EngineError::Store(error))) if error.is_passing() => Because::Away,
+            Ok(Err(error)) => return Err(failed(error)),
             // Should it be recorded yet, it is known the second time.
             Err(_) => Because::Slow,
         }
@@ -200,11 +194,12 @@ fn plain(action: &str, done: bool) -> String {
     )
 }
 
-fn tell(error: &EngineError) {
+fn failed(error: EngineError) -> Problem {
     tracing::error!(
-        error = error as &dyn std::error::Error,
+        error = &error as &dyn std::error::Error,
         "an opt-out could not be recorded"
     );
+    Problem::engine(&error)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! who is told to come back.
 
 use super::*;
-use aftercare::engine::spill::Spill;
+use aftercare::engine::spill::{Because, Spill};
 use aftercare::ingest::adapters::{SharedSecret, Source};
 use aftercare::journal::Bounds;
 use aftercare::model::platform::Platform;
@@ -266,6 +266,33 @@ async fn an_opt_out_that_cannot_be_stored_now_is_kept_and_counts_once() {
     let answer = opt_out(&service, &known).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(service.spill.state().held.records, 1);
+}
+
+/// A broken row keeps nothing else back, and nobody is told that they are done.
+#[tokio::test]
+async fn an_opt_out_of_a_mail_that_cannot_be_read_is_a_matter_of_its_own() {
+    let mut service = Busy::usual().await;
+    let (known, _) = tokens(&service.engine).await;
+    let before = service.counts().await;
+    let asked = service.engine.asked(&known, None).unwrap();
+    let kept = service.spill.keep_opt_out(&asked, Because::Away).await;
+    kept.unwrap();
+    let mut lock = service.lock().await;
+    service.event("order/B/placed").await;
+    for sql in ["UPDATE sends SET detail = '{'", "COMMIT"] {
+        sqlx::raw_sql(sql).execute(&mut lock).await.unwrap();
+    }
+    assert_eq!(service.drain().await, 2);
+    let after = service.counts().await;
+    assert_eq!(after.events, before.events + 1);
+    assert_eq!(after.quarantined, before.quarantined + 1);
+    service.be_patient();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let path = format!("/u/{known}");
+    let answer = service.post(&path, &form, "scope=all").await;
+    assert!(answer.status.is_server_error(), "{}", answer.body);
+    assert!(!service.spill.state().away);
+    assert_eq!(service.spill.state().held.records, 0);
 }
 
 #[tokio::test]
