@@ -88,7 +88,7 @@ fn of_journal(state: &Waiting) -> Check {
         return Check::Fine;
     }
     Check::Degraded(format!(
-        "{} deliveries and opt-outs wait for the database, the first for {} s",
+        "what waits for the database: {}, the first for {} s",
         held.records,
         age(held).as_secs()
     ))

@@ -230,7 +230,7 @@ async fn while_the_database_is_away_the_service_is_ready_and_says_so() {
     assert_eq!(told["checks"]["journal"]["state"], "degraded", "{told}");
     let because = told["checks"]["journal"]["because"].as_str().unwrap();
     assert!(
-        because.starts_with("2 deliveries and opt-outs wait"),
+        because.starts_with("what waits for the database: 2, "),
         "{because}"
     );
 }
