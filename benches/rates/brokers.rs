@@ -3,15 +3,14 @@
 
 use super::mails::number;
 use super::report::Row;
-use super::shop;
+use super::{shop, tally};
 use aftercare::config::{BATCH, Broker, BrokerKind};
 use aftercare::consume::{self, Settings};
 use aftercare::engine::Engine;
 use aftercare::ingest::canonical::MAX_DEPTH;
 use aftercare::ingest::message::Reading;
 use aftercare::mail::{Memory, Transport};
-use aftercare::telemetry;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +27,6 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// A row for every broker that is there.
 pub async fn measure(runs: usize) -> Result<Vec<Row>> {
-    telemetry::start_metrics();
     let backlog = number("BENCH_BACKLOG", BACKLOG);
     let mut rows = Vec::new();
     for (variable, kind) in [
@@ -83,6 +81,8 @@ async fn drain(kind: BrokerKind, url: &str, stream: &str, backlog: usize) -> Res
             depth: MAX_DEPTH,
         },
     };
+    let tally = tally::start()?;
+    let wanted = tally.acknowledged() + u64::try_from(backlog)?;
     let stop = CancellationToken::new();
     let began = Instant::now();
     let reading = tokio::spawn(consume::consume(
@@ -90,7 +90,7 @@ async fn drain(kind: BrokerKind, url: &str, stream: &str, backlog: usize) -> Res
         Arc::clone(&engine),
         stop.clone(),
     ));
-    while acknowledged(stream)? < backlog as f64 {
+    while tally.acknowledged() < wanted {
         tokio::time::sleep(LOOK).await;
     }
     let took = began.elapsed().as_secs_f64();
@@ -98,16 +98,6 @@ async fn drain(kind: BrokerKind, url: &str, stream: &str, backlog: usize) -> Res
     reading.await??;
     engine.store.clone().close().await;
     Ok(took)
-}
-
-fn acknowledged(broker: &str) -> Result<f64> {
-    let name = format!(
-        "{}{{broker=\"{broker}\",outcome=\"acknowledged\"}}",
-        telemetry::BROKER_MESSAGES
-    );
-    let text = telemetry::render().context("metrics")?;
-    let told = text.lines().find_map(|line| line.strip_prefix(&name));
-    Ok(told.map_or(Ok(0.0), |count| count.trim().parse())?)
 }
 
 /// The body of a message: orders, and later their deliveries.

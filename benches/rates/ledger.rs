@@ -152,9 +152,8 @@ pub async fn growth(runs: usize, waiting: &Pending) -> Result<Row> {
 }
 
 async fn among(waiting: &Pending, from: usize, mails: usize) -> Result<Run> {
-    let live = shop::files(&shop::folder())?;
     let memory = Transport::Memory(Memory::new());
-    let engine = shop::engine(&waiting.database, live, memory, 64).await?;
+    let engine = waiting.engine(&shop::folder(), memory, 64).await?;
     shop::accept(&engine, shop::orders(from, mails)).await?;
     mails::drain(Arc::new(engine), mails).await
 }

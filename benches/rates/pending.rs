@@ -5,6 +5,7 @@
 
 use crate::{mails, shop};
 use aftercare::clock::Clock;
+use aftercare::engine::Engine;
 use aftercare::mail::{Memory, Transport};
 use aftercare::model::event::Event;
 use aftercare::model::time::to_ms;
@@ -17,6 +18,8 @@ use tempfile::TempDir;
 
 /// Days in ms.
 const DAY: i64 = 24 * 3600 * 1000;
+/// Where the engine keeps for which files everybody was woken.
+const WOKEN: &str = "woken_for";
 /// The number of the customer who is copied; measured customers have numbers beyond
 /// those of the copies.
 const MODEL: i64 = 1;
@@ -49,6 +52,9 @@ impl Pending {
             shop::read(&shop::delivery(1, shop::ago(now, DAY / 2))?, now),
         ];
         shop::accept(&engine, model).await?;
+        // Nobody is to be woken for these files at the next start.
+        engine.catch_up().await?;
+        while engine.plan_due().await? > 0 {}
         engine.store.close().await;
         let first = to_ms(now) + DAY;
         copy(&database, i64::try_from(count)?, first).await?;
@@ -57,6 +63,28 @@ impl Pending {
             first,
             _scratch: scratch,
         })
+    }
+
+    /// The engine over it, with files that are as if they had long been in force: nobody is
+    /// to be woken for them.
+    pub async fn engine(
+        &self,
+        files: &Path,
+        transport: Transport,
+        connections: usize,
+    ) -> Result<Engine> {
+        let scratch = shop::scratch()?;
+        let database = scratch.path().join("bench.db");
+        let memory = Transport::Memory(Memory::new());
+        let fresh = shop::engine(&database, shop::files(files)?, memory, 1).await?;
+        fresh.catch_up().await?;
+        let woken = fresh.store.meta(WOKEN).await?;
+        fresh.store.close().await;
+        let live = shop::files(files)?;
+        let engine = shop::engine(&self.database, live, transport, connections).await?;
+        let woken = woken.with_context(|| format!("nothing is kept as {WOKEN}"))?;
+        engine.store.set_meta(WOKEN, &woken).await?;
+        Ok(engine)
     }
 }
 

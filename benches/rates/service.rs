@@ -166,10 +166,9 @@ fn milliseconds(text: &str) -> Option<f64> {
 /// T12: from the instant at which a mail falls due to the relay's 354 and 250.
 pub async fn dispatch(waiting: &Pending) -> Result<Vec<Row>> {
     let folder = shop_with_a_delay()?;
-    let live = shop::files(folder.path())?;
     let relay = Watch::start().await?;
     let transport = Transport::parse(&relay.url, Path::new("mailbox"))?;
-    let engine = Arc::new(shop::engine(&waiting.database, live, transport, 16).await?);
+    let engine = Arc::new(waiting.engine(folder.path(), transport, 16).await?);
     let from = 20_000_000;
     let began = to_ms(Clock::System.now());
     // Due an hour after the order: the first three seconds from now.

@@ -1,5 +1,7 @@
-//! Hears, by the service's own metrics, what became of sends once that is durable.
+//! Hears, by the service's own metrics, what became of sends and of brokers' messages once
+//! that is durable.
 
+use aftercare::telemetry;
 use anyhow::{Result, anyhow};
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -14,11 +16,13 @@ const EXPECTED: [&str; 3] = ["accepted", "skipped", "cancelled"];
 
 static TALLY: OnceLock<Arc<Tally>> = OnceLock::new();
 
-/// How many sends were accepted, and how many came to what nobody wanted.
+/// How many sends were accepted, how many came to what nobody wanted, and how many messages
+/// of brokers were acknowledged.
 #[derive(Debug, Default)]
 pub struct Tally {
     accepted: AtomicU64,
     unwanted: AtomicU64,
+    acknowledged: AtomicU64,
 }
 
 /// The process's tally; it runs from the first call on.
@@ -40,21 +44,20 @@ impl Tally {
     pub fn unwanted(&self) -> u64 {
         self.unwanted.load(Ordering::Acquire)
     }
+
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Acquire)
+    }
 }
 
 struct Ears(Arc<Tally>);
 
-/// One of the two counts.
-struct Count(Arc<Tally>, bool);
+/// One of the counts.
+struct Count(Arc<Tally>, fn(&Tally) -> &AtomicU64);
 
 impl CounterFn for Count {
     fn increment(&self, by: u64) {
-        let count = if self.1 {
-            &self.0.accepted
-        } else {
-            &self.0.unwanted
-        };
-        count.fetch_add(by, Ordering::AcqRel);
+        self.1(&self.0).fetch_add(by, Ordering::AcqRel);
     }
 
     fn absolute(&self, _: u64) {}
@@ -66,19 +69,17 @@ impl Recorder for Ears {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let state = key
-            .labels()
-            .find(|label| label.key() == "state")
-            .map(metrics::Label::value);
-        match state {
-            Some("accepted") if key.name() == SENDS => {
-                Counter::from_arc(Arc::new(Count(Arc::clone(&self.0), true)))
-            }
-            Some(state) if key.name() == SENDS && !EXPECTED.contains(&state) => {
-                Counter::from_arc(Arc::new(Count(Arc::clone(&self.0), false)))
-            }
-            _ => Counter::noop(),
-        }
+        let label = |name: &str| {
+            let mut labels = key.labels();
+            labels.find_map(|label| (label.key() == name).then_some(label.value()))
+        };
+        let which: fn(&Tally) -> &AtomicU64 = match (key.name(), label("state"), label("outcome")) {
+            (SENDS, Some("accepted"), _) => |tally| &tally.accepted,
+            (SENDS, Some(state), _) if !EXPECTED.contains(&state) => |tally| &tally.unwanted,
+            (telemetry::BROKER_MESSAGES, _, Some("acknowledged")) => |tally| &tally.acknowledged,
+            _ => return Counter::noop(),
+        };
+        Counter::from_arc(Arc::new(Count(Arc::clone(&self.0), which)))
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
