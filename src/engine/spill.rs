@@ -51,7 +51,7 @@ const FORM: u32 = 1;
 /// The form of opt-outs. Releases that know only the first put them into quarantine.
 const OPT_OUT: u32 = 2;
 
-/// Why a delivery goes into the journal.
+/// Why a delivery, or an opt-out, goes into the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Because {
     /// The database did not take it.

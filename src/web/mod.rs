@@ -72,10 +72,10 @@ pub struct Settings {
     pub in_flight: usize,
     /// Bytes of deliveries held in memory at once.
     pub bytes_in_flight: usize,
-    /// Where deliveries are kept that the database cannot take now; without it they are
-    /// answered 503.
+    /// Where deliveries and opt-outs are kept that the database cannot take now; without it
+    /// they are answered 503.
     pub spill: Option<Arc<Spill>>,
-    /// How long a delivery waits for its durable commit before it is kept there.
+    /// How long either waits for its durable commit before it is kept there.
     pub spill_after: Duration,
     /// How long connections may finish after a shutdown was asked for.
     pub drain: Duration,

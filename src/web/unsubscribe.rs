@@ -6,6 +6,7 @@
 //! the same page, whether the token is one of ours, was made up, or has been used.
 
 use super::admission::Room;
+use super::events::COMMIT_TIMEOUT;
 use super::form;
 use super::receive::{self, Bounds};
 use super::reply::{self, Problem};
@@ -111,9 +112,12 @@ async fn opt_out(doors: &Doors, asked: &OptOut) -> Result<bool, Problem> {
             Err(_) => Because::Slow,
         }
     };
-    let kept = spill.keep_opt_out(asked, because).await;
-    // Its cause is in the log.
-    kept.map(|()| true).map_err(|_| Problem::unavailable())
+    match tokio::time::timeout(COMMIT_TIMEOUT, spill.keep_opt_out(asked, because)).await {
+        Ok(Ok(())) => Ok(true),
+        // Its cause is in the log.
+        Ok(Err(_)) => Err(Problem::unavailable()),
+        Err(_) => Err(Problem::overload()),
+    }
 }
 
 /// What a form asks for.
